@@ -1,0 +1,469 @@
+//! What is kept of one failing container, and how an observation changes it.
+//!
+//! Failures are counted as lower bounds. A failed pull shows as `ErrImagePull`, which the kubelet publishes one
+//! worker sync after the failure; entering it, or a new error text within it, is one failure. Counts belong to
+//! (pod uid, container, image) and start from zero when the image is edited or the container runs.
+
+use super::pulls;
+use super::tally::Tallies;
+use crate::cause::{Cause, Permanence};
+use crate::classify::{Classification, envelope};
+use crate::plugin::Classify;
+use crate::pod::{
+    ContainerKind, ContainerSnapshot, ContainerState, PodSnapshot, Trouble, WaitingReason,
+};
+use crate::policy::CauseSet;
+use crate::time::Timestamp;
+
+/// How the engine came to see a snapshot, which tells how old what it shows may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// As a change, by a watch: what it shows appeared just now.
+    Changing,
+    /// As the present state, by a list or a read: what it shows may be old.
+    Standing,
+}
+
+/// A container whose image fails, as plugins see it.
+#[derive(Debug)]
+pub struct FailingContainer {
+    /// Name and image in one allocation.
+    names: Box<str>,
+    name_len: u32,
+    restart_count: u32,
+    kind: ContainerKind,
+    standing: Standing,
+    ran: bool,
+    pub(super) warned: bool,
+    back_off_step: u8,
+    latest: Option<Latest>,
+    last_error: u64,
+    last_attempt_at: Timestamp,
+    may_pull_from: Timestamp,
+    tallies: Tallies,
+}
+
+/// Where a failing container stands between two observations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// The status shows that a pull failed.
+    Failed,
+    /// The kubelet waits before the next pull.
+    BackingOff,
+    /// The kubelet does not pull at all; its status stays as it is.
+    Constant,
+    /// Back at `ContainerCreating`: the kubelet has restarted and pulls again. Neither failing nor recovered.
+    Suspended,
+    /// Waiting for something that says nothing about the image.
+    Elsewhere,
+}
+
+/// What the latest counted failure was classified as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Latest {
+    /// Its cause.
+    pub cause: Cause,
+    /// Whether its message can heal.
+    pub permanence: Permanence,
+    /// What decided, for [`Classify::describe`].
+    pub decided_by: Option<u16>,
+}
+
+/// What must survive a restart of the engine, per container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// The container's name.
+    pub container: String,
+    /// The image that failed; for any other image the memory is void.
+    pub image: String,
+    /// `restartCount` at the time; if it has run since, the memory is void.
+    pub restart_count: u32,
+    /// The failures.
+    pub tallies: Tallies,
+    /// The cause of the latest failure.
+    pub latest: Cause,
+    /// How often the kubelet's back-off has doubled, at least.
+    pub back_off_step: u8,
+}
+
+/// The circumstances of an observation.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sight<'a> {
+    pub(super) seen: Seen,
+    pub(super) now: Timestamp,
+    /// When the pod was last seen before; the beginning of time if it never was.
+    pub(super) observed_at: Timestamp,
+    pub(super) classify: &'a dyn Classify,
+}
+
+/// What an observation meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Observed<'m> {
+    Nothing,
+    Counted(Classification<'m>),
+    Throttled,
+    Suspended,
+    Recovered,
+}
+
+/// Why a count went back to zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StartedOver {
+    /// The pod's spec names another image now.
+    ImageEdited,
+    /// The container has run since the last observation.
+    Ran,
+}
+
+impl FailingContainer {
+    /// The container's name.
+    pub fn name(&self) -> &str {
+        &self.names[..self.name_len as usize]
+    }
+
+    /// The image that fails.
+    pub fn image(&self) -> &str {
+        &self.names[self.name_len as usize..]
+    }
+
+    /// What kind of container it is.
+    pub fn kind(&self) -> ContainerKind {
+        self.kind
+    }
+
+    /// Where it stands.
+    pub fn standing(&self) -> Standing {
+        self.standing
+    }
+
+    /// The latest counted failure, if any was counted.
+    pub fn latest(&self) -> Option<Latest> {
+        self.latest
+    }
+
+    /// Failures of any of `causes`.
+    pub fn failures(&self, causes: CauseSet) -> u32 {
+        self.tallies.count(causes)
+    }
+
+    /// Failures of any cause.
+    pub fn failures_in_all(&self) -> u32 {
+        self.tallies.count(Cause::ALL.into_iter().collect())
+    }
+
+    /// When the first failure of any of `causes` was seen.
+    pub fn first_failure_at(&self, causes: CauseSet) -> Option<Timestamp> {
+        self.tallies.first_at(causes)
+    }
+
+    /// From when on the kubelet may be pulling; [`Timestamp::NEVER`] if it never does.
+    pub fn may_pull_from(&self) -> Timestamp {
+        self.may_pull_from
+    }
+
+    pub(super) fn memory(&self) -> Option<Memory> {
+        Some(Memory {
+            container: self.name().to_owned(),
+            image: self.image().to_owned(),
+            restart_count: self.restart_count,
+            tallies: self.tallies.clone(),
+            latest: self.latest?.cause,
+            back_off_step: self.back_off_step,
+        })
+    }
+
+    /// A record for a container that is seen failing for the first time. `shared` tells whether an earlier container
+    /// of the pod fails on the same image, whose back-off then shows on this one too.
+    pub(super) fn first_seen<'m>(
+        container: &ContainerSnapshot<'m>,
+        image: &str,
+        shared: bool,
+        sight: Sight<'_>,
+    ) -> Option<(Self, Observed<'m>)> {
+        let (reason, message) = waiting(container)?;
+        let trouble = WaitingReason::parse(reason)?.trouble()?;
+        let mut record = Self {
+            names: format!("{}{image}", container.name).into(),
+            name_len: u32::try_from(container.name.len()).ok()?,
+            restart_count: container.restart_count,
+            kind: container.kind,
+            standing: Standing::Elsewhere,
+            ran: container.ran,
+            warned: false,
+            back_off_step: 0,
+            latest: None,
+            last_error: 0,
+            last_attempt_at: sight.now,
+            may_pull_from: sight.now,
+            tallies: Tallies::default(),
+        };
+        let memory = container.memory.filter(|memory| record.recall(memory));
+        let is_news = match trouble {
+            // Shown for one sync: what is remembered from longer ago was another failure.
+            Trouble::Failed => memory
+                .and_then(|memory| memory.tallies.last_at())
+                .is_none_or(|last| sight.now.since(last) > pulls::PUBLICATION_LAG_MAX),
+            Trouble::Constant => memory.is_none(),
+            // A failure that nobody saw led to it, if its message tells of one.
+            Trouble::BackingOff => {
+                memory.is_none()
+                    && sight.seen == Seen::Standing
+                    && !shared
+                    && !envelope::error_text(message).is_empty()
+            }
+        };
+        let observed = if is_news {
+            record.attempt_failed(trouble, reason, message, sight)
+        } else {
+            record.notice(trouble, message);
+            Observed::Nothing
+        };
+        Some((record, observed))
+    }
+
+    /// Takes in a new snapshot of the container.
+    pub(super) fn observe<'m>(
+        &mut self,
+        container: &ContainerSnapshot<'m>,
+        image: &str,
+        sight: Sight<'_>,
+    ) -> (Option<StartedOver>, Observed<'m>) {
+        let started_over = self.start_over_if_changed(container, image, sight.now);
+        let observed = match container.state {
+            ContainerState::Running | ContainerState::Terminated => Observed::Recovered,
+            ContainerState::Unreported => Observed::Nothing,
+            ContainerState::Waiting { reason, message } => self.wait(reason, message, sight),
+        };
+        (started_over, observed)
+    }
+
+    fn wait<'m>(&mut self, reason: &'m str, message: &'m str, sight: Sight<'_>) -> Observed<'m> {
+        let known = WaitingReason::parse(reason);
+        match (known, known.and_then(WaitingReason::trouble)) {
+            (_, Some(trouble)) => self.trouble(trouble, reason, message, sight),
+            (Some(WaitingReason::BeyondPull), _) => Observed::Recovered,
+            (Some(_), None) => self.suspend(sight.now),
+            (None, None) => {
+                self.standing = Standing::Elsewhere;
+                self.may_pull_from = self.may_pull_from.min(sight.now);
+                Observed::Nothing
+            }
+        }
+    }
+
+    fn trouble<'m>(
+        &mut self,
+        trouble: Trouble,
+        reason: &'m str,
+        message: &'m str,
+        sight: Sight<'_>,
+    ) -> Observed<'m> {
+        let before = self.standing;
+        if trouble == Trouble::BackingOff {
+            if matches!(before, Standing::Suspended | Standing::Constant) {
+                self.may_pull_from = sight.now;
+            }
+            self.standing = Standing::BackingOff;
+            return Observed::Nothing;
+        }
+        let same = before == standing_of(trouble) && fingerprint(message) == self.last_error;
+        if same {
+            Observed::Nothing
+        } else {
+            self.attempt_failed(trouble, reason, message, sight)
+        }
+    }
+
+    /// One more attempt has failed.
+    fn attempt_failed<'m>(
+        &mut self,
+        trouble: Trouble,
+        reason: &'m str,
+        message: &'m str,
+        sight: Sight<'_>,
+    ) -> Observed<'m> {
+        self.notice(trouble, message);
+        if trouble == Trouble::Constant {
+            self.may_pull_from = Timestamp::NEVER;
+        } else {
+            self.back_off(sight);
+        }
+        let classification = sight.classify.classify(reason, message);
+        if !classification.cause.is_failure() {
+            return Observed::Throttled;
+        }
+        self.tallies.add(classification.cause, sight.now);
+        self.latest = Some(Latest {
+            cause: classification.cause,
+            permanence: classification.permanence,
+            decided_by: classification.decided_by,
+        });
+        Observed::Counted(classification)
+    }
+
+    /// The kubelet's back-off has doubled, or begun.
+    fn back_off(&mut self, sight: Sight<'_>) {
+        let Sight {
+            now,
+            observed_at,
+            seen,
+            ..
+        } = sight;
+        let forgotten = now.since(self.last_attempt_at) > pulls::BACK_OFF_FORGOTTEN_AFTER;
+        self.back_off_step = if forgotten {
+            1
+        } else {
+            self.back_off_step.saturating_add(1)
+        };
+        self.last_attempt_at = now;
+        let appeared_at = if seen == Seen::Changing {
+            now
+        } else {
+            observed_at
+        };
+        self.may_pull_from = appeared_at
+            .after(pulls::quiet_after(self.back_off_step))
+            .max(now);
+    }
+
+    fn notice(&mut self, trouble: Trouble, message: &str) {
+        self.standing = standing_of(trouble);
+        if trouble != Trouble::BackingOff {
+            self.last_error = fingerprint(message);
+        }
+    }
+
+    fn suspend(&mut self, now: Timestamp) -> Observed<'static> {
+        if self.standing == Standing::Suspended {
+            return Observed::Nothing;
+        }
+        self.standing = Standing::Suspended;
+        self.back_off_step = 0;
+        self.may_pull_from = now;
+        Observed::Suspended
+    }
+
+    /// Starts from zero if the image was edited or the container has run. The kubelet pulls an edited image at once,
+    /// while its status still shows the old one's error: that text and standing stay, so as not to count it again.
+    fn start_over_if_changed(
+        &mut self,
+        container: &ContainerSnapshot<'_>,
+        image: &str,
+        now: Timestamp,
+    ) -> Option<StartedOver> {
+        let edited = image != self.image();
+        let ran = container.restart_count > self.restart_count || container.ran && !self.ran;
+        if !edited && !ran {
+            return None;
+        }
+        if edited {
+            self.names = format!("{}{image}", container.name).into();
+        }
+        if ran {
+            self.standing = Standing::Elsewhere;
+            self.restart_count = container.restart_count;
+            self.ran = container.ran;
+        }
+        self.back_off_step = 0;
+        self.may_pull_from = now;
+        self.tallies = Tallies::default();
+        self.latest = None;
+        self.warned = false;
+        Some(if edited {
+            StartedOver::ImageEdited
+        } else {
+            StartedOver::Ran
+        })
+    }
+
+    /// Continues from `memory` if it speaks of this image and the container has not run since.
+    fn recall(&mut self, memory: &Memory) -> bool {
+        let valid = memory.image == self.image() && memory.restart_count == self.restart_count;
+        if valid {
+            self.tallies = memory.tallies.clone();
+            self.back_off_step = memory.back_off_step;
+            self.last_attempt_at = memory.tallies.last_at().unwrap_or(self.last_attempt_at);
+            self.latest = Some(Latest {
+                cause: memory.latest,
+                permanence: Permanence::Ambiguous,
+                decided_by: None,
+            });
+        }
+        valid
+    }
+}
+
+/// The image that a container of the pod waits for. That is its own, unless the error speaks of one of the pod's
+/// image volumes, which the kubelet reports as the container's failure.
+pub(super) fn awaited_image<'a>(
+    pod: &PodSnapshot<'a>,
+    container: &ContainerSnapshot<'a>,
+    known: Option<&str>,
+) -> &'a str {
+    if pod.image_volumes.is_empty() {
+        return container.image;
+    }
+    let message = waiting(container).map_or("", |(_, message)| message);
+    let is_awaited = |volume: &&&str| {
+        if message.is_empty() {
+            known == Some(**volume)
+        } else {
+            message.contains(**volume) && !message.contains(container.image)
+        }
+    };
+    pod.image_volumes
+        .iter()
+        .find(is_awaited)
+        .copied()
+        .unwrap_or(container.image)
+}
+
+fn standing_of(trouble: Trouble) -> Standing {
+    match trouble {
+        Trouble::Failed => Standing::Failed,
+        Trouble::BackingOff => Standing::BackingOff,
+        Trouble::Constant => Standing::Constant,
+    }
+}
+
+/// Whether the container's waiting reason tells of a failing image.
+pub(super) fn is_failing(container: &ContainerSnapshot<'_>) -> bool {
+    waiting(container)
+        .and_then(|(reason, _)| WaitingReason::parse(reason))
+        .is_some_and(|reason| reason.trouble().is_some())
+}
+
+fn waiting<'m>(container: &ContainerSnapshot<'m>) -> Option<(&'m str, &'m str)> {
+    match container.state {
+        ContainerState::Waiting { reason, message } => Some((reason, message)),
+        _ => None,
+    }
+}
+
+/// Tells error texts apart; equal fingerprints of different texts only lose a count.
+fn fingerprint(text: &str) -> u64 {
+    /// The multiplier of Knuth's multiplicative hashing, 2^64 / golden ratio.
+    const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mix = |hash: u64, word: u64| (hash.rotate_left(5) ^ word).wrapping_mul(GOLDEN);
+    let mut chunks = text.as_bytes().chunks_exact(8);
+    let hash = chunks.by_ref().fold(text.len() as u64, |hash, chunk| {
+        mix(
+            hash,
+            chunk
+                .iter()
+                .fold(0, |word, byte| word << 8 | u64::from(*byte)),
+        )
+    });
+    chunks
+        .remainder()
+        .iter()
+        .fold(hash, |hash, byte| mix(hash, u64::from(*byte)))
+}
+
+impl Memory {
+    /// Whether what is remembered can be true of a pod that was created at `created_at`, if that is known.
+    pub(super) fn fits(&self, created_at: Option<Timestamp>, now: Timestamp) -> bool {
+        let since = self.tallies.first_at(Cause::ALL.into_iter().collect());
+        since.is_some_and(|since| created_at.is_none_or(|created| created <= since) && since <= now)
+    }
+}

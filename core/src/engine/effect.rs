@@ -1,0 +1,123 @@
+//! What the engine asks its driver to do, and what it has to tell.
+
+use super::container::{Memory, StartedOver};
+use crate::cause::{Cause, Permanence};
+use crate::plugin::{Deed, Said};
+use crate::pod::{PodRef, ResourceVersion};
+use crate::time::Timestamp;
+
+/// One effect. Those that write are answered with [`super::Input::Outcome`]; until then the pod has no other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Make the durable write: one patch of `pods/status` with phase, reason, message, condition and an annotation,
+    /// under the decision's uid and resource version.
+    Fail(Box<Decision>),
+    /// Lower `spec.activeDeadlineSeconds`, since the kubelet put the pod back too often.
+    Deadline(Box<Decision>),
+    /// Set the condition and send an event.
+    Warn(Box<Decision>),
+    /// Keep what must survive a restart: the condition with reason `Failing`. Later snapshots of the pod then carry
+    /// it as [`crate::pod::ContainerSnapshot::memory`].
+    Remember {
+        /// The pod.
+        pod: PodRef,
+        /// The version that was judged.
+        resource_version: ResourceVersion,
+        /// One memory per failing container.
+        memories: Vec<Memory>,
+    },
+    /// List all pods, between [`super::Input::RelistBegin`] and [`super::Input::RelistEnd`]: the scope has changed.
+    List,
+    /// Read the pod afresh and tell what it looks like, or that it is gone from the cluster.
+    Read(PodRef),
+    /// Something happened that logs, metrics and stories want to tell; nothing is to be done.
+    Note(Note),
+}
+
+/// A verdict on a pod, with all that led to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// The pod.
+    pub pod: PodRef,
+    /// The version that was judged: the precondition of any write.
+    pub resource_version: ResourceVersion,
+    /// The container on which the pod is judged.
+    pub container: String,
+    /// The image that it cannot get.
+    pub image: String,
+    /// The cause of the latest failure; the rule is that cause's.
+    pub cause: Cause,
+    /// What the latest failure's message says about waiting.
+    pub permanence: Permanence,
+    /// Failures of the rule's causes: a lower bound.
+    pub failures: u32,
+    /// When the first of them was seen.
+    pub first_failure_at: Timestamp,
+    /// When the verdict was reached.
+    pub decided_at: Timestamp,
+    /// The rule's name.
+    pub rule: String,
+    /// What is to be done.
+    pub deed: Deed,
+    /// What each plugin said.
+    pub trail: Vec<Said>,
+}
+
+/// Something that happened to a pod.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// The pod.
+    pub pod: PodRef,
+    /// The container, if it is about one; empty otherwise.
+    pub container: String,
+    /// What happened.
+    pub what: Happening,
+}
+
+/// What can happen to a pod.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Happening {
+    /// A failed pull was counted.
+    Counted {
+        /// Why it failed.
+        cause: Cause,
+        /// Whether waiting can help.
+        permanence: Permanence,
+        /// The part of the message that decided the cause.
+        matched: String,
+        /// Failures of any cause so far.
+        failures: u32,
+    },
+    /// The kubelet's own limiter refused to pull: not a failure.
+    Throttled,
+    /// The container is back at `ContainerCreating`: neither failing nor recovered.
+    Suspended,
+    /// The count starts from zero.
+    StartedOver {
+        /// Why.
+        why: StartedOver,
+        /// Failures that no longer count.
+        failures: u32,
+    },
+    /// The container has its image.
+    Recovered {
+        /// Failures until then.
+        failures: u32,
+    },
+    /// A verdict is due but something speaks against acting now.
+    Held {
+        /// What was said for and against.
+        trail: Vec<Said>,
+    },
+    /// In a dry run: what would have been done.
+    Would(Box<Decision>),
+    /// The kubelet put the failed pod back to `Pending`.
+    PutBack {
+        /// How many writes were put back so far.
+        times: u32,
+    },
+    /// The kubelet has taken the failure over; the pod is done.
+    Agreed,
+    /// The pod was put back too often; it is left as it is.
+    GaveUp,
+}

@@ -1,0 +1,61 @@
+//! What drivers tell the engine.
+
+use super::container::Seen;
+use crate::plugin::Profile;
+use crate::pod::{PodSnapshot, ResourceVersion};
+
+/// One input, handled at one moment.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// A pod was seen.
+    Pod {
+        /// What was seen.
+        pod: &'a PodSnapshot<'a>,
+        /// As a change or as the present state.
+        seen: Seen,
+    },
+    /// A pod is gone.
+    Gone {
+        /// Its uid.
+        uid: &'a str,
+        /// From where.
+        from: GoneFrom,
+    },
+    /// The watch was interrupted: all pods that there are follow. No verdict is carried out until the end.
+    RelistBegin,
+    /// All pods have been seen; those that were not are gone.
+    RelistEnd,
+    /// Other plugins or another policy are in force from now on. Counts are kept.
+    Profile(Box<Profile>),
+    /// How a write that an effect asked for has ended.
+    Outcome {
+        /// The pod's uid.
+        uid: &'a str,
+        /// How.
+        outcome: Outcome,
+    },
+    /// Time has passed; [`super::Engine::next_deadline`] says when to say so. Too early or too often does no harm.
+    Time,
+}
+
+/// From where a pod has gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GoneFrom {
+    /// The cluster: it is deleted.
+    Cluster,
+    /// The selector of a watch, which a pod leaves when its phase changes, among other ways.
+    View,
+}
+
+/// How a write has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The API server has stored it, under this version.
+    Accepted(ResourceVersion),
+    /// The pod had changed since the snapshot that was judged (409), or is another one now (422 on the uid).
+    Conflict,
+    /// There is no such pod.
+    NotFound,
+    /// Anything else, a lost answer among it: whether it was stored is unknown.
+    Failed,
+}

@@ -1,0 +1,201 @@
+//! The pod-failure state machine.
+//!
+//! Drive it in three steps: [`Engine::handle`] an input, [`Engine::poll`] until there is no effect left, and come back
+//! with [`Input::Time`] at [`Engine::next_deadline`]. Every input must be followed by a full drain.
+
+mod container;
+mod decide;
+mod effect;
+mod input;
+mod observe;
+mod pulls;
+mod record;
+mod store;
+mod tally;
+mod write;
+
+use std::collections::{BTreeSet, VecDeque};
+
+pub use self::container::{FailingContainer, Latest, Memory, Seen, Standing, StartedOver};
+pub use self::decide::Explanation;
+pub use self::effect::{Decision, Effect, Happening, Note};
+pub use self::input::{GoneFrom, Input, Outcome};
+pub use self::tally::{Tallies, Tally};
+
+use self::store::{Slot, Store};
+use crate::plugin::{Fact, OutOfScope, Profile};
+use crate::pod::{PodRef, PodSnapshot};
+use crate::time::Timestamp;
+
+/// The state machine for any number of pods.
+#[derive(Debug)]
+pub struct Engine {
+    profile: Profile,
+    store: Store,
+    wakes: BTreeSet<(Timestamp, Slot)>,
+    effects: VecDeque<Effect>,
+    now: Timestamp,
+    /// Counts the lists, to tell who was missing in the last.
+    listing: u32,
+    view_is_whole: bool,
+}
+
+/// Why the engine wants to be woken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DeadlineReason {
+    /// A rule's duration is over.
+    Duration,
+    /// What holds a verdict may be over.
+    Hold,
+    /// A write has not been confirmed.
+    Confirmation,
+    /// What is kept of pods that are gone can be dropped.
+    Housekeeping,
+}
+
+impl Engine {
+    /// An engine without any pods.
+    pub fn new(profile: Profile) -> Self {
+        Self {
+            profile,
+            store: Store::default(),
+            wakes: BTreeSet::new(),
+            effects: VecDeque::new(),
+            now: Timestamp::from_millis(0),
+            listing: 0,
+            view_is_whole: true,
+        }
+    }
+
+    /// Takes in one input that came at `now`. A clock that goes back counts as standing still.
+    ///
+    /// Afterwards [`Engine::poll`] must be called until it returns nothing.
+    pub fn handle(&mut self, now: Timestamp, input: Input<'_>) {
+        self.now = self.now.max(now);
+        match input {
+            Input::Pod { pod, seen } => self.see(pod, seen),
+            Input::Gone { uid, from } => self.lose(uid, from),
+            Input::RelistBegin => {
+                self.view_is_whole = false;
+                self.listing = self.listing.wrapping_add(1);
+            }
+            Input::RelistEnd => self.end_relist(),
+            Input::Profile(profile) => self.adopt(*profile),
+            Input::Outcome { uid, outcome } => self.outcome(uid, outcome),
+            Input::Time => {}
+        }
+        self.wake_due();
+        self.store.expire(self.now);
+    }
+
+    /// The next effect, in the order in which they are to be carried out.
+    ///
+    /// To be called after every [`Engine::handle`] until it returns nothing.
+    pub fn poll(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    /// When to come back with [`Input::Time`], and why. May change with every input.
+    pub fn next_deadline(&self) -> Option<(Timestamp, DeadlineReason)> {
+        let wake = self
+            .wakes
+            .first()
+            .and_then(|(_, slot)| self.store.get(*slot)?.wake);
+        let expiry = self
+            .store
+            .expires_at()
+            .map(|at| (at, DeadlineReason::Housekeeping));
+        [wake, expiry].into_iter().flatten().min()
+    }
+
+    /// Pods of which state is kept: those that fail, or failed and wait for a write to be confirmed.
+    pub fn tracked(&self) -> usize {
+        self.store.len()
+    }
+
+    /// Whether `pod` is judged under the present policy.
+    ///
+    /// # Errors
+    /// Says why it is not.
+    pub fn covers(&self, pod: &PodSnapshot<'_>) -> Result<(), OutOfScope> {
+        self.profile.covers(pod)
+    }
+
+    /// Other plugins or another policy. Scope needs a look at the pods, so nobody is judged before they were listed.
+    fn adopt(&mut self, profile: Profile) {
+        self.profile = profile;
+        let slots = self.store.slots();
+        for slot in &slots {
+            if let Some(record) = self.store.get_mut(*slot) {
+                record.in_scope = false;
+            }
+        }
+        if !slots.is_empty() {
+            self.effects.push_back(Effect::List);
+        }
+    }
+
+    fn end_relist(&mut self) {
+        self.view_is_whole = true;
+        for slot in self.store.slots() {
+            let Some(record) = self.store.get(slot) else {
+                continue;
+            };
+            if record.listing == self.listing {
+                self.decide(slot);
+            } else {
+                self.lose_slot(slot, GoneFrom::View);
+            }
+        }
+    }
+
+    /// Decides on every pod whose time has come.
+    fn wake_due(&mut self) {
+        while let Some((at, slot)) = self.wakes.first().copied() {
+            if at > self.now {
+                return;
+            }
+            self.wakes.pop_first();
+            if let Some(record) = self.store.get_mut(slot) {
+                record.wake = None;
+                self.decide(slot);
+            }
+        }
+    }
+
+    fn set_wake(&mut self, slot: Slot, wake: Option<(Timestamp, DeadlineReason)>) {
+        let Some(record) = self.store.get_mut(slot) else {
+            return;
+        };
+        if record.wake == wake {
+            return;
+        }
+        if let Some((at, _)) = record.wake {
+            self.wakes.remove(&(at, slot));
+        }
+        record.wake = wake;
+        if let Some((at, _)) = wake {
+            self.wakes.insert((at, slot));
+        }
+    }
+
+    fn forget(&mut self, slot: Slot) {
+        self.set_wake(slot, None);
+        self.store.remove(slot, self.now);
+    }
+
+    fn note(&mut self, pod: &PodRef, container: &str, what: Happening) {
+        let note = Note {
+            pod: pod.clone(),
+            container: container.to_owned(),
+            what,
+        };
+        self.effects.push_back(Effect::Note(note));
+    }
+
+    fn learn(&mut self, fact: &Fact<'_>) {
+        for evidence in &mut self.profile.evidence {
+            evidence.learn(self.now, fact);
+        }
+    }
+}

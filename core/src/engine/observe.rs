@@ -1,0 +1,278 @@
+//! From observations of pods to counts.
+
+use super::container::{self, FailingContainer, Observed, Seen, Sight};
+use super::effect::Happening;
+use super::pulls;
+use super::record::{PodRecord, Write};
+use super::store::Slot;
+use super::{Engine, GoneFrom};
+use crate::plugin::Fact;
+use crate::pod::{ContainerKind, ContainerSnapshot, PodRef, PodSnapshot};
+use crate::time::Timestamp;
+
+impl Engine {
+    /// A pod was seen.
+    pub(super) fn see(&mut self, pod: &PodSnapshot<'_>, seen: Seen) {
+        match self.store.find(pod.uid) {
+            Some(slot) => self.follow(slot, pod, seen),
+            None if self.store.is_outdated(pod.uid, pod.resource_version) => {}
+            None if pod.containers.iter().any(counts) && !pod.phase.is_terminal() => {
+                self.meet(pod, seen);
+            }
+            None => self.store.saw_gone(pod.uid, pod.resource_version),
+        }
+    }
+
+    /// A pod is gone.
+    pub(super) fn lose(&mut self, uid: &str, from: GoneFrom) {
+        if let Some(slot) = self.store.find(uid) {
+            self.lose_slot(slot, from);
+        }
+    }
+
+    pub(super) fn lose_slot(&mut self, slot: Slot, from: GoneFrom) {
+        let Some(record) = self.store.get(slot) else {
+            return;
+        };
+        if from == GoneFrom::View && record.may_be_failed() {
+            self.read_soon(slot);
+        } else {
+            self.forget(slot);
+        }
+    }
+
+    /// A pod that nothing is known of has failing containers.
+    fn meet(&mut self, pod: &PodSnapshot<'_>, seen: Seen) {
+        if self.profile.covers(pod).is_err() {
+            return;
+        }
+        let slot = self.store.insert(PodRecord {
+            pod: PodRef::new(pod),
+            resource_version: pod.resource_version,
+            observed_at: self.now,
+            patience: pod.wishes.patience,
+            containers: Vec::with_capacity(1),
+            others_may_pull_from: Timestamp::NEVER,
+            wake: None,
+            write: Write::Idle,
+            listing: self.listing,
+            remembered: 0,
+            put_back: 0,
+            ended: false,
+            wish: pod.wishes.mode,
+            in_scope: true,
+            hold_told: false,
+        });
+        self.meet_containers(slot, pod, seen);
+        if let Some(record) = self.store.get_mut(slot) {
+            // What a memory brought along need not be remembered once more.
+            let from_memory = pod.containers.iter().any(|c| c.memory.is_some());
+            record.remembered = if from_memory { record.failures() } else { 0 };
+        }
+        self.finish(slot, pod);
+    }
+
+    /// A pod that is kept was seen again.
+    fn follow(&mut self, slot: Slot, pod: &PodSnapshot<'_>, seen: Seen) {
+        let Some(record) = self.store.get_mut(slot) else {
+            return;
+        };
+        record.listing = self.listing;
+        if pod.resource_version < record.resource_version {
+            return;
+        }
+        if pod.resource_version == record.resource_version {
+            if seen == Seen::Standing {
+                self.confirm(slot, pod);
+            }
+            return;
+        }
+        record.resource_version = pod.resource_version;
+        if pod.phase.is_terminal() {
+            self.ended(slot, pod);
+            return;
+        }
+        self.alive(slot);
+        if self.profile.covers(pod).is_err() {
+            self.forget(slot);
+            return;
+        }
+        self.observe_containers(slot, pod, seen);
+        self.meet_containers(slot, pod, seen);
+        self.finish(slot, pod);
+    }
+
+    /// The pod is as it was, says a list or a read: if nothing was known of the last write, it has not been stored.
+    fn confirm(&mut self, slot: Slot, pod: &PodSnapshot<'_>) {
+        if !pod.phase.is_terminal() && self.profile.covers(pod).is_err() {
+            self.forget(slot);
+            return;
+        }
+        let Some(record) = self.store.get_mut(slot) else {
+            return;
+        };
+        record.in_scope = true;
+        record.wish = pod.wishes.mode;
+        record.patience = pod.wishes.patience;
+        if matches!(record.write, Write::Unsure { .. }) {
+            record.write = Write::Idle;
+        }
+        self.decide(slot);
+    }
+
+    /// Takes over what the snapshot says of containers that are known to fail.
+    fn observe_containers(&mut self, slot: Slot, pod: &PodSnapshot<'_>, seen: Seen) {
+        for snapshot in pod.containers {
+            let Some(record) = self.store.get_mut(slot) else {
+                return;
+            };
+            let observed_at = record.observed_at;
+            let Some(container) = record.container(snapshot.name) else {
+                continue;
+            };
+            let image = container::awaited_image(pod, snapshot, Some(container.image()));
+            let failures_before = container.failures_in_all();
+            let sight = Sight {
+                seen,
+                now: self.now,
+                observed_at,
+                classify: &*self.profile.classify,
+            };
+            let (started_over, observed) = container.observe(snapshot, image, sight);
+            let failures = container.failures_in_all();
+            if observed == Observed::Recovered {
+                record.containers.retain(|c| c.name() != snapshot.name);
+            }
+            let name = snapshot.name;
+            if started_over.is_none() && observed == Observed::Nothing {
+                continue;
+            }
+            let pod_ref = record.pod.clone();
+            if let Some(why) = started_over {
+                let what = Happening::StartedOver {
+                    why,
+                    failures: failures_before,
+                };
+                self.note(&pod_ref, name, what);
+            }
+            self.tell(
+                &pod_ref,
+                pod.node,
+                name,
+                image,
+                observed,
+                failures.max(failures_before),
+            );
+        }
+        let Some(record) = self.store.get_mut(slot) else {
+            return;
+        };
+        record
+            .containers
+            .retain(|c| pod.containers.iter().any(|s| s.name == c.name()));
+    }
+
+    /// Takes in the containers that were not known to fail.
+    fn meet_containers(&mut self, slot: Slot, pod: &PodSnapshot<'_>, seen: Seen) {
+        for (at, snapshot) in pod.containers.iter().enumerate() {
+            if !counts(snapshot) {
+                continue;
+            }
+            let Some(record) = self.store.get_mut(slot) else {
+                return;
+            };
+            if record.container(snapshot.name).is_some() {
+                continue;
+            }
+            let image = container::awaited_image(pod, snapshot, None);
+            let shared = pod.containers[..at]
+                .iter()
+                .any(|c| counts(c) && c.image == image);
+            let memory = snapshot
+                .memory
+                .filter(|memory| memory.fits(pod.created_at, self.now));
+            let snapshot = &ContainerSnapshot {
+                memory,
+                ..*snapshot
+            };
+            let sight = Sight {
+                seen,
+                now: self.now,
+                observed_at: Timestamp::from_millis(0),
+                classify: &*self.profile.classify,
+            };
+            let met = FailingContainer::first_seen(snapshot, image, shared, sight);
+            let Some((container, observed)) = met else {
+                continue;
+            };
+            let failures = container.failures_in_all();
+            record.containers.push(container);
+            let pod_ref = record.pod.clone();
+            self.tell(&pod_ref, pod.node, snapshot.name, image, observed, failures);
+        }
+    }
+
+    /// What the whole pod looks like now that its containers are taken in.
+    fn finish(&mut self, slot: Slot, pod: &PodSnapshot<'_>) {
+        let now = self.now;
+        let Some(record) = self.store.get_mut(slot) else {
+            return;
+        };
+        record.observed_at = now;
+        record.in_scope = true;
+        record.wish = pod.wishes.mode;
+        record.patience = pod.wishes.patience;
+        let others_may_pull = pulls::others_may_pull(pod.containers, &record.containers);
+        record.others_may_pull_from = match (others_may_pull, record.others_may_pull_from) {
+            (false, _) => Timestamp::NEVER,
+            (true, Timestamp::NEVER) => now,
+            (true, since) => since,
+        };
+        if record.containers.is_empty() && !record.may_be_failed() {
+            self.forget(slot);
+        } else {
+            self.decide(slot);
+        }
+    }
+
+    fn tell(
+        &mut self,
+        pod: &PodRef,
+        node: Option<&str>,
+        container: &str,
+        image: &str,
+        observed: Observed<'_>,
+        failures: u32,
+    ) {
+        let what = match observed {
+            Observed::Nothing => return,
+            Observed::Throttled => Happening::Throttled,
+            Observed::Suspended => Happening::Suspended,
+            Observed::Recovered => {
+                self.learn(&Fact::Recovered { pod, node, image });
+                Happening::Recovered { failures }
+            }
+            Observed::Counted(classification) => {
+                let cause = classification.cause;
+                self.learn(&Fact::Failed {
+                    pod,
+                    node,
+                    image,
+                    cause,
+                });
+                Happening::Counted {
+                    cause,
+                    permanence: classification.permanence,
+                    matched: classification.matched.to_owned(),
+                    failures,
+                }
+            }
+        };
+        self.note(pod, container, what);
+    }
+}
+
+/// Whether a container's state is a failing image that a pod may be failed for.
+fn counts(container: &ContainerSnapshot<'_>) -> bool {
+    container.kind != ContainerKind::Ephemeral && container::is_failing(container)
+}

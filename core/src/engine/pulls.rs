@@ -1,0 +1,77 @@
+//! When the kubelet may be pulling, by the arithmetic of its back-off.
+//!
+//! The published status is one worker sync old, so the start of a pull is never visible. But failure k is followed
+//! by a back-off of at least `10 s * 2^(k-1)`, at most 300 s, and k is a lower bound: until that has passed since
+//! the failure, no pull is in flight. From then on one may be, until the next published change.
+
+use std::time::Duration;
+
+use super::container::FailingContainer;
+use crate::pod::{ContainerKind, ContainerSnapshot, ContainerState, WaitingReason};
+
+/// `imageBackOffPeriod`, `pkg/kubelet/kubelet.go`.
+const BACK_OFF_INITIAL: Duration = Duration::from_secs(10);
+/// `MaxImageBackOff`, `pkg/kubelet/kubelet.go`.
+const BACK_OFF_MAX: Duration = Duration::from_secs(300);
+/// A back-off unused for twice its maximum is forgotten (`client-go/util/flowcontrol/backoff.go`), less what two
+/// publications may be apart from the failures that they show.
+pub(super) const BACK_OFF_FORGOTTEN_AFTER: Duration =
+    Duration::from_secs(2 * BACK_OFF_MAX.as_secs() - PUBLICATION_LAG_MAX.as_secs());
+/// How old a failure may be when its `ErrImagePull` is seen and a write that follows arrives: one worker sync
+/// (10.04 to 16.16 s on 939 recorded syncs of Kubernetes 1.36.2), and time for the watch and the write.
+pub(super) const PUBLICATION_LAG_MAX: Duration = Duration::from_secs(20);
+
+/// How long after the `step`-th failure appeared no pull is in flight.
+pub(super) fn quiet_after(step: u8) -> Duration {
+    let doublings = u32::from(step.saturating_sub(1)).min(5);
+    (BACK_OFF_INITIAL * 2u32.pow(doublings))
+        .min(BACK_OFF_MAX)
+        .saturating_sub(PUBLICATION_LAG_MAX)
+}
+
+/// Whether the kubelet may be pulling for a container of the pod that is not failing.
+///
+/// Containers are started in order. A failing init container stops what is behind it; a failing sidecar does not;
+/// main containers wait for all init containers.
+pub(super) fn others_may_pull(
+    containers: &[ContainerSnapshot<'_>],
+    failing: &[FailingContainer],
+) -> bool {
+    for container in containers {
+        let known = failing.iter().find(|f| f.name() == container.name);
+        match (container.kind, known) {
+            (ContainerKind::Init, Some(_)) => return false,
+            (ContainerKind::Ephemeral, _) | (_, Some(_)) => {}
+            (ContainerKind::Init, None) if container.state == ContainerState::Running => {
+                return false;
+            }
+            (_, None) => {
+                if is_creating(container) {
+                    return true;
+                }
+            }
+        }
+    }
+    false
+}
+
+fn is_creating(container: &ContainerSnapshot<'_>) -> bool {
+    let ContainerState::Waiting { reason, .. } = container.state else {
+        return false;
+    };
+    matches!(
+        WaitingReason::parse(reason),
+        Some(WaitingReason::ContainerCreating | WaitingReason::PodInitializing)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quiet_time_grows_with_the_back_off() {
+        let seconds: Vec<u64> = (0..9).map(|step| quiet_after(step).as_secs()).collect();
+        assert_eq!(seconds, [0, 0, 0, 20, 60, 140, 280, 280, 280]);
+    }
+}

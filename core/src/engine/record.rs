@@ -1,0 +1,100 @@
+//! What is kept of one pod that has a failing container.
+
+use std::time::Duration;
+
+use super::DeadlineReason;
+use super::container::FailingContainer;
+use crate::pod::{PodRef, ResourceVersion};
+use crate::policy::Mode;
+use crate::time::Timestamp;
+
+/// One pod's state.
+#[derive(Debug)]
+pub(super) struct PodRecord {
+    pub(super) pod: PodRef,
+    pub(super) resource_version: ResourceVersion,
+    pub(super) observed_at: Timestamp,
+    pub(super) patience: Option<Duration>,
+    pub(super) containers: Vec<FailingContainer>,
+    pub(super) others_may_pull_from: Timestamp,
+    pub(super) wake: Option<(Timestamp, DeadlineReason)>,
+    pub(super) write: Write,
+    /// The list in which the pod was last seen.
+    pub(super) listing: u32,
+    /// Failures already remembered.
+    pub(super) remembered: u32,
+    pub(super) put_back: u8,
+    /// Whether the pod was last seen in a terminal phase.
+    pub(super) ended: bool,
+    /// The mode that the pod asks for.
+    pub(super) wish: Option<Mode>,
+    /// Whether the pod was found in scope under the present policy.
+    pub(super) in_scope: bool,
+    /// Whether the present hold has been told.
+    pub(super) hold_told: bool,
+}
+
+/// Where the pod stands with what was written to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Write {
+    /// Nothing is under way.
+    Idle,
+    /// A write was asked for and its outcome is not known yet.
+    InFlight(Written),
+    /// The API server has taken the failure, the kubelet has yet to agree. The pod is read at that time.
+    Proposed {
+        /// Since when.
+        since: Timestamp,
+        /// When to read the pod if nothing is heard.
+        read_at: Timestamp,
+    },
+    /// The last write conflicted or failed: nothing is written before the pod was seen again. It is read at that time.
+    Unsure {
+        /// Whether it may be a failure that was stored all the same.
+        may_be_failed: bool,
+        /// When to read the pod if nothing is heard.
+        read_at: Timestamp,
+    },
+    /// The pod was put back too often.
+    GaveUp,
+}
+
+/// What was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Written {
+    /// The memory.
+    Memory,
+    /// The warning.
+    Warning,
+    /// The failure, or the deadline.
+    Failure,
+}
+
+impl PodRecord {
+    /// Failures of all containers, the version of what is to be remembered.
+    pub(super) fn failures(&self) -> u32 {
+        self.containers
+            .iter()
+            .map(FailingContainer::failures_in_all)
+            .fold(0, u32::saturating_add)
+    }
+
+    pub(super) fn container(&mut self, name: &str) -> Option<&mut FailingContainer> {
+        self.containers
+            .iter_mut()
+            .find(|container| container.name() == name)
+    }
+
+    /// Whether a failure may have been written and not been put back.
+    pub(super) fn may_be_failed(&self) -> bool {
+        matches!(
+            self.write,
+            Write::InFlight(Written::Failure)
+                | Write::Proposed { .. }
+                | Write::Unsure {
+                    may_be_failed: true,
+                    ..
+                }
+        )
+    }
+}

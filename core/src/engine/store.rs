@@ -1,0 +1,192 @@
+//! The failing pods, found by uid, and the pods that failed until recently.
+//!
+//! A pod that is forgotten leaves its last resource version behind for a while, so that an old observation that
+//! arrives late does not bring it back.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use hashbrown::HashTable;
+
+use super::record::PodRecord;
+use crate::pod::{ResourceVersion, Uid};
+use crate::time::Timestamp;
+
+/// How long a forgotten pod's version is kept. A driver that reads a pod may be ahead of its watch; a watch that is
+/// behind by more than this is broken and ends in a relist.
+const REMEMBER_GONE_FOR: Duration = Duration::from_secs(300);
+
+/// A place in the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Slot(u32);
+
+/// All state about pods.
+#[derive(Debug, Default)]
+pub(super) struct Store {
+    /// Slots of `records`, by uid. Never iterated, so its order does not matter.
+    index: HashTable<Slot>,
+    records: Vec<Option<Box<PodRecord>>>,
+    free: Vec<Slot>,
+    gone: HashTable<Gone>,
+    gone_until: VecDeque<(Timestamp, Uid, ResourceVersion)>,
+}
+
+#[derive(Debug)]
+struct Gone {
+    uid: Uid,
+    resource_version: ResourceVersion,
+}
+
+impl Store {
+    /// Pods that are kept.
+    pub(super) fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    pub(super) fn find(&self, uid: &str) -> Option<Slot> {
+        let records = &self.records;
+        self.index
+            .find(hash(uid), |slot| has_uid(records, *slot, uid))
+            .copied()
+    }
+
+    pub(super) fn get(&self, slot: Slot) -> Option<&PodRecord> {
+        self.records.get(slot.0 as usize)?.as_deref()
+    }
+
+    pub(super) fn get_mut(&mut self, slot: Slot) -> Option<&mut PodRecord> {
+        self.records.get_mut(slot.0 as usize)?.as_deref_mut()
+    }
+
+    /// All slots in use, in a fixed order.
+    pub(super) fn slots(&self) -> Vec<Slot> {
+        (0..)
+            .map(Slot)
+            .zip(&self.records)
+            .filter(|(_, r)| r.is_some())
+            .map(|(s, _)| s)
+            .collect()
+    }
+
+    pub(super) fn insert(&mut self, record: PodRecord) -> Slot {
+        let uid = record.pod.uid();
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.records.push(None);
+            Slot(u32::try_from(self.records.len() - 1).unwrap_or(u32::MAX))
+        });
+        self.records[slot.0 as usize] = Some(Box::new(record));
+        let records = &self.records;
+        self.index.insert_unique(hash(&uid), slot, |slot| {
+            records[slot.0 as usize]
+                .as_ref()
+                .map_or(0, |record| hash(&record.pod.uid()))
+        });
+        slot
+    }
+
+    /// Forgets the pod, but for its version.
+    pub(super) fn remove(&mut self, slot: Slot, now: Timestamp) -> Option<Box<PodRecord>> {
+        let uid = self.get(slot)?.pod.uid();
+        let records = &self.records;
+        if let Ok(entry) = self
+            .index
+            .find_entry(hash(&uid), |s| has_uid(records, *s, &uid))
+        {
+            entry.remove();
+        }
+        let record = self.records.get_mut(slot.0 as usize)?.take()?;
+        self.free.push(slot);
+        self.bury(&uid, record.resource_version, now);
+        Some(record)
+    }
+
+    /// Whether an observation of this version is older than one that was seen before the pod was forgotten.
+    pub(super) fn is_outdated(&self, uid: &str, version: ResourceVersion) -> bool {
+        self.gone
+            .find(hash(uid), |gone| gone.uid.is(uid))
+            .is_some_and(|gone| version <= gone.resource_version)
+    }
+
+    /// A newer version of a pod that was forgotten and still needs no state.
+    pub(super) fn saw_gone(&mut self, uid: &str, version: ResourceVersion) {
+        if let Some(gone) = self.gone.find_mut(hash(uid), |gone| gone.uid.is(uid)) {
+            gone.resource_version = gone.resource_version.max(version);
+        }
+    }
+
+    /// Drops the versions that were kept long enough.
+    pub(super) fn expire(&mut self, now: Timestamp) {
+        while let Some((until, ..)) = self.gone_until.front() {
+            if *until > now {
+                return;
+            }
+            let Some((_, uid, version)) = self.gone_until.pop_front() else {
+                return;
+            };
+            let uid = uid.to_string();
+            let same = |gone: &Gone| gone.uid.is(&uid) && gone.resource_version == version;
+            match self.gone.find_entry(hash(&uid), |gone| gone.uid.is(&uid)) {
+                Ok(entry) if same(entry.get()) => {
+                    entry.remove();
+                }
+                // Seen again in the meantime: it gets another while.
+                Ok(entry) => {
+                    let version = entry.get().resource_version;
+                    self.gone_until.push_back((
+                        now.after(REMEMBER_GONE_FOR),
+                        Uid::new(&uid),
+                        version,
+                    ));
+                }
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// When the next version is dropped.
+    pub(super) fn expires_at(&self) -> Option<Timestamp> {
+        self.gone_until.front().map(|(until, ..)| *until)
+    }
+
+    fn bury(&mut self, uid: &str, version: ResourceVersion, now: Timestamp) {
+        if let Some(gone) = self.gone.find_mut(hash(uid), |gone| gone.uid.is(uid)) {
+            gone.resource_version = gone.resource_version.max(version);
+            return;
+        }
+        let gone = Gone {
+            uid: Uid::new(uid),
+            resource_version: version,
+        };
+        self.gone_until
+            .push_back((now.after(REMEMBER_GONE_FOR), gone.uid.clone(), version));
+        self.gone
+            .insert_unique(hash(uid), gone, |gone| hash(&gone.uid.to_string()));
+    }
+}
+
+fn has_uid(records: &[Option<Box<PodRecord>>], slot: Slot, uid: &str) -> bool {
+    records[slot.0 as usize]
+        .as_ref()
+        .is_some_and(|record| record.pod.has_uid(uid))
+}
+
+/// The mixing of `FxHash` over words of eight bytes; uids are random already.
+fn hash(uid: &str) -> u64 {
+    const SEED: u64 = 0x51_7c_c1_b7_27_22_0a_95;
+    let mix = |hash: u64, word: u64| (hash.rotate_left(5) ^ word).wrapping_mul(SEED);
+    let mut chunks = uid.as_bytes().chunks_exact(8);
+    let hash = chunks.by_ref().fold(0, |hash, chunk| {
+        mix(
+            hash,
+            chunk
+                .iter()
+                .fold(0, |word, byte| word << 8 | u64::from(*byte)),
+        )
+    });
+    // The table takes its buckets from the low bits, which multiplication mixes least.
+    chunks
+        .remainder()
+        .iter()
+        .fold(hash, |hash, byte| mix(hash, u64::from(*byte)))
+        .rotate_left(26)
+}

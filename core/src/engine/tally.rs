@@ -1,0 +1,91 @@
+//! How many failures of which cause, and when: the history that rules judge.
+
+use crate::cause::Cause;
+use crate::policy::CauseSet;
+use crate::time::Timestamp;
+
+/// Failures per cause. Nearly every container fails for one cause only, so one needs no allocation.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tallies {
+    main: Option<Tally>,
+    others: Vec<Tally>,
+}
+
+/// The failures of one cause.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tally {
+    /// The cause.
+    pub cause: Cause,
+    /// How many.
+    pub failures: u32,
+    /// When the first was seen.
+    pub first_at: Timestamp,
+    /// When the last was seen.
+    pub last_at: Timestamp,
+}
+
+impl Tallies {
+    /// Counts one failure of `cause`, seen at `now`.
+    pub fn add(&mut self, cause: Cause, now: Timestamp) {
+        if let Some(tally) = self.iter_mut().find(|tally| tally.cause == cause) {
+            tally.failures = tally.failures.saturating_add(1);
+            tally.last_at = now;
+            return;
+        }
+        self.push(Tally {
+            cause,
+            failures: 1,
+            first_at: now,
+            last_at: now,
+        });
+    }
+
+    /// Adds the tally of a cause that has none yet.
+    fn push(&mut self, tally: Tally) {
+        if self.main.is_none() {
+            self.main = Some(tally);
+        } else {
+            self.others.push(tally);
+        }
+    }
+
+    /// The tallies, in the order in which their causes were first seen.
+    pub fn iter(&self) -> impl Iterator<Item = &Tally> {
+        self.main.iter().chain(&self.others)
+    }
+
+    fn iter_mut(&mut self) -> impl Iterator<Item = &mut Tally> {
+        self.main.iter_mut().chain(&mut self.others)
+    }
+
+    /// Failures of any of `causes`.
+    pub fn count(&self, causes: CauseSet) -> u32 {
+        let of = |tally: &&Tally| causes.contains(tally.cause);
+        self.iter()
+            .filter(of)
+            .fold(0, |sum, tally| sum.saturating_add(tally.failures))
+    }
+
+    /// When the first failure of any of `causes` was seen.
+    pub fn first_at(&self, causes: CauseSet) -> Option<Timestamp> {
+        self.iter()
+            .filter(|tally| causes.contains(tally.cause))
+            .map(|tally| tally.first_at)
+            .min()
+    }
+
+    /// When the last failure was seen.
+    pub fn last_at(&self) -> Option<Timestamp> {
+        self.iter().map(|tally| tally.last_at).max()
+    }
+}
+
+impl FromIterator<Tally> for Tallies {
+    fn from_iter<I: IntoIterator<Item = Tally>>(tallies: I) -> Self {
+        let mut all = Self::default();
+        for tally in tallies {
+            all.push(tally);
+        }
+        all
+    }
+}

@@ -1,0 +1,196 @@
+//! From a write that was asked for to a kubelet that agrees.
+//!
+//! A failure that the API server has taken is a proposal: the kubelet may put the pod back. It is judged anew then,
+//! and written again a bounded number of times.
+
+use std::time::Duration;
+
+use super::Engine;
+use super::effect::{Effect, Happening};
+use super::input::Outcome;
+use super::record::{Write, Written};
+use super::store::Slot;
+use crate::pod::PodSnapshot;
+use crate::policy::Fallback;
+use crate::time::Timestamp;
+
+/// A kubelet agrees to a durable write within 0.9 s (45 of 45 recorded on Kubernetes 1.36.2): the first read after
+/// this finds it done, unless the kubelet is away.
+const CONFIRM_AFTER: Duration = Duration::from_secs(2);
+/// The longest time between two reads of a pod whose kubelet is silent.
+const CONFIRM_EVERY_MAX: Duration = Duration::from_secs(300);
+/// After a conflict the watch brings the new state nearly always at once.
+const CONFLICT_PATIENCE: Duration = Duration::from_secs(2);
+/// After a write that failed, so as not to press an API server in trouble.
+const FAILURE_PATIENCE: Duration = Duration::from_secs(10);
+
+impl Engine {
+    /// A write has ended.
+    pub(super) fn outcome(&mut self, uid: &str, outcome: Outcome) {
+        let now = self.now;
+        let Some(slot) = self.store.find(uid) else {
+            return;
+        };
+        let Some(record) = self.store.get_mut(slot) else {
+            return;
+        };
+        let Write::InFlight(written) = record.write else {
+            return;
+        };
+        match outcome {
+            Outcome::NotFound => {
+                self.forget(slot);
+                return;
+            }
+            Outcome::Accepted(version) if written == Written::Failure => {
+                let seen_later = version < record.resource_version;
+                record.resource_version = record.resource_version.max(version);
+                if seen_later && !record.ended {
+                    record.write = Write::Idle;
+                    self.put_back(slot);
+                } else {
+                    record.write = Write::Proposed {
+                        since: now,
+                        read_at: now.after(CONFIRM_AFTER),
+                    };
+                }
+            }
+            Outcome::Accepted(version) => {
+                // Stored under the judged version, so nothing else has changed since.
+                record.resource_version = record.resource_version.max(version);
+                record.write = Write::Idle;
+            }
+            Outcome::Conflict | Outcome::Failed => {
+                if written == Written::Memory {
+                    record.remembered = 0;
+                }
+                if written == Written::Warning {
+                    record.containers.iter_mut().for_each(|c| c.warned = false);
+                }
+                let conflict = outcome == Outcome::Conflict;
+                let patience = if conflict {
+                    CONFLICT_PATIENCE
+                } else {
+                    FAILURE_PATIENCE
+                };
+                // What conflicts was not stored.
+                let may_be_failed = !conflict && written == Written::Failure;
+                record.write = Write::Unsure {
+                    may_be_failed,
+                    read_at: now.after(patience),
+                };
+            }
+        }
+        self.settle(slot);
+    }
+
+    /// The pod was seen in a terminal phase.
+    pub(super) fn ended(&mut self, slot: Slot, pod: &PodSnapshot<'_>) {
+        let now = self.now;
+        let Some(record) = self.store.get_mut(slot) else {
+            return;
+        };
+        record.ended = true;
+        if !record.may_be_failed() {
+            self.forget(slot);
+        } else if pod.kubelet_agreed {
+            let pod = record.pod.clone();
+            self.forget(slot);
+            self.note(&pod, "", Happening::Agreed);
+        } else if matches!(record.write, Write::Unsure { .. }) {
+            record.write = Write::Proposed {
+                since: now,
+                read_at: now.after(CONFIRM_AFTER),
+            };
+            self.decide(slot);
+        }
+    }
+
+    /// The pod was seen alive at a newer version.
+    pub(super) fn alive(&mut self, slot: Slot) {
+        let Some(record) = self.store.get_mut(slot) else {
+            return;
+        };
+        record.ended = false;
+        match record.write {
+            Write::Proposed { .. } => {
+                record.write = Write::Idle;
+                self.put_back(slot);
+            }
+            Write::Unsure { .. } => record.write = Write::Idle,
+            Write::Idle | Write::InFlight(_) | Write::GaveUp => {}
+        }
+    }
+
+    /// The pod has left the watch while its failure may have been written: look at it.
+    pub(super) fn read_soon(&mut self, slot: Slot) {
+        let now = self.now;
+        let Some(record) = self.store.get_mut(slot) else {
+            return;
+        };
+        match &mut record.write {
+            Write::Proposed { read_at, .. } | Write::Unsure { read_at, .. } => *read_at = now,
+            // The outcome says more, and comes soon.
+            Write::Idle | Write::InFlight(_) | Write::GaveUp => {}
+        }
+        self.decide(slot);
+    }
+
+    /// What a pod whose last write is not confirmed needs now, and when to come back.
+    pub(super) fn await_confirmation(&mut self, slot: Slot) -> Option<Timestamp> {
+        let now = self.now;
+        let record = self.store.get_mut(slot)?;
+        let since = match record.write {
+            Write::Proposed { since, .. } => since,
+            _ => now,
+        };
+        let (Write::Proposed { read_at, .. } | Write::Unsure { read_at, .. }) = &mut record.write
+        else {
+            return None;
+        };
+        if *read_at <= now {
+            // Twice as long each time.
+            let pause = now.since(since).clamp(FAILURE_PATIENCE, CONFIRM_EVERY_MAX);
+            *read_at = now.after(pause);
+            let wake = *read_at;
+            let pod = record.pod.clone();
+            self.effects.push_back(Effect::Read(pod));
+            return Some(wake);
+        }
+        Some(*read_at)
+    }
+
+    /// The kubelet has put the pod back: once more, or the last resort, or never again.
+    fn put_back(&mut self, slot: Slot) {
+        let Some(record) = self.store.get_mut(slot) else {
+            return;
+        };
+        record.put_back = record.put_back.saturating_add(1);
+        let (pod, times) = (record.pod.clone(), u32::from(record.put_back));
+        let limit = self.profile.policy.put_back;
+        let writes_max = limit.writes_max.get();
+        let gave_up = match limit.fallback {
+            Fallback::None => times >= writes_max,
+            Fallback::ActiveDeadline => times > writes_max,
+        };
+        if gave_up {
+            record.write = Write::GaveUp;
+        }
+        self.note(&pod, "", Happening::PutBack { times });
+        if gave_up {
+            self.note(&pod, "", Happening::GaveUp);
+        }
+    }
+
+    /// After an outcome: nothing is kept of a pod that has recovered in the meantime.
+    fn settle(&mut self, slot: Slot) {
+        let Some(record) = self.store.get(slot) else {
+            return;
+        };
+        if record.containers.is_empty() && !record.may_be_failed() {
+            self.forget(slot);
+        } else {
+            self.decide(slot);
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! The extension points that a decision passes, in this order:
+//! `Scope` → `Classify` → `Evidence` → `Judge` → `Permit` → `Act`.
+//!
+//! Each is a small trait; a [`Profile`] holds the plugins. [`Profile::standard`] is what the policy asks for, and
+//! `with_evidence` and `with_permit` add what looks at more than one pod: a registry's health, a breaker, a budget.
+//! What a plugin says goes into the [`Trail`] of the decision, which is what people read.
+
+mod act;
+mod judge;
+mod permit;
+mod scope;
+mod trail;
+
+use std::borrow::Cow;
+use std::fmt;
+use std::time::Duration;
+
+pub use self::act::ByMode;
+pub use self::judge::Thresholds;
+pub use self::permit::{QuietTime, WholeView};
+pub use self::scope::{ByPolicy, OutOfScope};
+pub use self::trail::{Point, Said, Trail};
+
+use crate::cause::Cause;
+use crate::classify::{Classification, Classifier, TooManyPatterns};
+use crate::engine::FailingContainer;
+use crate::pod::{PodRef, PodSnapshot};
+use crate::policy::{Action, Mode, Policy};
+use crate::time::Timestamp;
+
+/// Whether a pod is ours.
+pub trait Scope: fmt::Debug + Send {
+    /// The plugin's name in trails.
+    fn name(&self) -> &'static str;
+    /// Whether `pod` is judged by `policy`.
+    ///
+    /// # Errors
+    /// Says why it is not.
+    fn covers(&self, policy: &Policy, pod: &PodSnapshot<'_>) -> Result<(), OutOfScope>;
+}
+
+/// From reason and message to cause.
+pub trait Classify: fmt::Debug + Send {
+    /// The plugin's name in trails.
+    fn name(&self) -> &'static str;
+    /// What the message, shown under a waiting reason, says.
+    fn classify<'m>(&self, reason: &'m str, message: &'m str) -> Classification<'m>;
+    /// What stands behind [`Classification::decided_by`], for people.
+    fn describe(&self, decided_by: u16) -> Cow<'_, str>;
+}
+
+/// What other pods, nodes and registries say about a case.
+pub trait Evidence: fmt::Debug + Send {
+    /// The plugin's name in trails.
+    fn name(&self) -> &'static str;
+    /// Something happened that may be evidence in other cases.
+    fn learn(&mut self, now: Timestamp, fact: &Fact<'_>);
+    /// What is known that concerns this case.
+    fn weigh(&self, case: &Case<'_>, trail: &mut Trail) -> Weight;
+}
+
+/// Whether the failures are enough for a verdict.
+pub trait Judge: fmt::Debug + Send {
+    /// The plugin's name in trails.
+    fn name(&self) -> &'static str;
+    /// What the failures amount to.
+    fn judge(&self, case: &Case<'_>, trail: &mut Trail) -> Judgement;
+}
+
+/// Whether a verdict may be carried out now.
+pub trait Permit: fmt::Debug + Send {
+    /// The plugin's name in trails.
+    fn name(&self) -> &'static str;
+    /// Whether now is a good moment.
+    fn permit(&self, case: &Case<'_>, trail: &mut Trail) -> Permission;
+}
+
+/// What is done about a permitted verdict.
+pub trait Act: fmt::Debug + Send {
+    /// The plugin's name in trails.
+    fn name(&self) -> &'static str;
+    /// What to do about a verdict that asks for `action`.
+    fn act(&self, case: &Case<'_>, action: Action, trail: &mut Trail) -> Deed;
+}
+
+/// A failing container on which a decision is to be made.
+#[derive(Clone, Copy, Debug)]
+pub struct Case<'a> {
+    /// The present moment.
+    pub now: Timestamp,
+    /// The policy in force.
+    pub policy: &'a Policy,
+    /// The container's pod.
+    pub pod: &'a PodRef,
+    /// How far a verdict goes for this pod.
+    pub mode: Mode,
+    /// The patience that the pod asks for.
+    pub patience: Option<Duration>,
+    /// The container.
+    pub container: &'a FailingContainer,
+    /// All failing containers of the pod, this one among them.
+    pub siblings: &'a [FailingContainer],
+    /// Since when a container that is not failing may be pulling; [`Timestamp::NEVER`] if none is.
+    pub others_may_pull_from: Timestamp,
+    /// Whether all pods are known; not while a list replaces a broken watch.
+    pub view_is_whole: bool,
+}
+
+/// What happened to a failing container, told to [`Evidence`].
+#[derive(Clone, Copy, Debug)]
+pub enum Fact<'a> {
+    /// A pull failed.
+    Failed {
+        /// The container's pod.
+        pod: &'a PodRef,
+        /// The node it is bound to.
+        node: Option<&'a str>,
+        /// The image.
+        image: &'a str,
+        /// Why.
+        cause: Cause,
+    },
+    /// A container that had failed runs, or has its image.
+    Recovered {
+        /// The container's pod.
+        pod: &'a PodRef,
+        /// The node it is bound to.
+        node: Option<&'a str>,
+        /// The image.
+        image: &'a str,
+    },
+}
+
+/// What [`Evidence`] makes of a case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weight {
+    /// Nothing speaks against a verdict.
+    Neutral,
+    /// Something speaks against it: hold, and look again at that time at the latest.
+    Against {
+        /// When waiting alone may change the evidence.
+        until: Option<Timestamp>,
+    },
+}
+
+/// What a [`Judge`] makes of a case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Judgement {
+    /// Not enough; look again at that time at the latest.
+    Wait {
+        /// When waiting alone may change the judgement.
+        until: Option<Timestamp>,
+    },
+    /// Enough for this action.
+    Due(Action),
+}
+
+/// What a [`Permit`] makes of a case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Permission {
+    /// Go ahead.
+    Granted,
+    /// Not now; look again at that time at the latest.
+    Held {
+        /// When waiting alone may change the answer.
+        until: Option<Timestamp>,
+    },
+}
+
+/// What [`Act`] wants done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Deed {
+    /// Nothing.
+    Nothing,
+    /// Say what would have been done.
+    Report,
+    /// Set a condition and send an event.
+    Warn,
+    /// Fail the pod.
+    Fail,
+}
+
+/// The plugins of each extension point, and the policy they work by.
+#[derive(Debug)]
+pub struct Profile {
+    pub(crate) policy: Policy,
+    pub(crate) scope: Box<dyn Scope>,
+    pub(crate) classify: Box<dyn Classify>,
+    pub(crate) evidence: Vec<Box<dyn Evidence>>,
+    pub(crate) judge: Box<dyn Judge>,
+    pub(crate) permit: Vec<Box<dyn Permit>>,
+    pub(crate) act: Box<dyn Act>,
+}
+
+impl Profile {
+    /// The plugins that a policy by itself asks for.
+    ///
+    /// # Errors
+    /// If the policy's patterns are too many to search for at once.
+    pub fn standard(policy: Policy) -> Result<Self, TooManyPatterns> {
+        Ok(Self {
+            classify: Box::new(Classifier::new(&policy.patterns)?),
+            scope: Box::new(ByPolicy),
+            evidence: Vec::new(),
+            judge: Box::new(Thresholds),
+            permit: vec![Box::new(WholeView), Box::new(QuietTime)],
+            act: Box::new(ByMode),
+            policy,
+        })
+    }
+
+    /// This profile with one more source of evidence.
+    #[must_use]
+    pub fn with_evidence(mut self, evidence: Box<dyn Evidence>) -> Self {
+        self.evidence.push(evidence);
+        self
+    }
+
+    /// This profile with one more plugin whose permission is needed.
+    #[must_use]
+    pub fn with_permit(mut self, permit: Box<dyn Permit>) -> Self {
+        self.permit.push(permit);
+        self
+    }
+
+    /// The policy in force.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// Whether `pod` is judged.
+    ///
+    /// # Errors
+    /// Says why it is not.
+    pub fn covers(&self, pod: &PodSnapshot<'_>) -> Result<(), OutOfScope> {
+        self.scope.covers(&self.policy, pod)
+    }
+}
+
+impl Classify for Classifier {
+    fn name(&self) -> &'static str {
+        "messages"
+    }
+
+    fn classify<'m>(&self, reason: &'m str, message: &'m str) -> Classification<'m> {
+        Self::classify(self, reason, message)
+    }
+
+    fn describe(&self, decided_by: u16) -> Cow<'_, str> {
+        let Some(pattern) = self.pattern(decided_by) else {
+            return Cow::Borrowed("");
+        };
+        Cow::Owned(match &pattern.then {
+            None => format!("\"{}\", as on {}", pattern.text, pattern.seen_on),
+            Some(then) => format!("\"{} … {then}\", as on {}", pattern.text, pattern.seen_on),
+        })
+    }
+}

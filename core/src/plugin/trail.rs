@@ -1,0 +1,96 @@
+//! What each plugin said on the way to a decision.
+
+use std::fmt;
+
+/// An extension point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(
+    missing_docs,
+    reason = "the traits of the same names say what they are"
+)]
+pub enum Point {
+    Scope,
+    Classify,
+    Evidence,
+    Judge,
+    Permit,
+    Act,
+}
+
+impl Point {
+    /// The point's name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Scope => "Scope",
+            Self::Classify => "Classify",
+            Self::Evidence => "Evidence",
+            Self::Judge => "Judge",
+            Self::Permit => "Permit",
+            Self::Act => "Act",
+        }
+    }
+}
+
+impl fmt::Display for Point {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// One plugin's word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// Where it was said.
+    pub point: Point,
+    /// By which plugin.
+    pub plugin: &'static str,
+    /// What.
+    pub what: String,
+}
+
+impl fmt::Display for Said {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}: {}", self.point, self.plugin, self.what)
+    }
+}
+
+/// What was said, in order. Most decisions are to wait and nobody reads why, so a trail is recorded only on demand;
+/// one that is not costs nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trail {
+    said: Option<Vec<Said>>,
+}
+
+impl Trail {
+    /// A trail that forgets all that is said.
+    pub const fn off() -> Self {
+        Self { said: None }
+    }
+
+    /// A trail that records.
+    pub const fn on() -> Self {
+        Self {
+            said: Some(Vec::new()),
+        }
+    }
+
+    /// `plugin` says something at `point`.
+    pub fn say(&mut self, point: Point, plugin: &'static str, what: fmt::Arguments<'_>) {
+        if let Some(said) = &mut self.said {
+            said.push(Said {
+                point,
+                plugin,
+                what: what.to_string(),
+            });
+        }
+    }
+
+    /// What was said so far.
+    pub fn said(&self) -> &[Said] {
+        self.said.as_deref().unwrap_or_default()
+    }
+
+    pub(crate) fn into_said(self) -> Vec<Said> {
+        self.said.unwrap_or_default()
+    }
+}

@@ -1,0 +1,556 @@
+//! Policies as YAML: `PullFailurePolicy` and `ClusterPullFailurePolicy` of `pullstop.dev/v1alpha1`.
+//!
+//! What stands in the document is read into raw types ([`PolicyDocument`]), of which the JSON Schema is made, and
+//! from there into a valid [`Policy`]. Every error has its place.
+
+use std::fmt;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_saphyr::{Location, Spanned};
+
+use super::{Action, Fallback, Mode, Policy, Rule};
+use crate::cause::{Cause, Permanence};
+use crate::classify::{Classifier, Pattern};
+use crate::pod::{Phase, RestartPolicy};
+use crate::suggest;
+use crate::time::parse_duration;
+
+/// `apiVersion` of policies.
+pub const API_VERSION: &str = "pullstop.dev/v1alpha1";
+/// The kind that rules the cluster.
+pub const CLUSTER_KIND: &str = "ClusterPullFailurePolicy";
+/// The kind that rules its namespace.
+pub const NAMESPACED_KIND: &str = "PullFailurePolicy";
+
+/// Reads a policy. What the document does not say is as in the built-in policy.
+///
+/// # Errors
+/// All that is wrong with it, in the order of the text.
+pub fn parse(text: &str) -> Result<Policy, Vec<DocumentError>> {
+    let document: PolicyDocument =
+        serde_saphyr::from_str(text).map_err(|error| vec![DocumentError::of_yaml(&error)])?;
+    document.validate()
+}
+
+/// The JSON Schema of policies, for editors and for the cluster.
+pub fn json_schema() -> schemars::Schema {
+    schemars::schema_for!(PolicyDocument)
+}
+
+/// Something wrong with a document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DocumentError {
+    /// Line and column, both from 1, where they are known.
+    pub place: Option<(u64, u64)>,
+    /// What is wrong and what to do.
+    pub message: String,
+}
+
+impl fmt::Display for DocumentError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some((line, column)) = self.place {
+            write!(f, "{line}:{column}: ")?;
+        }
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for DocumentError {}
+
+/// A policy for a cluster or a namespace.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PolicyDocument {
+    /// Always `pullstop.dev/v1alpha1`.
+    #[schemars(with = "String", extend("const" = API_VERSION))]
+    api_version: Spanned<String>,
+    /// `ClusterPullFailurePolicy`, or `PullFailurePolicy` for one namespace.
+    #[schemars(with = "String", extend("enum" = [CLUSTER_KIND, NAMESPACED_KIND]))]
+    kind: Spanned<String>,
+    /// Kubernetes' object metadata.
+    #[schemars(with = "Metadata")]
+    metadata: Spanned<Metadata>,
+    /// The policy.
+    #[serde(default)]
+    spec: PolicySpec,
+}
+
+/// The part of Kubernetes' object metadata that matters here.
+#[derive(Debug, Deserialize, JsonSchema)]
+struct Metadata {
+    /// The object's name.
+    #[expect(dead_code, reason = "required of every object, used by none here")]
+    name: String,
+    /// The namespace that a `PullFailurePolicy` rules.
+    namespace: Option<String>,
+}
+
+/// What a policy says. Whatever is left out is as in the built-in policy.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct PolicySpec {
+    /// How far verdicts go: `Enforce` fails pods, `Warn` sets conditions and sends events only, `DryRun` writes
+    /// nothing and says what it would do, `Off` does nothing.
+    #[schemars(with = "Option<String>", extend("enum" = MODES))]
+    mode: Option<Spanned<String>>,
+    /// Whose pods are judged.
+    scope: Option<ScopeSpec>,
+    /// When failures of which cause are too many, in this order. Replaces the built-in rules.
+    #[schemars(with = "Option<Vec<RuleSpec>>")]
+    rules: Option<Vec<Spanned<RuleSpec>>>,
+    /// Own message patterns, looked for before the built-in ones.
+    patterns: Option<Vec<PatternSpec>>,
+    /// How much pods and their owners may change by annotation.
+    overrides: Option<OverridesSpec>,
+    /// How long one pull may take; for this long a pull that may be in flight holds a verdict. Such as `30m`.
+    #[schemars(with = "Option<String>")]
+    pull_timeout: Option<Spanned<String>>,
+    /// What to do about a kubelet that puts a failed pod back to `Pending`.
+    put_back: Option<PutBackSpec>,
+}
+
+/// Whose pods are judged.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+struct ScopeSpec {
+    /// Phases in which a pod is judged; `[Pending]` by default.
+    #[schemars(with = "Option<Vec<String>>")]
+    phases: Option<Vec<Spanned<String>>>,
+    /// Kinds of controlling owners; `[Job]` by default.
+    owners: Option<Vec<String>>,
+    /// Restart policies with which a pod without controller is judged; `[Never]` by default.
+    #[schemars(with = "Option<Vec<String>>")]
+    bare_pods: Option<Vec<Spanned<String>>>,
+    /// Namespaces to judge in and to leave alone.
+    #[schemars(with = "Option<NamespacesSpec>")]
+    namespaces: Option<Spanned<NamespacesSpec>>,
+}
+
+/// Names of namespaces, or beginnings of names followed by `*`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+struct NamespacesSpec {
+    /// Only these; all if left out.
+    include: Vec<String>,
+    /// Never these.
+    exclude: Vec<String>,
+}
+
+/// When failures of some causes are too many: both limits must be reached.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct RuleSpec {
+    /// A name, for people.
+    name: Option<String>,
+    /// The causes whose failures are counted together.
+    #[schemars(with = "Vec<CauseName>")]
+    causes: Vec<Spanned<String>>,
+    /// Failed pulls, at least; 1 or more.
+    #[schemars(with = "u32", range(min = 1))]
+    attempts: Spanned<u32>,
+    /// Time since the first of them, at least, such as `90s`, `15m` or `1h30m`.
+    #[schemars(with = "String")]
+    duration: Spanned<String>,
+    /// `Fail`, `Warn` or `Ignore`.
+    #[schemars(with = "String", extend("enum" = ACTIONS))]
+    action: Spanned<String>,
+}
+
+/// A text, or two in this order, that means a cause.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct PatternSpec {
+    /// Text to find in the message; letter case does not matter. Image names and URLs are masked before.
+    #[schemars(with = "String")]
+    text: Spanned<String>,
+    /// A second text, to find somewhere behind the first.
+    #[schemars(with = "Option<String>")]
+    then: Option<Spanned<String>>,
+    /// What it means.
+    #[schemars(with = "CauseName")]
+    cause: Spanned<String>,
+    /// `permanent`, `transient` or `ambiguous`, which is the default.
+    #[schemars(with = "Option<String>", extend("enum" = PERMANENCES))]
+    permanence: Option<Spanned<String>>,
+}
+
+/// How much pods and their owners may change by annotation.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+struct OverridesSpec {
+    /// Modes they may ask for with `pullstop.dev/mode`; `[Warn, Off]` by default.
+    #[schemars(with = "Option<Vec<String>>")]
+    modes: Option<Vec<Spanned<String>>>,
+    /// The longest `pullstop.dev/patience`; `24h` by default.
+    #[schemars(with = "Option<String>")]
+    max_patience: Option<Spanned<String>>,
+}
+
+/// What to do about a kubelet that puts a failed pod back to `Pending`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+struct PutBackSpec {
+    /// How often the write is made in all; `3` by default.
+    #[schemars(with = "Option<u8>", range(min = 1))]
+    max_writes: Option<Spanned<u8>>,
+    /// What comes after that: `None`, or `ActiveDeadlineSeconds` to let the kubelet fail the pod.
+    #[schemars(with = "Option<String>", extend("enum" = FALLBACKS))]
+    fallback: Option<Spanned<String>>,
+}
+
+/// The name of a cause.
+struct CauseName;
+
+impl JsonSchema for CauseName {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Cause".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let names: Vec<&str> = countable_causes().map(Cause::as_str).collect();
+        schemars::json_schema!({ "type": "string", "description": "Why a pull failed.", "enum": names })
+    }
+}
+
+const MODES: [&str; 4] = ["Enforce", "Warn", "DryRun", "Off"];
+const ACTIONS: [&str; 3] = ["Fail", "Warn", "Ignore"];
+const PERMANENCES: [&str; 3] = ["permanent", "transient", "ambiguous"];
+const FALLBACKS: [&str; 2] = ["None", "ActiveDeadlineSeconds"];
+
+impl PolicyDocument {
+    /// The policy that the document describes.
+    ///
+    /// # Errors
+    /// All that is wrong with it.
+    pub fn validate(&self) -> Result<Policy, Vec<DocumentError>> {
+        let mut check = Check { errors: Vec::new() };
+        let mut policy = Policy::default();
+        check.one_of("apiVersion", &self.api_version, &[API_VERSION]);
+        check.one_of("kind", &self.kind, &[CLUSTER_KIND, NAMESPACED_KIND]);
+        let spec = &self.spec;
+        if let Some(mode) = &spec.mode {
+            policy.mode = check.mode(mode).unwrap_or(policy.mode);
+        }
+        if let Some(timeout) = &spec.pull_timeout {
+            policy.pull_timeout = check.duration(timeout).unwrap_or(policy.pull_timeout);
+        }
+        if let Some(scope) = &spec.scope {
+            scope.apply(&mut policy, &mut check);
+        }
+        if let Some(overrides) = &spec.overrides {
+            overrides.apply(&mut policy, &mut check);
+        }
+        if let Some(put_back) = &spec.put_back {
+            put_back.apply(&mut policy, &mut check);
+        }
+        self.apply_namespace(&mut policy, &mut check);
+        let patterns = spec.patterns.iter().flatten();
+        policy.patterns = patterns
+            .filter_map(|pattern| pattern.validate(&mut check))
+            .collect();
+        if Classifier::new(&policy.patterns).is_err() {
+            check.errors.push(DocumentError {
+                place: None,
+                message: "the patterns are too many or too long to search for at once".to_owned(),
+            });
+        }
+        if let Some(rules) = &spec.rules {
+            policy = check.rules(policy, rules);
+        }
+        if check.errors.is_empty() {
+            Ok(policy)
+        } else {
+            Err(check.in_order())
+        }
+    }
+
+    /// A `PullFailurePolicy` rules its own namespace and no other.
+    fn apply_namespace(&self, policy: &mut Policy, check: &mut Check) {
+        let for_one = self.kind.value == NAMESPACED_KIND;
+        match (&self.metadata.value.namespace, for_one) {
+            (Some(namespace), true) => policy.scope.include_namespaces = vec![namespace.clone()],
+            (None, true) => check.error(
+                &self.metadata,
+                "a PullFailurePolicy rules one namespace: say which in `metadata.namespace`, or use a \
+                 ClusterPullFailurePolicy"
+                    .to_owned(),
+            ),
+            (_, false) => {}
+        }
+        let namespaces = self
+            .spec
+            .scope
+            .as_ref()
+            .and_then(|scope| scope.namespaces.as_ref());
+        if let (Some(namespaces), true) = (namespaces, for_one) {
+            check.error(
+                namespaces,
+                "a PullFailurePolicy rules `metadata.namespace` only: remove `namespaces`, or use a \
+                 ClusterPullFailurePolicy"
+                    .to_owned(),
+            );
+        }
+    }
+}
+
+impl ScopeSpec {
+    fn apply(&self, policy: &mut Policy, check: &mut Check) {
+        const PHASES: [(&str, Phase); 3] = [
+            ("Pending", Phase::Pending),
+            ("Running", Phase::Running),
+            ("Unknown", Phase::Unknown),
+        ];
+        const RESTART_POLICIES: [(&str, RestartPolicy); 3] = [
+            ("Always", RestartPolicy::Always),
+            ("OnFailure", RestartPolicy::OnFailure),
+            ("Never", RestartPolicy::Never),
+        ];
+        if let Some(phases) = &self.phases {
+            policy.scope.phases = phases
+                .iter()
+                .filter_map(|p| check.choice("phase", p, &PHASES))
+                .collect();
+        }
+        if let Some(owners) = &self.owners {
+            policy.scope.owners.clone_from(owners);
+        }
+        if let Some(bare) = &self.bare_pods {
+            policy.scope.bare_pods = bare
+                .iter()
+                .filter_map(|p| check.choice("restart policy", p, &RESTART_POLICIES))
+                .collect();
+        }
+        if let Some(namespaces) = &self.namespaces {
+            policy
+                .scope
+                .include_namespaces
+                .clone_from(&namespaces.value.include);
+            policy
+                .scope
+                .exclude_namespaces
+                .clone_from(&namespaces.value.exclude);
+        }
+    }
+}
+
+impl OverridesSpec {
+    fn apply(&self, policy: &mut Policy, check: &mut Check) {
+        if let Some(modes) = &self.modes {
+            policy.overrides.modes = modes.iter().filter_map(|mode| check.mode(mode)).collect();
+        }
+        if let Some(patience) = &self.max_patience {
+            policy.overrides.patience_max = check
+                .duration(patience)
+                .unwrap_or(policy.overrides.patience_max);
+        }
+    }
+}
+
+impl PutBackSpec {
+    fn apply(&self, policy: &mut Policy, check: &mut Check) {
+        if let Some(writes) = &self.max_writes {
+            match NonZeroU32::new(u32::from(writes.value)) {
+                Some(max) => policy.put_back.writes_max = max,
+                None => check.error(
+                    writes,
+                    "`maxWrites: 0` would never fail a pod: write 1 or more, or use `mode: DryRun`"
+                        .to_owned(),
+                ),
+            }
+        }
+        if let Some(fallback) = &self.fallback {
+            let choices = [
+                (FALLBACKS[0], Fallback::None),
+                (FALLBACKS[1], Fallback::ActiveDeadline),
+            ];
+            policy.put_back.fallback = check
+                .choice("fallback", fallback, &choices)
+                .unwrap_or(policy.put_back.fallback);
+        }
+    }
+}
+
+impl RuleSpec {
+    fn validate(&self, number: usize, check: &mut Check) -> Option<Rule> {
+        let actions = [Action::Fail, Action::Warn, Action::Ignore];
+        let choices: Vec<(&str, Action)> = ACTIONS.into_iter().zip(actions).collect();
+        let causes: Vec<Option<Cause>> = self.causes.iter().map(|c| check.cause(c)).collect();
+        let attempts = NonZeroU32::new(self.attempts.value);
+        if attempts.is_none() {
+            check.error(
+                &self.attempts,
+                "`attempts: 0` would fail pods that never failed to pull: write 1 or more"
+                    .to_owned(),
+            );
+        }
+        let duration = check.duration(&self.duration);
+        let action = check.choice("action", &self.action, &choices);
+        Some(Rule {
+            name: self
+                .name
+                .clone()
+                .unwrap_or_else(|| format!("rule {number}")),
+            causes: causes
+                .into_iter()
+                .collect::<Option<Vec<Cause>>>()?
+                .into_iter()
+                .collect(),
+            attempts: attempts?,
+            duration: duration?,
+            action: action?,
+        })
+    }
+}
+
+impl PatternSpec {
+    fn validate(&self, check: &mut Check) -> Option<Pattern> {
+        /// Shorter texts stand in too many messages.
+        const TEXT_LENGTH_MIN: usize = 4;
+        for text in [Some(&self.text), self.then.as_ref()].into_iter().flatten() {
+            if text.value.trim().len() < TEXT_LENGTH_MIN {
+                let message = format!(
+                    "the pattern `{}` is too short to mean anything: write at least {TEXT_LENGTH_MIN} characters",
+                    text.value
+                );
+                check.error(text, message);
+                return None;
+            }
+        }
+        let kinds = [
+            Permanence::Permanent,
+            Permanence::Transient,
+            Permanence::Ambiguous,
+        ];
+        let choices: Vec<(&str, Permanence)> = PERMANENCES.into_iter().zip(kinds).collect();
+        let permanence = match &self.permanence {
+            None => Some(Permanence::Ambiguous),
+            Some(permanence) => check.choice("permanence", permanence, &choices),
+        };
+        let cause = check.cause(&self.cause);
+        let then = self.then.as_ref().map(|then| then.value.as_str());
+        Some(Pattern::new(&self.text.value, then, cause?, permanence?))
+    }
+}
+
+/// Collects what is wrong while the document is gone through.
+struct Check {
+    errors: Vec<DocumentError>,
+}
+
+impl Check {
+    fn error<T>(&mut self, at: &Spanned<T>, message: String) {
+        self.errors.push(DocumentError {
+            place: place_of(at.referenced),
+            message,
+        });
+    }
+
+    fn one_of(&mut self, what: &str, text: &Spanned<String>, names: &[&str]) {
+        let choices: Vec<(&str, ())> = names.iter().map(|name| (*name, ())).collect();
+        let _ = self.choice(what, text, &choices);
+    }
+
+    fn choice<T: Copy>(
+        &mut self,
+        what: &str,
+        text: &Spanned<String>,
+        choices: &[(&str, T)],
+    ) -> Option<T> {
+        let found = choices
+            .iter()
+            .find(|(name, _)| *name == text.value)
+            .map(|(_, value)| *value);
+        if found.is_none() {
+            let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
+            let hint = match suggest::closest(&text.value, names.iter().copied()) {
+                Some(name) => format!("did you mean `{name}`?"),
+                None => format!("expected {}", one_of_these(&names)),
+            };
+            self.error(text, format!("unknown {what} `{}`: {hint}", text.value));
+        }
+        found
+    }
+
+    fn mode(&mut self, text: &Spanned<String>) -> Option<Mode> {
+        let modes = [Mode::Enforce, Mode::Warn, Mode::DryRun, Mode::Off];
+        let choices: Vec<(&str, Mode)> = MODES.into_iter().zip(modes).collect();
+        self.choice("mode", text, &choices)
+    }
+
+    fn cause(&mut self, text: &Spanned<String>) -> Option<Cause> {
+        if text.value.parse() == Ok(Cause::KubeletThrottled) {
+            let message = "`KubeletThrottled` is never a failure of the image, so no rule can judge it: remove it";
+            self.error(text, message.to_owned());
+            return None;
+        }
+        let choices: Vec<(&str, Cause)> = countable_causes().map(|c| (c.as_str(), c)).collect();
+        self.choice("cause", text, &choices)
+    }
+
+    fn duration(&mut self, text: &Spanned<String>) -> Option<Duration> {
+        parse_duration(&text.value)
+            .map_err(|error| self.error(text, error.to_string()))
+            .ok()
+    }
+
+    fn rules(&mut self, policy: Policy, specs: &[Spanned<RuleSpec>]) -> Policy {
+        for spec in specs {
+            if spec.value.causes.is_empty() {
+                self.error(
+                    spec,
+                    "a rule without causes never applies: name some".to_owned(),
+                );
+            }
+        }
+        let rules: Vec<Option<Rule>> = specs
+            .iter()
+            .enumerate()
+            .map(|(at, spec)| spec.value.validate(at + 1, self))
+            .collect();
+        let Some(rules) = rules.into_iter().collect::<Option<Vec<Rule>>>() else {
+            return policy;
+        };
+        match policy.clone().with_rules(rules) {
+            Ok(policy) => policy,
+            Err(conflict) => {
+                self.error(&specs[conflict.second], conflict.to_string());
+                policy
+            }
+        }
+    }
+
+    fn in_order(mut self) -> Vec<DocumentError> {
+        self.errors.sort_by_key(|error| error.place);
+        self.errors
+    }
+}
+
+impl DocumentError {
+    fn of_yaml(error: &serde_saphyr::Error) -> Self {
+        let plain = serde_saphyr::render_options! { snippets: serde_saphyr::SnippetMode::Off };
+        Self {
+            place: error.location().and_then(place_of),
+            message: error.render_with_options(plain),
+        }
+    }
+}
+
+fn place_of(location: Location) -> Option<(u64, u64)> {
+    (location != Location::UNKNOWN).then(|| (location.line(), location.column()))
+}
+
+fn countable_causes() -> impl Iterator<Item = Cause> {
+    Cause::ALL.into_iter().filter(|cause| cause.is_failure())
+}
+
+fn one_of_these(names: &[&str]) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    match quoted.as_slice() {
+        [only] => only.clone(),
+        [most @ .., last] => format!("{} or {last}", most.join(", ")),
+        [] => String::new(),
+    }
+}

@@ -1,0 +1,273 @@
+//! Which pods are judged, when a pull has failed for good, and what then happens.
+//!
+//! A [`Policy`] is always valid: what could be wrong with one is refused when it is made. With the feature
+//! `document`, [`document`] reads it from YAML, the same for a file, an object in the cluster and the simulator.
+
+mod defaults;
+#[cfg(feature = "document")]
+pub mod document;
+
+use std::fmt;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use crate::cause::Cause;
+use crate::classify::Pattern;
+use crate::pod::{Phase, RestartPolicy};
+
+/// What the core decides by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// How far verdicts go.
+    pub mode: Mode,
+    /// Whose pods are judged.
+    pub scope: ScopeRules,
+    /// How much a pod or its owners may change.
+    pub overrides: Bounds,
+    /// The user's own message patterns; they come before the built-in table.
+    pub patterns: Vec<Pattern>,
+    /// How long one pull may take. A pull that may have begun holds the verdict for this long; without any sign of
+    /// life after that it counts as hung.
+    pub pull_timeout: Duration,
+    /// What to do about a kubelet that puts a failed pod back.
+    pub put_back: PutBack,
+    rules: Vec<Rule>,
+}
+
+impl Policy {
+    /// The rules, in order.
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// The rule that judges failures of `cause`, if one does.
+    pub fn rule_for(&self, cause: Cause) -> Option<&Rule> {
+        self.rules.iter().find(|rule| rule.causes.contains(cause))
+    }
+
+    /// This policy with other rules.
+    ///
+    /// # Errors
+    /// If two rules claim the same cause: the second would never be reached.
+    pub fn with_rules(self, rules: Vec<Rule>) -> Result<Self, RuleConflict> {
+        for (second, rule) in rules.iter().enumerate() {
+            for (first, earlier) in rules[..second].iter().enumerate() {
+                let both = Cause::ALL
+                    .into_iter()
+                    .find(|c| rule.causes.contains(*c) && earlier.causes.contains(*c));
+                if let Some(cause) = both {
+                    return Err(RuleConflict {
+                        cause,
+                        first,
+                        second,
+                    });
+                }
+            }
+        }
+        Ok(Self { rules, ..self })
+    }
+
+    /// How far a verdict goes for a pod that asks for `wish`: as far as the policy's mode, or as the pod asks where
+    /// the policy allows that. In `DryRun` nothing is ever written.
+    pub fn mode_for(&self, wish: Option<Mode>) -> Mode {
+        match wish {
+            Some(wish) if self.overrides.modes.contains(&wish) => {
+                if self.mode == Mode::DryRun {
+                    wish.min(Mode::DryRun)
+                } else {
+                    wish
+                }
+            }
+            _ => self.mode,
+        }
+    }
+
+    /// How long after the first failure `rule` may fire at the earliest, for a pod that asks for `patience`.
+    pub fn duration_for(&self, rule: &Rule, patience: Option<Duration>) -> Duration {
+        let patience = patience
+            .unwrap_or_default()
+            .min(self.overrides.patience_max);
+        rule.duration.max(patience)
+    }
+}
+
+/// Two rules claim the same cause.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RuleConflict {
+    /// The cause.
+    pub cause: Cause,
+    /// Index of the rule that has it.
+    pub first: usize,
+    /// Index of the rule that would never be reached for it.
+    pub second: usize,
+}
+
+impl fmt::Display for RuleConflict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            cause,
+            first,
+            second,
+        } = self;
+        write!(
+            f,
+            "rule {} never applies to {cause}: rule {} has it already",
+            second + 1,
+            first + 1
+        )
+    }
+}
+
+impl std::error::Error for RuleConflict {}
+
+/// When failures of some causes are too many: both limits must be reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// The rule's name, for people.
+    pub name: String,
+    /// The causes it judges; their failures are counted together.
+    pub causes: CauseSet,
+    /// Failed pulls, at least.
+    pub attempts: NonZeroU32,
+    /// Time since the first of them, at least.
+    pub duration: Duration,
+    /// What then happens.
+    pub action: Action,
+}
+
+/// What a rule does when it fires.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Action {
+    /// Nothing, ever.
+    Ignore,
+    /// A condition and an event.
+    Warn,
+    /// The pod is set to `phase: Failed`.
+    Fail,
+}
+
+/// How far verdicts go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mode {
+    /// The pod is left alone.
+    Off,
+    /// Nothing is written; what would be done is said.
+    DryRun,
+    /// Conditions and events only.
+    Warn,
+    /// Pods are failed.
+    Enforce,
+}
+
+/// A set of causes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CauseSet(u32);
+
+impl CauseSet {
+    /// Whether `cause` is in the set.
+    pub const fn contains(self, cause: Cause) -> bool {
+        self.0 & Self::bit(cause) != 0
+    }
+
+    const fn bit(cause: Cause) -> u32 {
+        1 << cause as u32
+    }
+}
+
+impl FromIterator<Cause> for CauseSet {
+    fn from_iter<I: IntoIterator<Item = Cause>>(causes: I) -> Self {
+        Self(
+            causes
+                .into_iter()
+                .fold(0, |bits, cause| bits | Self::bit(cause)),
+        )
+    }
+}
+
+/// Whose pods are judged. A pod must pass all of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScopeRules {
+    /// Phases in which a pod is judged.
+    pub phases: Vec<Phase>,
+    /// Kinds of controlling owners, such as `Job`.
+    pub owners: Vec<String>,
+    /// Restart policies with which a pod without controller is judged.
+    pub bare_pods: Vec<RestartPolicy>,
+    /// Namespaces to judge in; names, or beginnings of names with a `*`. Empty means all.
+    pub include_namespaces: Vec<String>,
+    /// Namespaces to leave alone, in the same form; they win.
+    pub exclude_namespaces: Vec<String>,
+}
+
+/// How much pods and their owners may change by annotation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// The modes they may ask for.
+    pub modes: Vec<Mode>,
+    /// The longest patience they may ask for.
+    pub patience_max: Duration,
+}
+
+/// What to do about a kubelet that puts a failed pod back to `Pending`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PutBack {
+    /// How often the write is made in all.
+    pub writes_max: NonZeroU32,
+    /// What comes after that.
+    pub fallback: Fallback,
+}
+
+/// The last resort against a kubelet that puts a pod back again and again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fallback {
+    /// The pod is left as it is.
+    None,
+    /// `spec.activeDeadlineSeconds` is lowered, so that the kubelet itself fails the pod, with its own reason
+    /// `DeadlineExceeded`. Needs the right to patch pods.
+    ActiveDeadline,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pod_cannot_ask_for_more_than_the_policy_allows() {
+        let mut policy = Policy::default();
+        assert_eq!(policy.mode_for(None), Mode::Enforce);
+        assert_eq!(policy.mode_for(Some(Mode::Off)), Mode::Off);
+        policy.mode = Mode::Warn;
+        assert_eq!(policy.mode_for(Some(Mode::Enforce)), Mode::Warn);
+        policy.overrides.modes.push(Mode::Enforce);
+        assert_eq!(policy.mode_for(Some(Mode::Enforce)), Mode::Enforce);
+        policy.mode = Mode::DryRun;
+        assert_eq!(policy.mode_for(Some(Mode::Enforce)), Mode::DryRun);
+        assert_eq!(policy.mode_for(Some(Mode::Off)), Mode::Off);
+    }
+
+    #[test]
+    fn patience_only_lengthens() {
+        let policy = Policy::default();
+        let rule = policy.rule_for(Cause::ManifestNotFound).unwrap();
+        let minutes = |m: u64| Duration::from_secs(60 * m);
+        assert_eq!(policy.duration_for(rule, None), minutes(2));
+        assert_eq!(policy.duration_for(rule, Some(minutes(1))), minutes(2));
+        assert_eq!(policy.duration_for(rule, Some(minutes(30))), minutes(30));
+        assert_eq!(
+            policy.duration_for(rule, Some(minutes(100_000))),
+            minutes(24 * 60)
+        );
+    }
+
+    #[test]
+    fn a_cause_has_one_rule() {
+        let policy = Policy::default();
+        let mut rules = policy.rules().to_vec();
+        rules.push(rules[0].clone());
+        let conflict = policy.with_rules(rules).unwrap_err();
+        assert_eq!(
+            conflict.to_string(),
+            "rule 8 never applies to InvalidReference: rule 1 has it already"
+        );
+    }
+}

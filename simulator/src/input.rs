@@ -1,0 +1,172 @@
+//! Reading files, and saying where they are wrong.
+
+use std::fmt;
+use std::io::Read;
+use std::path::Path;
+
+use pullstop_core::policy::{Policy, document};
+
+/// What stands for standard input on the command line.
+pub const STDIN: &str = "-";
+
+/// Something wrong with a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InputError {
+    /// The file, as it was named.
+    pub file: String,
+    /// Line and column, both from 1, where there is one.
+    pub place: Option<Place>,
+    /// What is wrong and what to do.
+    pub message: String,
+}
+
+impl InputError {
+    /// An error at `place` of `file`.
+    pub fn at(file: &Path, place: Place, message: impl Into<String>) -> Self {
+        Self {
+            file: name(file),
+            place: Some(place),
+            message: message.into(),
+        }
+    }
+
+    /// An error about `file` as a whole.
+    pub fn about(file: &Path, message: impl Into<String>) -> Self {
+        Self {
+            file: name(file),
+            place: None,
+            message: message.into(),
+        }
+    }
+}
+
+impl fmt::Display for InputError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.file)?;
+        if let Some(place) = self.place {
+            write!(f, ":{place}")?;
+        }
+        write!(f, ": {}", self.message)
+    }
+}
+
+impl std::error::Error for InputError {}
+
+/// A place in a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// From 1.
+    pub line: u64,
+    /// From 1, in characters.
+    pub column: u64,
+}
+
+impl Place {
+    /// The place of the byte at `offset`.
+    pub fn of_offset(text: &str, offset: usize) -> Self {
+        let before = &text.as_bytes()[..offset.min(text.len())];
+        let line_start = before
+            .iter()
+            .rposition(|b| *b == b'\n')
+            .map_or(0, |at| at + 1);
+        let newlines = before.split(|b| *b == b'\n').count() - 1;
+        // Bytes that continue a character do not start a column.
+        let columns = before[line_start..]
+            .iter()
+            .filter(|b| **b & 0xc0 != 0x80)
+            .count();
+        Self {
+            line: 1 + newlines as u64,
+            column: 1 + columns as u64,
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.line, self.column)
+    }
+}
+
+/// The text of `file`, `-` being standard input.
+///
+/// # Errors
+/// If it cannot be read or is not UTF-8.
+pub fn read(file: &Path) -> Result<String, InputError> {
+    let bytes = read_bytes(file).map_err(|error| {
+        let what = match error.kind() {
+            std::io::ErrorKind::NotFound => "no such file".to_owned(),
+            std::io::ErrorKind::IsADirectory => {
+                "this is a directory: name the files in it".to_owned()
+            }
+            _ => format!("cannot be read: {error}"),
+        };
+        InputError::about(file, what)
+    })?;
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        let text = String::from_utf8_lossy(&error.as_bytes()[..valid]).into_owned();
+        let place = Place::of_offset(&text, text.len());
+        InputError::at(
+            file,
+            place,
+            "this is not UTF-8 text: is the file damaged or compressed?",
+        )
+    })
+}
+
+/// The policy in `file`, or the built-in one.
+///
+/// # Errors
+/// All that is wrong with the file.
+pub fn policy(file: Option<&Path>) -> Result<Policy, Vec<InputError>> {
+    let Some(file) = file else {
+        return Ok(Policy::default());
+    };
+    let text = read(file).map_err(|error| vec![error])?;
+    document::parse(&text).map_err(|errors| {
+        let place = |(line, column)| Place { line, column };
+        let located = |error: document::DocumentError| InputError {
+            file: name(file),
+            place: error.place.map(place),
+            message: error.message,
+        };
+        errors.into_iter().map(located).collect()
+    })
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the place where files are read"
+)]
+fn read_bytes(file: &Path) -> std::io::Result<Vec<u8>> {
+    if file == Path::new(STDIN) {
+        let mut bytes = Vec::new();
+        std::io::stdin().lock().read_to_end(&mut bytes)?;
+        return Ok(bytes);
+    }
+    std::fs::read(file)
+}
+
+fn name(file: &Path) -> String {
+    if file == Path::new(STDIN) {
+        "<stdin>".to_owned()
+    } else {
+        file.display().to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_count_characters() {
+        let text = "ab\nпод: x\n";
+        let place = |offset| Place::of_offset(text, offset).to_string();
+        assert_eq!(place(0), "1:1");
+        assert_eq!(place(3), "2:1");
+        assert_eq!(place(text.find('x').unwrap()), "2:6");
+        assert_eq!(place(1000), "3:1");
+    }
+}

@@ -1,0 +1,30 @@
+//! The simulator: recordings and virtual time around the same brain that the enforcer has.
+
+pub mod args;
+pub mod classify;
+pub mod exit;
+pub mod input;
+pub mod replay;
+pub mod style;
+
+use std::io::Write;
+
+use args::{Args, Command};
+use exit::{Exit, Failure};
+
+/// Does what the arguments ask for; results go to `out`, what went wrong on the way to `err`.
+///
+/// # Errors
+/// On invalid input, and when `out` cannot be written to.
+pub fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit, Failure> {
+    let done = match &args.command {
+        Command::Classify(args) => classify::run(args, out),
+        Command::Replay(args) => replay::run(args, out, err),
+    };
+    let done = done.and_then(|exit| Ok(out.flush().map(|()| exit)?));
+    match done {
+        // Whoever reads has seen enough.
+        Err(failure) if failure.is_broken_pipe() => Ok(Exit::Success),
+        done => done,
+    }
+}

@@ -1,0 +1,26 @@
+//! `simulator`: see `simulator --help`.
+
+use std::io::{BufWriter, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+use pullstop_simulator::args::Args;
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that knows the process's streams"
+)]
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let mut out = BufWriter::new(anstream::AutoStream::auto(std::io::stdout()));
+    let mut err = anstream::AutoStream::auto(std::io::stderr());
+    let done = pullstop_simulator::run(&args, &mut out, &mut err);
+    match done {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            // Nobody to tell if standard error is gone.
+            let _ = write!(err, "{failure}");
+            failure.exit().into()
+        }
+    }
+}

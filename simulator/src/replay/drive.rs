@@ -1,0 +1,325 @@
+//! The driver: recorded events into the engine, its effects into stories.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use pullstop_core::engine::{
+    Decision, Effect, Engine, GoneFrom, Happening, Input, Note, Outcome, Seen, StartedOver,
+};
+use pullstop_core::plugin::{Deed, Profile};
+use pullstop_core::pod::{ContainerState, Phase, PodRef, PodSnapshot};
+use pullstop_core::time::Timestamp;
+use pullstop_core::wire::WirePod;
+
+use super::moment;
+use super::story::{Entry, Story, Streak, What};
+use super::trace::{Event, EventKind};
+
+/// How to replay.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// How long time runs on after the last event.
+    pub run_on: Duration,
+    /// Whether to ask what was thought of the pods at the end.
+    pub explain: bool,
+}
+
+/// Replays `events`, which are in the order of their times.
+pub fn replay(events: &[Event], profile: Profile, settings: &Settings) -> Vec<Story> {
+    let Some((first, last)) = events.first().zip(events.last()) else {
+        return Vec::new();
+    };
+    let mut driver = Driver {
+        engine: Engine::new(profile),
+        begins_at: first.at,
+        stories: BTreeMap::new(),
+        order: Vec::new(),
+        streaks: BTreeMap::new(),
+        latest: BTreeMap::new(),
+    };
+    for event in events {
+        driver.run_until(event.at);
+        driver.event(event);
+    }
+    let end = last.at.after(settings.run_on);
+    driver.run_until(end);
+    driver.tick(end);
+    driver.into_stories(end, settings.explain)
+}
+
+/// The engine decides as it would in a cluster, but nothing is written: a write that would fail a pod stays without
+/// outcome, so the engine follows the pod and does no more about it.
+struct Driver<'a> {
+    engine: Engine,
+    begins_at: Timestamp,
+    /// By uid.
+    stories: BTreeMap<String, Story>,
+    /// Uids, in the order in which the pods were first seen.
+    order: Vec<String>,
+    /// When the present run of failures of a pod's container began.
+    streaks: BTreeMap<(String, String), Timestamp>,
+    /// The last event about each pod, by uid: what a read would find.
+    latest: BTreeMap<String, &'a WirePod>,
+}
+
+impl<'a> Driver<'a> {
+    /// Lets time pass until just before `moment`: what is due at the same time as an event comes after it.
+    fn run_until(&mut self, moment: Timestamp) {
+        while let Some((due, _)) = self.engine.next_deadline() {
+            if due >= moment {
+                return;
+            }
+            self.tick(due);
+        }
+    }
+
+    fn tick(&mut self, now: Timestamp) {
+        self.engine.handle(now, Input::Time);
+        self.drain(now);
+    }
+
+    fn event(&mut self, event: &'a Event) {
+        let Some(pod) = &event.pod else { return };
+        match event.kind {
+            EventKind::Added => self.see(event, pod, Seen::Standing),
+            EventKind::Modified => self.see(event, pod, Seen::Changing),
+            EventKind::Deleted => self.gone(pod, event.at),
+            EventKind::Bookmark | EventKind::Error => {}
+        }
+    }
+
+    fn see(&mut self, event: &Event, pod: &'a WirePod, seen: Seen) {
+        self.latest.insert(pod.metadata.uid.clone(), pod);
+        with_snapshot(pod, |snapshot| {
+            self.pod(event.trace, event.at, snapshot, seen);
+        });
+    }
+
+    fn pod(&mut self, trace: usize, now: Timestamp, pod: &PodSnapshot<'_>, seen: Seen) {
+        let covered = self.engine.covers(pod);
+        let story = self.stories.entry(pod.uid.to_owned()).or_insert_with(|| {
+            self.order.push(pod.uid.to_owned());
+            Story::new(
+                trace,
+                format!("{}/{}", pod.namespace, pod.name),
+                self.begins_at,
+            )
+        });
+        story.timeline.see(now, pod);
+        story.aftermath(now, pod);
+        story.out_of_scope = covered.err();
+        self.engine.handle(now, Input::Pod { pod, seen });
+        self.drain(now);
+    }
+
+    fn gone(&mut self, pod: &WirePod, now: Timestamp) {
+        let uid = &pod.metadata.uid;
+        if let Some(story) = self.stories.get_mut(uid) {
+            story.timeline.end(now);
+        }
+        self.engine.handle(
+            now,
+            Input::Gone {
+                uid,
+                from: GoneFrom::Cluster,
+            },
+        );
+        self.drain(now);
+    }
+
+    fn drain(&mut self, now: Timestamp) {
+        while let Some(effect) = self.engine.poll() {
+            match effect {
+                Effect::Fail(decision) | Effect::Deadline(decision) => {
+                    self.verdict(now, *decision);
+                }
+                Effect::Warn(decision) => {
+                    let (pod, version) = (decision.pod.clone(), decision.resource_version);
+                    self.verdict(now, *decision);
+                    self.accept(now, &pod, version);
+                }
+                Effect::Remember {
+                    pod,
+                    resource_version,
+                    ..
+                } => {
+                    self.accept(now, &pod, resource_version);
+                }
+                Effect::Note(note) => self.note(now, note),
+                Effect::Read(pod) => {
+                    if let Some(pod) = self.latest.get(&pod.uid()) {
+                        with_snapshot(pod, |pod| {
+                            self.engine.handle(
+                                now,
+                                Input::Pod {
+                                    pod,
+                                    seen: Seen::Standing,
+                                },
+                            );
+                        });
+                    }
+                }
+                // The policy never changes here.
+                Effect::List => {}
+            }
+        }
+    }
+
+    /// Answers a write that changes nothing in the recording.
+    fn accept(
+        &mut self,
+        now: Timestamp,
+        pod: &PodRef,
+        version: pullstop_core::pod::ResourceVersion,
+    ) {
+        let outcome = Outcome::Accepted(version);
+        self.engine.handle(
+            now,
+            Input::Outcome {
+                uid: &pod.uid(),
+                outcome,
+            },
+        );
+    }
+
+    fn verdict(&mut self, now: Timestamp, decision: Decision) {
+        let Some(story) = self.stories.get_mut(&decision.pod.uid()) else {
+            return;
+        };
+        story
+            .timeline
+            .verdict(now, &decision.container, decision.deed);
+        if story
+            .verdict
+            .as_ref()
+            .is_none_or(|earlier| earlier.deed < decision.deed)
+        {
+            story.verdict = Some(decision.clone());
+        }
+        let container = decision.container.clone();
+        story.entries.push(Entry {
+            at: now,
+            container,
+            what: What::Verdict(decision),
+        });
+    }
+
+    fn note(&mut self, now: Timestamp, note: Note) {
+        let uid = note.pod.uid();
+        let Some(story) = self.stories.get_mut(&uid) else {
+            return;
+        };
+        let streak = (uid.clone(), note.container.clone());
+        match &note.what {
+            Happening::Counted {
+                cause, failures, ..
+            } => {
+                let first_at = *self.streaks.entry(streak).or_insert(now);
+                story.timeline.counted(now, &note.container);
+                if story
+                    .worst
+                    .as_ref()
+                    .is_none_or(|worst| worst.failures < *failures)
+                {
+                    story.worst = Some(Streak {
+                        container: note.container.clone(),
+                        cause: *cause,
+                        failures: *failures,
+                        first_at,
+                    });
+                }
+            }
+            Happening::StartedOver { why, .. } => {
+                self.streaks.remove(&streak);
+                if *why == StartedOver::ImageEdited && story.withdraw(now, &note.container) {
+                    let outcome = Outcome::Conflict;
+                    self.engine
+                        .handle(now, Input::Outcome { uid: &uid, outcome });
+                }
+            }
+            Happening::Throttled => story.timeline.throttled(now, &note.container),
+            Happening::Recovered { .. } => {
+                self.streaks.remove(&streak);
+            }
+            _ => {}
+        }
+        // Of a pod that would have failed, only what contradicts the verdict is told.
+        if !story.is_failed() {
+            let what = What::Noticed(note.what);
+            story.entries.push(Entry {
+                at: now,
+                container: note.container,
+                what,
+            });
+        }
+    }
+
+    fn into_stories(mut self, end: Timestamp, explain: bool) -> Vec<Story> {
+        let mut stories = Vec::with_capacity(self.order.len());
+        for uid in &self.order {
+            let Some(mut story) = self.stories.remove(uid) else {
+                continue;
+            };
+            if explain {
+                story.at_the_end = self.engine.explain(uid);
+            }
+            story.timeline.end(end);
+            stories.push(story);
+        }
+        stories
+    }
+}
+
+fn with_snapshot(pod: &WirePod, use_it: impl FnOnce(&PodSnapshot<'_>)) {
+    let created_at = pod
+        .metadata
+        .creation_timestamp
+        .as_deref()
+        .and_then(moment::parse);
+    // The reader has refused pods of which no snapshot can be taken.
+    let _ = pod.snapshot(created_at, use_it);
+}
+
+impl Story {
+    /// What the recording shows of a pod that would have been failed.
+    fn aftermath(&mut self, now: Timestamp, pod: &PodSnapshot<'_>) {
+        let Some(decision) = self.verdict.as_ref().filter(|d| d.deed == Deed::Fail) else {
+            return;
+        };
+        let container = pod.containers.iter().find(|c| c.name == decision.container);
+        let same_image = container.filter(|c| c.image == decision.image);
+        let what = match (same_image.map(|c| c.state), pod.phase) {
+            (Some(ContainerState::Running), _) => What::RanLater,
+            (_, Phase::Failed) => What::FailedLater,
+            _ => return,
+        };
+        let container = decision.container.clone();
+        let told =
+            |entry: &Entry| std::mem::discriminant(&entry.what) == std::mem::discriminant(&what);
+        if !self.entries.iter().any(told) {
+            self.entries.push(Entry {
+                at: now,
+                container,
+                what,
+            });
+        }
+    }
+
+    /// A verdict to fail the pod is void once the image on which it fell was edited; whether there was one.
+    fn withdraw(&mut self, now: Timestamp, container: &str) -> bool {
+        let void = |decision: &mut Decision| {
+            decision.deed == Deed::Fail && decision.container == container
+        };
+        let Some(decision) = self.verdict.take_if(void) else {
+            return false;
+        };
+        self.withdrawn = Some(decision);
+        let container = container.to_owned();
+        self.entries.push(Entry {
+            at: now,
+            container,
+            what: What::Withdrawn,
+        });
+        true
+    }
+}
