@@ -37,7 +37,7 @@ pub struct PodSnapshot<'a> {
     /// Whether the kubelet has taken a terminal phase over: condition `Ready` has reason `PodFailed` or
     /// `PodCompleted` (`pkg/kubelet/status/generate.go`).
     pub kubelet_agreed: bool,
-    /// What the pod or its owners ask for.
+    /// What the pod asks for.
     pub wishes: Wishes,
     /// Init containers and sidecars in their order, then main and ephemeral containers.
     pub containers: &'a [ContainerSnapshot<'a>],
@@ -145,6 +145,11 @@ impl WaitingReason {
         })
     }
 
+    /// Whether the kubelet does not even try to pull.
+    pub const fn never_pulls(self) -> bool {
+        matches!(self, Self::InvalidImageName | Self::ErrImageNeverPull)
+    }
+
     /// What the reason tells about pulls.
     pub const fn trouble(self) -> Option<Trouble> {
         match self {
@@ -167,7 +172,7 @@ pub enum Trouble {
     Failed,
     /// The kubelet waits before the next pull.
     BackingOff,
-    /// Nothing is pulled, and the status never changes again by itself.
+    /// No pull was tried, and the status stays as it is while that is so.
     Constant,
 }
 
@@ -229,7 +234,7 @@ pub struct Owner<'a> {
     pub name: &'a str,
 }
 
-/// What a pod or its owners ask for by annotation, within the bounds of the policy.
+/// What a pod asks for by annotation, within the bounds of the policy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Wishes {
     /// `pullstop.dev/mode`.

@@ -16,9 +16,9 @@ use crate::pod::{
 use crate::policy::Mode;
 use crate::time::{Timestamp, parse_duration};
 
-/// How far a verdict may go, as the pod or its owners ask.
+/// How far a verdict may go, as the pod asks: `enforce`, `warn` or `off`.
 pub const MODE_ANNOTATION: &str = "pullstop.dev/mode";
-/// How long after the first failure a verdict may come at the earliest, as the pod or its owners ask.
+/// How long after the first failure a verdict may come at the earliest, as the pod asks.
 pub const PATIENCE_ANNOTATION: &str = "pullstop.dev/patience";
 
 /// `v1.Pod`.
@@ -315,10 +315,14 @@ impl WirePod {
                 .map(|value| value.trim())
         };
         Wishes {
-            mode: annotation(MODE_ANNOTATION).map(|mode| match mode {
-                "enforce" => Mode::Enforce,
-                "off" => Mode::Off,
-                _ => Mode::Warn,
+            mode: annotation(MODE_ANNOTATION).map(|mode| {
+                if mode.eq_ignore_ascii_case("enforce") {
+                    Mode::Enforce
+                } else if mode.eq_ignore_ascii_case("off") {
+                    Mode::Off
+                } else {
+                    Mode::Warn
+                }
             }),
             patience: annotation(PATIENCE_ANNOTATION)
                 .map(|patience| parse_duration(patience).unwrap_or(Duration::MAX)),

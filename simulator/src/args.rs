@@ -23,21 +23,29 @@ pub struct Args {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Say why pulls failed, from their error messages
+    /// Say why pulls failed, from their error messages.
+    ///
+    /// Reads one message a line: text as it stands in a pod's status, in an event or in a kubelet's log; or a JSON object
+    /// such as {"reason": "…", "message": "…"}, whose reason is the container's waiting reason. Prints for
+    /// each, in the same order, the cause, whether waiting can help (permanent, transient, or ambiguous where the text
+    /// cannot tell), and the part of the message that decided it.
     Classify(ClassifyArgs),
-    /// Tell the story of recorded pods, and the verdict on each
+    /// Tell the story of recorded pods, and the verdict on each.
+    ///
+    /// Feeds recorded watch streams to the engine in recorded time: one JSON object a watch event, compact or
+    /// pretty-printed, as `kubectl get pods --watch --output-watch-events -o json` prints them. An additional member
+    /// "received" says when an event arrived (RFC 3339); without it the times within the objects must do, which are
+    /// coarse and miss much.
+    ///
+    /// Nothing is written anywhere: the verdict is what the policy would have done. What the recording shows
+    /// afterwards is told too, so that a pod that would have run is seen.
     Replay(ReplayArgs),
 }
 
-/// Say why pulls failed, from their error messages.
-///
-/// Reads one message a line: text as it stands in a pod's status, in an event or in a kubelet's log; or a JSON object
-/// such as {"reason": "…", "message": "…"}, whose reason is the container's waiting reason. Prints for
-/// each, in the same order, the cause, whether waiting can help (permanent, transient, or ambiguous where the text
-/// cannot tell), and the part of the message that decided it.
+/// What `simulator classify` is told.
 #[derive(Debug, Parser)]
 #[command(
-    after_help = "Example:\n  kubectl get pod mypod -o jsonpath='{..waiting.message}' | simulator classify"
+    after_help = "Example:\n  kubectl get pod mypod -o jsonpath='{range ..waiting}{.message}{\"\\n\"}{end}' | simulator classify"
 )]
 pub struct ClassifyArgs {
     /// File of messages; standard input if left out or `-`
@@ -51,15 +59,7 @@ pub struct ClassifyArgs {
     pub output: Output,
 }
 
-/// Tell the story of recorded pods, and the verdict on each.
-///
-/// Feeds recorded watch streams to the engine in recorded time: one JSON object a watch event, compact or
-/// pretty-printed, as `kubectl get pods --watch --output-watch-events -o json` prints them. An additional member
-/// "received" says when an event arrived (RFC 3339); without it the times within the objects must do, which are
-/// coarse and miss much.
-///
-/// Nothing is written anywhere: the verdict is what the policy would have done. What the recording shows
-/// afterwards is told too, so that a pod that would have run is seen.
+/// What `simulator replay` is told.
 #[derive(Debug, Parser)]
 #[command(
     after_help = "Examples:\n  simulator replay trace.jsonl\n  simulator replay --policy policy.yaml --for 1h --output json *.jsonl"
@@ -72,7 +72,7 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,
     /// How long time runs on after the last event, so that rules can still fire, such as 1h
-    #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration, default_value = "0s", hide_default_value = true)]
+    #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration, default_value = "0s", allow_hyphen_values = true)]
     pub run_on: Duration,
     /// Read all recordings as one cluster, in the order of their times
     #[arg(long)]

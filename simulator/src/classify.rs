@@ -21,7 +21,8 @@ pub fn run(args: &ClassifyArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
     let classifier = Classifier::new(&policy.patterns)
         .map_err(|error| InputError::about(&args.file, error.to_string()))?;
     let text = input::read(&args.file)?;
-    let messages = messages(&args.file, &text)?;
+    let text = text.trim_start_matches('\u{feff}');
+    let messages = messages(&args.file, text)?;
     for Message { reason, message } in &messages {
         let classification = classifier.classify(reason, message);
         match args.output {
@@ -73,7 +74,7 @@ fn message(file: &Path, number: u64, line: &str) -> Result<Message, InputError> 
     let object: MessageObject = serde_json::from_str(line).map_err(|error| {
         let place = Place {
             line: number,
-            column: error.column().max(1) as u64,
+            column: column(line, error.column()),
         };
         InputError::at(
             file,
@@ -102,6 +103,12 @@ fn message(file: &Path, number: u64, line: &str) -> Result<Message, InputError> 
     })
 }
 
+/// The column in characters of what `serde_json` counts in bytes.
+fn column(line: &str, bytes: usize) -> u64 {
+    let before = line.get(..bytes.saturating_sub(1)).unwrap_or(line);
+    1 + before.chars().count() as u64
+}
+
 /// What is wrong, without the place that `serde_json` appends: it is relative to the line.
 pub(crate) fn without_place(error: &serde_json::Error) -> String {
     let text = error.to_string();
@@ -126,7 +133,7 @@ fn print(classification: &Classification<'_>, out: &mut dyn Write) -> std::io::R
     if matched.is_empty() {
         writeln!(out, "{}nothing in it is known{:#}", style::DIM, style::DIM)
     } else {
-        writeln!(out, "\"{}\"", matched.escape_debug())
+        writeln!(out, "\"{}\"", style::one_line(matched))
     }
 }
 

@@ -6,6 +6,8 @@ use std::path::Path;
 
 use pullstop_core::policy::{Policy, document};
 
+use crate::style;
+
 /// What stands for standard input on the command line.
 pub const STDIN: &str = "-";
 
@@ -42,11 +44,17 @@ impl InputError {
 
 impl fmt::Display for InputError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.file)?;
+        f.write_str(&style::one_line(&self.file))?;
         if let Some(place) = self.place {
             write!(f, ":{place}")?;
         }
-        write!(f, ": {}", self.message)
+        /// What stands in a file may be long.
+        const LENGTH_MAX: usize = 400;
+        let message = style::one_line(&self.message);
+        match message.char_indices().nth(LENGTH_MAX) {
+            Some((end, _)) => write!(f, ": {}…", &message[..end]),
+            None => write!(f, ": {message}"),
+        }
     }
 }
 
@@ -59,27 +67,6 @@ pub struct Place {
     pub line: u64,
     /// From 1, in characters.
     pub column: u64,
-}
-
-impl Place {
-    /// The place of the byte at `offset`.
-    pub fn of_offset(text: &str, offset: usize) -> Self {
-        let before = &text.as_bytes()[..offset.min(text.len())];
-        let line_start = before
-            .iter()
-            .rposition(|b| *b == b'\n')
-            .map_or(0, |at| at + 1);
-        let newlines = before.split(|b| *b == b'\n').count() - 1;
-        // Bytes that continue a character do not start a column.
-        let columns = before[line_start..]
-            .iter()
-            .filter(|b| **b & 0xc0 != 0x80)
-            .count();
-        Self {
-            line: 1 + newlines as u64,
-            column: 1 + columns as u64,
-        }
-    }
 }
 
 impl fmt::Display for Place {
@@ -106,7 +93,10 @@ pub fn read(file: &Path) -> Result<String, InputError> {
     String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
         let text = String::from_utf8_lossy(&error.as_bytes()[..valid]).into_owned();
-        let place = Place::of_offset(&text, text.len());
+        let place = Place {
+            line: text.split('\n').count() as u64,
+            column: 1 + text.rsplit('\n').next().unwrap_or_default().chars().count() as u64,
+        };
         InputError::at(
             file,
             place,
@@ -153,20 +143,5 @@ fn name(file: &Path) -> String {
         "<stdin>".to_owned()
     } else {
         file.display().to_string()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn places_count_characters() {
-        let text = "ab\nпод: x\n";
-        let place = |offset| Place::of_offset(text, offset).to_string();
-        assert_eq!(place(0), "1:1");
-        assert_eq!(place(3), "2:1");
-        assert_eq!(place(text.find('x').unwrap()), "2:6");
-        assert_eq!(place(1000), "3:1");
     }
 }

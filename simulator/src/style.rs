@@ -1,4 +1,6 @@
-//! Colours, which `NO_COLOR` and pipes switch off (anstream does that).
+//! How text looks: colours, which `NO_COLOR` and pipes switch off (anstream does that).
+
+use std::borrow::Cow;
 
 use anstyle::{AnsiColor, Style};
 
@@ -12,3 +14,12 @@ pub const GOOD: Style = AnsiColor::Green.on_default();
 pub const DIM: Style = Style::new().dimmed();
 /// Headings.
 pub const BOLD: Style = Style::new().bold();
+
+/// `text` without line breaks and other control characters, which would spoil a terminal.
+pub fn one_line(text: &str) -> Cow<'_, str> {
+    if text.contains(char::is_control) {
+        Cow::Owned(text.replace(char::is_control, " "))
+    } else {
+        Cow::Borrowed(text)
+    }
+}

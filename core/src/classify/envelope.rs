@@ -26,7 +26,7 @@ pub(super) fn elements(text: &str) -> Vec<&str> {
     let mut elements = Vec::new();
     let mut start = 0;
     for (comma, _) in body.match_indices(", ") {
-        if starts_element(&body[comma + 2..]) {
+        if elements.len() + 1 < ELEMENTS_MAX && starts_element(&body[comma + 2..]) {
             elements.push(image_half(&body[start..comma]));
             start = comma + 2;
         }
@@ -40,6 +40,8 @@ pub(super) fn is_inspection(message: &str) -> bool {
     message.trim_start().starts_with("Failed to inspect image ")
 }
 
+/// A kubelet tries a handful of credentials; what is more is somebody's text.
+const ELEMENTS_MAX: usize = 16;
 const COMBINED: &str = "(combined from similar events): ";
 const FAILED: &str = "Failed to pull image ";
 const BACK_OFF: &str = "Back-off pulling image ";

@@ -8,6 +8,8 @@ pub mod envelope;
 mod mask;
 pub mod table;
 
+use std::sync::{Arc, LazyLock};
+
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
 use crate::cause::{Cause, Permanence};
@@ -40,6 +42,8 @@ impl Classification<'_> {
 #[derive(Debug)]
 pub struct Classifier {
     patterns: Vec<Pattern>,
+    /// How many of them are the user's own.
+    own: usize,
     /// Per pattern, the numbers of its texts in the automaton.
     texts: Vec<TextIds>,
     automaton: AhoCorasick,
@@ -54,6 +58,20 @@ struct TextIds {
 }
 
 impl Classifier {
+    /// As [`Classifier::new`]; the built-in table alone is built once and shared.
+    ///
+    /// # Errors
+    /// As [`Classifier::new`].
+    pub fn shared(own: &[Pattern]) -> Result<Arc<Self>, TooManyPatterns> {
+        static BUILT_IN: LazyLock<Result<Arc<Classifier>, TooManyPatterns>> =
+            LazyLock::new(|| Classifier::new(&[]).map(Arc::new));
+        if own.is_empty() {
+            BUILT_IN.clone()
+        } else {
+            Self::new(own).map(Arc::new)
+        }
+    }
+
     /// The built-in table, with a user's own patterns before it.
     ///
     /// # Errors
@@ -86,6 +104,7 @@ impl Classifier {
         let text_count = distinct.len();
         Ok(Self {
             patterns,
+            own: own.len(),
             texts,
             automaton,
             text_count,
@@ -120,7 +139,9 @@ impl Classifier {
         };
         // A definite error beside one that heals: it was the network's trouble that led to it.
         let heals = |number: &usize| self.patterns[*number].permanence == Permanence::Transient;
-        let definite = self.patterns[first].permanence == Permanence::Permanent;
+        // A user's own pattern means what it says.
+        let definite =
+            first >= self.own && self.patterns[first].permanence == Permanence::Permanent;
         let winner = if definite {
             hits.find(heals).unwrap_or(first)
         } else {

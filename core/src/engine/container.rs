@@ -5,13 +5,12 @@
 //! (pod uid, container, image) and start from zero when the image is edited or the container runs.
 
 use super::pulls;
+use super::status::{fingerprint, waiting};
 use super::tally::Tallies;
 use crate::cause::{Cause, Permanence};
 use crate::classify::{Classification, envelope};
 use crate::plugin::Classify;
-use crate::pod::{
-    ContainerKind, ContainerSnapshot, ContainerState, PodSnapshot, Trouble, WaitingReason,
-};
+use crate::pod::{ContainerKind, ContainerSnapshot, ContainerState, Trouble, WaitingReason};
 use crate::policy::CauseSet;
 use crate::time::Timestamp;
 
@@ -35,6 +34,8 @@ pub struct FailingContainer {
     standing: Standing,
     ran: bool,
     pub(super) warned: bool,
+    /// The image was edited, and its own first failure has not been shown yet.
+    edited: bool,
     back_off_step: u8,
     latest: Option<Latest>,
     last_error: u64,
@@ -78,10 +79,14 @@ pub struct Memory {
     pub image: String,
     /// `restartCount` at the time; if it has run since, the memory is void.
     pub restart_count: u32,
+    /// Whether `lastState` showed at the time that it has run.
+    pub ran: bool,
     /// The failures.
     pub tallies: Tallies,
     /// The cause of the latest failure.
     pub latest: Cause,
+    /// When an attempt was last seen to fail, a throttled one included.
+    pub last_attempt_at: Timestamp,
     /// How often the kubelet's back-off has doubled, at least.
     pub back_off_step: u8,
 }
@@ -161,18 +166,25 @@ impl FailingContainer {
         self.may_pull_from
     }
 
+    /// When an attempt was last seen to fail.
+    pub fn last_attempt_at(&self) -> Timestamp {
+        self.last_attempt_at
+    }
+
     pub(super) fn memory(&self) -> Option<Memory> {
         Some(Memory {
             container: self.name().to_owned(),
             image: self.image().to_owned(),
             restart_count: self.restart_count,
+            ran: self.ran,
             tallies: self.tallies.clone(),
             latest: self.latest?.cause,
+            last_attempt_at: self.last_attempt_at,
             back_off_step: self.back_off_step,
         })
     }
 
-    /// A record for a container that is seen failing for the first time. `shared` tells whether an earlier container
+    /// A record for a container that is seen failing for the first time by this engine. `shared` tells whether an earlier container
     /// of the pod fails on the same image, whose back-off then shows on this one too.
     pub(super) fn first_seen<'m>(
         container: &ContainerSnapshot<'m>,
@@ -181,7 +193,6 @@ impl FailingContainer {
         sight: Sight<'_>,
     ) -> Option<(Self, Observed<'m>)> {
         let (reason, message) = waiting(container)?;
-        let trouble = WaitingReason::parse(reason)?.trouble()?;
         let mut record = Self {
             names: format!("{}{image}", container.name).into(),
             name_len: u32::try_from(container.name.len()).ok()?,
@@ -190,6 +201,7 @@ impl FailingContainer {
             standing: Standing::Elsewhere,
             ran: container.ran,
             warned: false,
+            edited: false,
             back_off_step: 0,
             latest: None,
             last_error: 0,
@@ -198,24 +210,26 @@ impl FailingContainer {
             tallies: Tallies::default(),
         };
         let memory = container.memory.filter(|memory| record.recall(memory));
-        let is_news = match trouble {
-            // Shown for one sync: what is remembered from longer ago was another failure.
-            Trouble::Failed => memory
-                .and_then(|memory| memory.tallies.last_at())
-                .is_none_or(|last| sight.now.since(last) > pulls::PUBLICATION_LAG_MAX),
-            Trouble::Constant => memory.is_none(),
-            // A failure that nobody saw led to it, if its message tells of one.
-            Trouble::BackingOff => {
-                memory.is_none()
-                    && sight.seen == Seen::Standing
-                    && !shared
-                    && !envelope::error_text(message).is_empty()
-            }
+        let Some(trouble) = WaitingReason::parse(reason)?.trouble() else {
+            memory?;
+            let observed = record.suspend(sight.now);
+            return Some((record, observed));
         };
+        // What is remembered may be what is shown: it is not counted once more.
+        let is_news = memory.is_none()
+            && match trouble {
+                Trouble::Failed | Trouble::Constant => true,
+                // A failure that nobody saw led to it, if its message tells of one.
+                Trouble::BackingOff => {
+                    sight.seen == Seen::Standing
+                        && !shared
+                        && !envelope::error_text(message).is_empty()
+                }
+            };
         let observed = if is_news {
             record.attempt_failed(trouble, reason, message, sight)
         } else {
-            record.notice(trouble, message);
+            record.notice(trouble, reason, message);
             Observed::Nothing
         };
         Some((record, observed))
@@ -229,6 +243,10 @@ impl FailingContainer {
         sight: Sight<'_>,
     ) -> (Option<StartedOver>, Observed<'m>) {
         let started_over = self.start_over_if_changed(container, image, sight.now);
+        if sight.seen == Seen::Standing && self.may_pull_from <= sight.now {
+            // Nobody was looking: a pull may have begun just now.
+            self.may_pull_from = sight.now;
+        }
         let observed = match container.state {
             ContainerState::Running | ContainerState::Terminated => Observed::Recovered,
             ContainerState::Unreported => Observed::Nothing,
@@ -266,6 +284,12 @@ impl FailingContainer {
             self.standing = Standing::BackingOff;
             return Observed::Nothing;
         }
+        if self.edited && sight.now.since(self.last_attempt_at) < pulls::WORKER_SYNC_MIN {
+            // The old image's error, most likely; if it is still there later, it is the new one's.
+            self.notice(trouble, reason, message);
+            self.latest = Some(latest_of(&sight.classify.classify(reason, message)));
+            return Observed::Nothing;
+        }
         let same = before == standing_of(trouble) && fingerprint(message) == self.last_error;
         if same {
             Observed::Nothing
@@ -282,23 +306,38 @@ impl FailingContainer {
         message: &'m str,
         sight: Sight<'_>,
     ) -> Observed<'m> {
-        self.notice(trouble, message);
-        if trouble == Trouble::Constant {
-            self.may_pull_from = Timestamp::NEVER;
-        } else {
-            self.back_off(sight);
+        self.edited = false;
+        match trouble {
+            Trouble::Constant => self.may_pull_from = sight.now,
+            Trouble::Failed | Trouble::BackingOff => self.back_off(sight),
         }
+        self.notice(trouble, reason, message);
         let classification = sight.classify.classify(reason, message);
         if !classification.cause.is_failure() {
             return Observed::Throttled;
         }
         self.tallies.add(classification.cause, sight.now);
-        self.latest = Some(Latest {
-            cause: classification.cause,
-            permanence: classification.permanence,
-            decided_by: classification.decided_by,
-        });
+        self.latest = Some(latest_of(&classification));
         Observed::Counted(classification)
+    }
+
+    /// When what is shown since an edit must be about the new image: a status is one worker sync old, no more.
+    pub(super) fn edit_settles_at(&self) -> Option<Timestamp> {
+        let shows_failure = matches!(self.standing, Standing::Failed | Standing::Constant);
+        // No attempt has been seen since the edit.
+        (self.edited && shows_failure)
+            .then(|| self.last_attempt_at.after(pulls::PUBLICATION_LAG_MAX))
+    }
+
+    /// Counts what is shown since an edit, if it is time; no change of the status may ever tell.
+    pub(super) fn settle_edit(&mut self, now: Timestamp) -> Option<Latest> {
+        if self.edit_settles_at()? > now {
+            return None;
+        }
+        self.edited = false;
+        let latest = self.latest.filter(|latest| latest.cause.is_failure())?;
+        self.tallies.add(latest.cause, now);
+        Some(latest)
     }
 
     /// The kubelet's back-off has doubled, or begun.
@@ -326,8 +365,11 @@ impl FailingContainer {
             .max(now);
     }
 
-    fn notice(&mut self, trouble: Trouble, message: &str) {
+    fn notice(&mut self, trouble: Trouble, reason: &str, message: &str) {
         self.standing = standing_of(trouble);
+        if WaitingReason::parse(reason).is_some_and(WaitingReason::never_pulls) {
+            self.may_pull_from = Timestamp::NEVER;
+        }
         if trouble != Trouble::BackingOff {
             self.last_error = fingerprint(message);
         }
@@ -338,6 +380,7 @@ impl FailingContainer {
             return Observed::Nothing;
         }
         self.standing = Standing::Suspended;
+        self.edited = false;
         self.back_off_step = 0;
         self.may_pull_from = now;
         Observed::Suspended
@@ -357,6 +400,7 @@ impl FailingContainer {
             return None;
         }
         if edited {
+            // The status that the edit causes may still tell of the old image, and is the only one for a while.
             self.names = format!("{}{image}", container.name).into();
         }
         if ran {
@@ -364,8 +408,10 @@ impl FailingContainer {
             self.restart_count = container.restart_count;
             self.ran = container.ran;
         }
+        self.edited = edited;
         self.back_off_step = 0;
         self.may_pull_from = now;
+        self.last_attempt_at = now;
         self.tallies = Tallies::default();
         self.latest = None;
         self.warned = false;
@@ -378,11 +424,13 @@ impl FailingContainer {
 
     /// Continues from `memory` if it speaks of this image and the container has not run since.
     fn recall(&mut self, memory: &Memory) -> bool {
-        let valid = memory.image == self.image() && memory.restart_count == self.restart_count;
+        let valid = memory.image == self.image()
+            && memory.restart_count == self.restart_count
+            && memory.ran == self.ran;
         if valid {
             self.tallies = memory.tallies.clone();
             self.back_off_step = memory.back_off_step;
-            self.last_attempt_at = memory.tallies.last_at().unwrap_or(self.last_attempt_at);
+            self.last_attempt_at = memory.last_attempt_at;
             self.latest = Some(Latest {
                 cause: memory.latest,
                 permanence: Permanence::Ambiguous,
@@ -393,29 +441,12 @@ impl FailingContainer {
     }
 }
 
-/// The image that a container of the pod waits for. That is its own, unless the error speaks of one of the pod's
-/// image volumes, which the kubelet reports as the container's failure.
-pub(super) fn awaited_image<'a>(
-    pod: &PodSnapshot<'a>,
-    container: &ContainerSnapshot<'a>,
-    known: Option<&str>,
-) -> &'a str {
-    if pod.image_volumes.is_empty() {
-        return container.image;
+fn latest_of(classification: &Classification<'_>) -> Latest {
+    Latest {
+        cause: classification.cause,
+        permanence: classification.permanence,
+        decided_by: classification.decided_by,
     }
-    let message = waiting(container).map_or("", |(_, message)| message);
-    let is_awaited = |volume: &&&str| {
-        if message.is_empty() {
-            known == Some(**volume)
-        } else {
-            message.contains(**volume) && !message.contains(container.image)
-        }
-    };
-    pod.image_volumes
-        .iter()
-        .find(is_awaited)
-        .copied()
-        .unwrap_or(container.image)
 }
 
 fn standing_of(trouble: Trouble) -> Standing {
@@ -424,40 +455,6 @@ fn standing_of(trouble: Trouble) -> Standing {
         Trouble::BackingOff => Standing::BackingOff,
         Trouble::Constant => Standing::Constant,
     }
-}
-
-/// Whether the container's waiting reason tells of a failing image.
-pub(super) fn is_failing(container: &ContainerSnapshot<'_>) -> bool {
-    waiting(container)
-        .and_then(|(reason, _)| WaitingReason::parse(reason))
-        .is_some_and(|reason| reason.trouble().is_some())
-}
-
-fn waiting<'m>(container: &ContainerSnapshot<'m>) -> Option<(&'m str, &'m str)> {
-    match container.state {
-        ContainerState::Waiting { reason, message } => Some((reason, message)),
-        _ => None,
-    }
-}
-
-/// Tells error texts apart; equal fingerprints of different texts only lose a count.
-fn fingerprint(text: &str) -> u64 {
-    /// The multiplier of Knuth's multiplicative hashing, 2^64 / golden ratio.
-    const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
-    let mix = |hash: u64, word: u64| (hash.rotate_left(5) ^ word).wrapping_mul(GOLDEN);
-    let mut chunks = text.as_bytes().chunks_exact(8);
-    let hash = chunks.by_ref().fold(text.len() as u64, |hash, chunk| {
-        mix(
-            hash,
-            chunk
-                .iter()
-                .fold(0, |word, byte| word << 8 | u64::from(*byte)),
-        )
-    });
-    chunks
-        .remainder()
-        .iter()
-        .fold(hash, |hash, byte| mix(hash, u64::from(*byte)))
 }
 
 impl Memory {

@@ -1,6 +1,8 @@
 //! From counts to verdicts: the way through the extension points.
 
-use super::container::FailingContainer;
+use std::time::Duration;
+
+use super::container::{FailingContainer, Latest, Memory};
 use super::effect::{Decision, Effect, Happening};
 use super::record::{PodRecord, Write, Written};
 use super::store::Slot;
@@ -25,7 +27,7 @@ pub struct Explanation {
 enum Verdict {
     Wait(Option<Timestamp>),
     Held(Option<Timestamp>),
-    Due(Deed),
+    Due(Deed, Action),
 }
 
 impl Engine {
@@ -56,22 +58,25 @@ impl Engine {
             Write::Proposed { .. } | Write::Unsure { .. } => self
                 .await_confirmation(slot)
                 .map(|at| (at, DeadlineReason::Confirmation)),
-            Write::Idle if !record.in_scope => None,
+            Write::Idle if !record.in_scope || record.ended => None,
             Write::Idle => self.judge(slot),
         };
-        self.set_wake(slot, wake);
+        // A plugin that asks for a time that has come already must not stop the clock.
+        let soon = self.now.after(Duration::from_millis(1));
+        self.set_wake(slot, wake.map(|(at, reason)| (at.max(soon), reason)));
     }
 
     /// Sends every container through the extension points and does what the strongest verdict asks for.
     fn judge(&mut self, slot: Slot) -> Option<(Timestamp, DeadlineReason)> {
+        self.settle_edits(slot);
         let record = self.store.get(slot)?;
-        let mut due: Option<(Deed, usize)> = None;
+        let mut due: Vec<(Deed, Action, usize)> = Vec::new();
         let mut held: Option<usize> = None;
         let mut wake: Option<(Timestamp, DeadlineReason)> = None;
         for (at, container) in record.containers.iter().enumerate() {
             let deadline = match self.verdict(record, container, &mut Trail::off()) {
-                Verdict::Due(deed) => {
-                    due = due.max(Some((deed, at)));
+                Verdict::Due(deed, action) => {
+                    due.push((deed, action, at));
                     None
                 }
                 Verdict::Held(until) => {
@@ -80,19 +85,56 @@ impl Engine {
                 }
                 Verdict::Wait(until) => until.map(|at| (at, DeadlineReason::Duration)),
             };
-            wake = [wake, deadline].into_iter().flatten().min();
+            let settles = container
+                .edit_settles_at()
+                .map(|at| (at, DeadlineReason::Edit));
+            wake = [wake, deadline, settles].into_iter().flatten().min();
         }
         let told = record.hold_told;
-        match (due, held) {
-            (Some((deed, at)), _) => self.carry_out(slot, deed, at),
+        match (due.iter().max(), held) {
+            // Reports write nothing: all of them are made.
+            (Some((Deed::Report, ..)), _) => {
+                due.iter()
+                    .for_each(|(deed, _, at)| self.carry_out(slot, *deed, *at));
+            }
+            (Some((deed, _, at)), _) => self.carry_out(slot, *deed, *at),
             (None, Some(at)) if !told => self.tell_hold(slot, at),
-            _ => {}
+            (None, _) => {}
         }
-        if due.is_some() || held.is_none() {
+        if !due.is_empty() || held.is_none() {
             self.store.get_mut(slot)?.hold_told = false;
         }
         self.remember(slot);
         wake
+    }
+
+    /// Counts what edited containers still show when it can no longer be the old image's error.
+    fn settle_edits(&mut self, slot: Slot) {
+        let now = self.now;
+        let Some(record) = self.store.get_mut(slot) else {
+            return;
+        };
+        let pod = record.pod.clone();
+        let mut counted = Vec::new();
+        for container in &mut record.containers {
+            if let Some(Latest {
+                cause, permanence, ..
+            }) = container.settle_edit(now)
+            {
+                let failures = container.failures_in_all();
+                let what = Happening::Counted {
+                    cause,
+                    permanence,
+                    matched: String::new(),
+                    failures,
+                };
+                counted.push((container.name().to_owned(), what));
+            }
+        }
+        record.to_remember |= !counted.is_empty();
+        for (name, what) in counted {
+            self.note(&pod, &name, what);
+        }
     }
 
     /// One container's way through the extension points.
@@ -149,7 +191,7 @@ impl Engine {
         }
         match profile.act.act(&case, action, trail) {
             Deed::Nothing => Verdict::Wait(None),
-            deed => Verdict::Due(deed),
+            deed => Verdict::Due(deed, action),
         }
     }
 
@@ -162,17 +204,18 @@ impl Engine {
         let Some(record) = self.store.get_mut(slot) else {
             return;
         };
-        let last_resort = u32::from(record.put_back) >= put_back.writes_max.get()
+        let last_resort = record.put_back >= put_back.writes_max.get()
             && put_back.fallback == Fallback::ActiveDeadline;
         let effect = match deed {
             Deed::Nothing => return,
             Deed::Fail => {
-                record.write = Write::InFlight(Written::Failure);
-                if last_resort {
-                    Effect::Deadline(decision)
+                let (written, effect) = if last_resort {
+                    (Written::Deadline, Effect::Deadline(decision))
                 } else {
-                    Effect::Fail(decision)
-                }
+                    (Written::Failure, Effect::Fail(decision))
+                };
+                record.write = Write::InFlight(written);
+                effect
             }
             Deed::Warn => {
                 record.write = Write::InFlight(Written::Warning);
@@ -234,42 +277,33 @@ impl Engine {
         }
     }
 
-    /// Asks to remember the counts if they have grown and a rule still waits for more, unless nothing may be written.
+    /// Asks to remember what has become known, unless nothing may be written.
     fn remember(&mut self, slot: Slot) {
         let policy = &self.profile.policy;
         let Some(record) = self.store.get_mut(slot) else {
             return;
         };
-        let failures = record.failures();
-        let counts = |container: &FailingContainer| {
-            container
-                .latest()
-                .and_then(|latest| policy.rule_for(latest.cause))
-                .is_some_and(|rule| {
-                    rule.action != Action::Ignore
-                        && container.failures(rule.causes) <= rule.attempts.get()
-                })
-        };
         let writes = policy.mode_for(record.wish) > Mode::DryRun;
-        if record.write != Write::Idle
-            || failures <= record.remembered
-            || !writes
-            || !record.containers.iter().any(counts)
-        {
+        if record.write != Write::Idle || !record.to_remember || !writes {
             return;
         }
-        record.remembered = failures;
+        record.to_remember = false;
+        let memories: Vec<Memory> = record
+            .containers
+            .iter()
+            .filter_map(FailingContainer::memory)
+            .collect();
+        if memories.is_empty() && !record.carries_memory {
+            return;
+        }
+        record.carries_memory = true;
         record.write = Write::InFlight(Written::Memory);
-        let effect = Effect::Remember {
-            pod: record.pod.clone(),
-            resource_version: record.resource_version,
-            memories: record
-                .containers
-                .iter()
-                .filter_map(FailingContainer::memory)
-                .collect(),
-        };
-        self.effects.push_back(effect);
+        let (pod, resource_version) = (record.pod.clone(), record.resource_version);
+        self.effects.push_back(Effect::Remember {
+            pod,
+            resource_version,
+            memories,
+        });
     }
 }
 

@@ -23,7 +23,7 @@ pub enum Effect {
         pod: PodRef,
         /// The version that was judged.
         resource_version: ResourceVersion,
-        /// One memory per failing container.
+        /// One memory per failing container; none if nothing of the pod is to be remembered any more.
         memories: Vec<Memory>,
     },
     /// List all pods, between [`super::Input::RelistBegin`] and [`super::Input::RelistEnd`]: the scope has changed.
@@ -116,6 +116,8 @@ pub enum Happening {
         /// How many writes were put back so far.
         times: u32,
     },
+    /// The pod has ended without our doing; its failures no longer count.
+    Ended,
     /// The kubelet has taken the failure over; the pod is done.
     Agreed,
     /// The pod was put back too often; it is left as it is.

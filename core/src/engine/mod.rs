@@ -10,6 +10,7 @@ mod input;
 mod observe;
 mod pulls;
 mod record;
+mod status;
 mod store;
 mod tally;
 mod write;
@@ -24,7 +25,7 @@ pub use self::tally::{Tallies, Tally};
 
 use self::store::{Slot, Store};
 use crate::plugin::{Fact, OutOfScope, Profile};
-use crate::pod::{PodRef, PodSnapshot};
+use crate::pod::{PodRef, PodSnapshot, ResourceVersion};
 use crate::time::Timestamp;
 
 /// The state machine for any number of pods.
@@ -47,6 +48,8 @@ pub enum DeadlineReason {
     Duration,
     /// What holds a verdict may be over.
     Hold,
+    /// What is shown since an edit is about the new image by then.
+    Edit,
     /// A write has not been confirmed.
     Confirmation,
     /// What is kept of pods that are gone can be dropped.
@@ -124,15 +127,16 @@ impl Engine {
     /// Other plugins or another policy. Scope needs a look at the pods, so nobody is judged before they were listed.
     fn adopt(&mut self, profile: Profile) {
         self.profile = profile;
-        let slots = self.store.slots();
-        for slot in &slots {
-            if let Some(record) = self.store.get_mut(*slot) {
+        for slot in self.store.slots() {
+            if let Some(record) = self.store.get_mut(slot) {
                 record.in_scope = false;
+                record
+                    .containers
+                    .iter_mut()
+                    .for_each(|container| container.warned = false);
             }
         }
-        if !slots.is_empty() {
-            self.effects.push_back(Effect::List);
-        }
+        self.effects.push_back(Effect::List);
     }
 
     fn end_relist(&mut self) {
@@ -179,9 +183,25 @@ impl Engine {
         }
     }
 
-    fn forget(&mut self, slot: Slot) {
+    /// Nothing more is to be done for the pod: it is forgotten, as soon as no write to it is in flight. Observations of
+    /// it are old up to the last version, or before that one if it may come back as it is.
+    fn let_go(&mut self, slot: Slot, may_come_back: bool) {
+        let Some(record) = self.store.get_mut(slot) else {
+            return;
+        };
+        let ResourceVersion(last) = record.resource_version;
+        if record.awaits_outcome() {
+            record.containers.clear();
+            self.set_wake(slot, None);
+        } else {
+            let old = last.saturating_sub(u64::from(may_come_back));
+            self.forget(slot, ResourceVersion(old));
+        }
+    }
+
+    fn forget(&mut self, slot: Slot, old: ResourceVersion) {
         self.set_wake(slot, None);
-        self.store.remove(slot, self.now);
+        self.store.remove(slot, old, self.now);
     }
 
     fn note(&mut self, pod: &PodRef, container: &str, what: Happening) {

@@ -1,12 +1,13 @@
 //! From observations of pods to counts.
 
-use super::container::{self, FailingContainer, Observed, Seen, Sight};
+use super::container::{FailingContainer, Observed, Seen, Sight};
 use super::effect::Happening;
 use super::pulls;
 use super::record::{PodRecord, Write};
+use super::status;
 use super::store::Slot;
 use super::{Engine, GoneFrom};
-use crate::plugin::Fact;
+use crate::plugin::{Fact, OutOfScope};
 use crate::pod::{ContainerKind, ContainerSnapshot, PodRef, PodSnapshot};
 use crate::time::Timestamp;
 
@@ -34,10 +35,13 @@ impl Engine {
         let Some(record) = self.store.get(slot) else {
             return;
         };
-        if from == GoneFrom::View && record.may_be_failed() {
+        if from == GoneFrom::Cluster {
+            let last = record.resource_version;
+            self.forget(slot, last);
+        } else if record.may_be_failed() {
             self.read_soon(slot);
         } else {
-            self.forget(slot);
+            self.let_go(slot, false);
         }
     }
 
@@ -56,19 +60,16 @@ impl Engine {
             wake: None,
             write: Write::Idle,
             listing: self.listing,
-            remembered: 0,
             put_back: 0,
+            failed_writes: 0,
+            carries_memory: false,
+            to_remember: false,
             ended: false,
             wish: pod.wishes.mode,
             in_scope: true,
             hold_told: false,
         });
         self.meet_containers(slot, pod, seen);
-        if let Some(record) = self.store.get_mut(slot) {
-            // What a memory brought along need not be remembered once more.
-            let from_memory = pod.containers.iter().any(|c| c.memory.is_some());
-            record.remembered = if from_memory { record.failures() } else { 0 };
-        }
         self.finish(slot, pod);
     }
 
@@ -93,19 +94,23 @@ impl Engine {
             return;
         }
         self.alive(slot);
-        if self.profile.covers(pod).is_err() {
-            self.forget(slot);
+        self.observe_containers(slot, pod, seen);
+        if let Err(why) = self.profile.covers(pod) {
+            self.leave(slot, pod, why);
             return;
         }
-        self.observe_containers(slot, pod, seen);
         self.meet_containers(slot, pod, seen);
         self.finish(slot, pod);
     }
 
     /// The pod is as it was, says a list or a read: if nothing was known of the last write, it has not been stored.
     fn confirm(&mut self, slot: Slot, pod: &PodSnapshot<'_>) {
-        if !pod.phase.is_terminal() && self.profile.covers(pod).is_err() {
-            self.forget(slot);
+        if pod.phase.is_terminal() {
+            self.ended(slot, pod);
+            return;
+        }
+        if let Err(why) = self.profile.covers(pod) {
+            self.leave(slot, pod, why);
             return;
         }
         let Some(record) = self.store.get_mut(slot) else {
@@ -117,7 +122,20 @@ impl Engine {
         if matches!(record.write, Write::Unsure { .. }) {
             record.write = Write::Idle;
         }
-        self.decide(slot);
+        self.settle(slot);
+    }
+
+    /// The pod is out of scope. One that only runs now has recovered; any other is not ours to write to.
+    fn leave(&mut self, slot: Slot, pod: &PodSnapshot<'_>, why: OutOfScope) {
+        let Some(record) = self.store.get_mut(slot) else {
+            return;
+        };
+        record.wish = pod.wishes.mode;
+        if why == OutOfScope::Phase && record.containers.is_empty() {
+            self.settle(slot);
+        } else {
+            self.let_go(slot, true);
+        }
     }
 
     /// Takes over what the snapshot says of containers that are known to fail.
@@ -130,7 +148,7 @@ impl Engine {
             let Some(container) = record.container(snapshot.name) else {
                 continue;
             };
-            let image = container::awaited_image(pod, snapshot, Some(container.image()));
+            let image = status::awaited_image(pod, snapshot, Some(container.image()));
             let failures_before = container.failures_in_all();
             let sight = Sight {
                 seen,
@@ -147,6 +165,7 @@ impl Engine {
             if started_over.is_none() && observed == Observed::Nothing {
                 continue;
             }
+            record.to_remember = true;
             let pod_ref = record.pod.clone();
             if let Some(why) = started_over {
                 let what = Happening::StartedOver {
@@ -184,7 +203,7 @@ impl Engine {
             if record.container(snapshot.name).is_some() {
                 continue;
             }
-            let image = container::awaited_image(pod, snapshot, None);
+            let image = status::awaited_image(pod, snapshot, None);
             let shared = pod.containers[..at]
                 .iter()
                 .any(|c| counts(c) && c.image == image);
@@ -206,6 +225,7 @@ impl Engine {
                 continue;
             };
             let failures = container.failures_in_all();
+            record.to_remember |= observed != Observed::Nothing;
             record.containers.push(container);
             let pod_ref = record.pod.clone();
             self.tell(&pod_ref, pod.node, snapshot.name, image, observed, failures);
@@ -223,16 +243,13 @@ impl Engine {
         record.wish = pod.wishes.mode;
         record.patience = pod.wishes.patience;
         let others_may_pull = pulls::others_may_pull(pod.containers, &record.containers);
+        record.carries_memory |= pod.containers.iter().any(|c| c.memory.is_some());
         record.others_may_pull_from = match (others_may_pull, record.others_may_pull_from) {
             (false, _) => Timestamp::NEVER,
             (true, Timestamp::NEVER) => now,
             (true, since) => since,
         };
-        if record.containers.is_empty() && !record.may_be_failed() {
-            self.forget(slot);
-        } else {
-            self.decide(slot);
-        }
+        self.settle(slot);
     }
 
     fn tell(
@@ -274,5 +291,5 @@ impl Engine {
 
 /// Whether a container's state is a failing image that a pod may be failed for.
 fn counts(container: &ContainerSnapshot<'_>) -> bool {
-    container.kind != ContainerKind::Ephemeral && container::is_failing(container)
+    container.kind != ContainerKind::Ephemeral && status::is_failing(container)
 }

@@ -21,9 +21,14 @@ pub(super) struct PodRecord {
     pub(super) write: Write,
     /// The list in which the pod was last seen.
     pub(super) listing: u32,
-    /// Failures already remembered.
-    pub(super) remembered: u32,
-    pub(super) put_back: u8,
+    /// How often the kubelet has put the pod back.
+    pub(super) put_back: u32,
+    /// How many writes in a row have failed.
+    pub(super) failed_writes: u8,
+    /// Whether the pod may carry a memory.
+    pub(super) carries_memory: bool,
+    /// Whether there is more to remember than the pod carries.
+    pub(super) to_remember: bool,
     /// Whether the pod was last seen in a terminal phase.
     pub(super) ended: bool,
     /// The mode that the pod asks for.
@@ -47,6 +52,8 @@ pub(super) enum Write {
         since: Timestamp,
         /// When to read the pod if nothing is heard.
         read_at: Timestamp,
+        /// The kubelet itself is to fail the pod: until then it is rightly alive.
+        by_deadline: bool,
     },
     /// The last write conflicted or failed: nothing is written before the pod was seen again. It is read at that time.
     Unsure {
@@ -66,30 +73,29 @@ pub(super) enum Written {
     Memory,
     /// The warning.
     Warning,
-    /// The failure, or the deadline.
+    /// The failure.
     Failure,
+    /// The deadline by which the kubelet is to fail the pod.
+    Deadline,
 }
 
 impl PodRecord {
-    /// Failures of all containers, the version of what is to be remembered.
-    pub(super) fn failures(&self) -> u32 {
-        self.containers
-            .iter()
-            .map(FailingContainer::failures_in_all)
-            .fold(0, u32::saturating_add)
-    }
-
     pub(super) fn container(&mut self, name: &str) -> Option<&mut FailingContainer> {
         self.containers
             .iter_mut()
             .find(|container| container.name() == name)
     }
 
+    /// Whether a write is in flight.
+    pub(super) fn awaits_outcome(&self) -> bool {
+        matches!(self.write, Write::InFlight(_))
+    }
+
     /// Whether a failure may have been written and not been put back.
     pub(super) fn may_be_failed(&self) -> bool {
         matches!(
             self.write,
-            Write::InFlight(Written::Failure)
+            Write::InFlight(Written::Failure | Written::Deadline)
                 | Write::Proposed { .. }
                 | Write::Unsure {
                     may_be_failed: true,

@@ -28,7 +28,7 @@ pub(super) struct Store {
     records: Vec<Option<Box<PodRecord>>>,
     free: Vec<Slot>,
     gone: HashTable<Gone>,
-    gone_until: VecDeque<(Timestamp, Uid, ResourceVersion)>,
+    gone_until: VecDeque<(Timestamp, Uid)>,
 }
 
 #[derive(Debug)]
@@ -84,9 +84,11 @@ impl Store {
         slot
     }
 
-    /// Forgets the pod, but for its version.
-    pub(super) fn remove(&mut self, slot: Slot, now: Timestamp) -> Option<Box<PodRecord>> {
-        let uid = self.get(slot)?.pod.uid();
+    /// Forgets the pod, but for the version up to which observations of it are old.
+    pub(super) fn remove(&mut self, slot: Slot, old: ResourceVersion, now: Timestamp) {
+        let Some(uid) = self.get(slot).map(|record| record.pod.uid()) else {
+            return;
+        };
         let records = &self.records;
         if let Ok(entry) = self
             .index
@@ -94,10 +96,9 @@ impl Store {
         {
             entry.remove();
         }
-        let record = self.records.get_mut(slot.0 as usize)?.take()?;
+        self.records[slot.0 as usize] = None;
         self.free.push(slot);
-        self.bury(&uid, record.resource_version, now);
-        Some(record)
+        self.bury(&uid, old, now);
     }
 
     /// Whether an observation of this version is older than one that was seen before the pod was forgotten.
@@ -116,36 +117,24 @@ impl Store {
 
     /// Drops the versions that were kept long enough.
     pub(super) fn expire(&mut self, now: Timestamp) {
-        while let Some((until, ..)) = self.gone_until.front() {
-            if *until > now {
-                return;
-            }
-            let Some((_, uid, version)) = self.gone_until.pop_front() else {
+        while self
+            .gone_until
+            .front()
+            .is_some_and(|(until, _)| *until <= now)
+        {
+            let Some((_, uid)) = self.gone_until.pop_front() else {
                 return;
             };
             let uid = uid.to_string();
-            let same = |gone: &Gone| gone.uid.is(&uid) && gone.resource_version == version;
-            match self.gone.find_entry(hash(&uid), |gone| gone.uid.is(&uid)) {
-                Ok(entry) if same(entry.get()) => {
-                    entry.remove();
-                }
-                // Seen again in the meantime: it gets another while.
-                Ok(entry) => {
-                    let version = entry.get().resource_version;
-                    self.gone_until.push_back((
-                        now.after(REMEMBER_GONE_FOR),
-                        Uid::new(&uid),
-                        version,
-                    ));
-                }
-                Err(_) => {}
+            if let Ok(entry) = self.gone.find_entry(hash(&uid), |gone| gone.uid.is(&uid)) {
+                entry.remove();
             }
         }
     }
 
     /// When the next version is dropped.
     pub(super) fn expires_at(&self) -> Option<Timestamp> {
-        self.gone_until.front().map(|(until, ..)| *until)
+        self.gone_until.front().map(|(until, _)| *until)
     }
 
     fn bury(&mut self, uid: &str, version: ResourceVersion, now: Timestamp) {
@@ -158,7 +147,7 @@ impl Store {
             resource_version: version,
         };
         self.gone_until
-            .push_back((now.after(REMEMBER_GONE_FOR), gone.uid.clone(), version));
+            .push_back((now.after(REMEMBER_GONE_FOR), gone.uid.clone()));
         self.gone
             .insert_unique(hash(uid), gone, |gone| hash(&gone.uid.to_string()));
     }

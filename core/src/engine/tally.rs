@@ -84,7 +84,13 @@ impl FromIterator<Tally> for Tallies {
     fn from_iter<I: IntoIterator<Item = Tally>>(tallies: I) -> Self {
         let mut all = Self::default();
         for tally in tallies {
-            all.push(tally);
+            let Some(known) = all.iter_mut().find(|known| known.cause == tally.cause) else {
+                all.push(tally);
+                continue;
+            };
+            known.failures = known.failures.saturating_add(tally.failures);
+            known.first_at = known.first_at.min(tally.first_at);
+            known.last_at = known.last_at.max(tally.last_at);
         }
         all
     }

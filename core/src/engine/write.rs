@@ -11,7 +11,7 @@ use super::input::Outcome;
 use super::record::{Write, Written};
 use super::store::Slot;
 use crate::pod::PodSnapshot;
-use crate::policy::Fallback;
+use crate::policy::{Fallback, Mode};
 use crate::time::Timestamp;
 
 /// A kubelet agrees to a durable write within 0.9 s (45 of 45 recorded on Kubernetes 1.36.2): the first read after
@@ -39,39 +39,47 @@ impl Engine {
         };
         match outcome {
             Outcome::NotFound => {
-                self.forget(slot);
+                let last = record.resource_version;
+                self.forget(slot, last);
                 return;
             }
-            Outcome::Accepted(version) if written == Written::Failure => {
+            Outcome::Accepted(version) => {
+                record.failed_writes = 0;
                 let seen_later = version < record.resource_version;
                 record.resource_version = record.resource_version.max(version);
-                if seen_later && !record.ended {
-                    record.write = Write::Idle;
-                    self.put_back(slot);
-                } else {
-                    record.write = Write::Proposed {
-                        since: now,
-                        read_at: now.after(CONFIRM_AFTER),
-                    };
+                let by_deadline = written == Written::Deadline;
+                match written {
+                    Written::Memory => {
+                        record.carries_memory = !record.containers.is_empty();
+                        record.write = Write::Idle;
+                    }
+                    Written::Warning => record.write = Write::Idle,
+                    Written::Failure if seen_later && !record.ended => {
+                        record.write = Write::Idle;
+                        self.put_back(slot);
+                    }
+                    Written::Failure | Written::Deadline => {
+                        let read_at = now.after(CONFIRM_AFTER);
+                        record.write = Write::Proposed {
+                            since: now,
+                            read_at,
+                            by_deadline,
+                        };
+                    }
                 }
-            }
-            Outcome::Accepted(version) => {
-                // Stored under the judged version, so nothing else has changed since.
-                record.resource_version = record.resource_version.max(version);
-                record.write = Write::Idle;
             }
             Outcome::Conflict | Outcome::Failed => {
-                if written == Written::Memory {
-                    record.remembered = 0;
-                }
-                if written == Written::Warning {
-                    record.containers.iter_mut().for_each(|c| c.warned = false);
+                match written {
+                    Written::Memory => record.to_remember = true,
+                    Written::Warning => record.containers.iter_mut().for_each(|c| c.warned = false),
+                    Written::Failure | Written::Deadline => {}
                 }
                 let conflict = outcome == Outcome::Conflict;
                 let patience = if conflict {
                     CONFLICT_PATIENCE
                 } else {
-                    FAILURE_PATIENCE
+                    record.failed_writes = record.failed_writes.saturating_add(1);
+                    failure_patience(record.failed_writes)
                 };
                 // What conflicts was not stored.
                 let may_be_failed = !conflict && written == Written::Failure;
@@ -92,16 +100,22 @@ impl Engine {
         };
         record.ended = true;
         if !record.may_be_failed() {
-            self.forget(slot);
-        } else if pod.kubelet_agreed {
             let pod = record.pod.clone();
-            self.forget(slot);
+            self.note(&pod, "", Happening::Ended);
+            self.let_go(slot, false);
+        } else if pod.kubelet_agreed {
+            let (pod, last) = (record.pod.clone(), record.resource_version);
+            self.forget(slot, last);
             self.note(&pod, "", Happening::Agreed);
-        } else if matches!(record.write, Write::Unsure { .. }) {
-            record.write = Write::Proposed {
-                since: now,
-                read_at: now.after(CONFIRM_AFTER),
-            };
+        } else {
+            if matches!(record.write, Write::Unsure { .. }) {
+                let read_at = now.after(CONFIRM_AFTER);
+                record.write = Write::Proposed {
+                    since: now,
+                    read_at,
+                    by_deadline: false,
+                };
+            }
             self.decide(slot);
         }
     }
@@ -113,12 +127,14 @@ impl Engine {
         };
         record.ended = false;
         match record.write {
-            Write::Proposed { .. } => {
+            Write::Proposed {
+                by_deadline: false, ..
+            } => {
                 record.write = Write::Idle;
                 self.put_back(slot);
             }
             Write::Unsure { .. } => record.write = Write::Idle,
-            Write::Idle | Write::InFlight(_) | Write::GaveUp => {}
+            Write::Idle | Write::Proposed { .. } | Write::InFlight(_) | Write::GaveUp => {}
         }
     }
 
@@ -140,6 +156,7 @@ impl Engine {
     pub(super) fn await_confirmation(&mut self, slot: Slot) -> Option<Timestamp> {
         let now = self.now;
         let record = self.store.get_mut(slot)?;
+        let failed_writes = record.failed_writes;
         let since = match record.write {
             Write::Proposed { since, .. } => since,
             _ => now,
@@ -150,7 +167,10 @@ impl Engine {
         };
         if *read_at <= now {
             // Twice as long each time.
-            let pause = now.since(since).clamp(FAILURE_PATIENCE, CONFIRM_EVERY_MAX);
+            let pause = now
+                .since(since)
+                .max(failure_patience(failed_writes))
+                .min(CONFIRM_EVERY_MAX);
             *read_at = now.after(pause);
             let wake = *read_at;
             let pod = record.pod.clone();
@@ -166,7 +186,7 @@ impl Engine {
             return;
         };
         record.put_back = record.put_back.saturating_add(1);
-        let (pod, times) = (record.pod.clone(), u32::from(record.put_back));
+        let (pod, times) = (record.pod.clone(), record.put_back);
         let limit = self.profile.policy.put_back;
         let writes_max = limit.writes_max.get();
         let gave_up = match limit.fallback {
@@ -182,15 +202,40 @@ impl Engine {
         }
     }
 
-    /// After an outcome: nothing is kept of a pod that has recovered in the meantime.
-    fn settle(&mut self, slot: Slot) {
-        let Some(record) = self.store.get(slot) else {
+    /// Decides on the pod, or lets it go if none of its containers fails any more: then what it may carry of a memory
+    /// is no longer true, and is taken away first.
+    pub(super) fn settle(&mut self, slot: Slot) {
+        let policy = &self.profile.policy;
+        let Some(record) = self.store.get_mut(slot) else {
             return;
         };
-        if record.containers.is_empty() && !record.may_be_failed() {
-            self.forget(slot);
-        } else {
+        if !record.containers.is_empty() || record.may_be_failed() {
             self.decide(slot);
+            return;
+        }
+        let writes = policy.mode_for(record.wish) > Mode::DryRun;
+        match record.write {
+            Write::Idle if record.carries_memory && !record.ended && writes => {
+                record.write = Write::InFlight(Written::Memory);
+                let (pod, resource_version) = (record.pod.clone(), record.resource_version);
+                let memories = Vec::new();
+                self.effects.push_back(Effect::Remember {
+                    pod,
+                    resource_version,
+                    memories,
+                });
+                self.let_go(slot, false);
+            }
+            Write::Unsure { .. } if record.carries_memory && !record.ended && writes => {
+                self.decide(slot);
+            }
+            _ => self.let_go(slot, false),
         }
     }
+}
+
+/// How long to wait after so many failed writes in a row: twice as long each time.
+fn failure_patience(failed_writes: u8) -> Duration {
+    let doublings = u32::from(failed_writes.saturating_sub(1)).min(5);
+    (FAILURE_PATIENCE * 2u32.pow(doublings)).min(CONFIRM_EVERY_MAX)
 }

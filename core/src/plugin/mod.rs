@@ -13,6 +13,7 @@ mod trail;
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::act::ByMode;
@@ -199,7 +200,7 @@ impl Profile {
     /// If the policy's patterns are too many to search for at once.
     pub fn standard(policy: Policy) -> Result<Self, TooManyPatterns> {
         Ok(Self {
-            classify: Box::new(Classifier::new(&policy.patterns)?),
+            classify: Box::new(Classifier::shared(&policy.patterns)?),
             scope: Box::new(ByPolicy),
             evidence: Vec::new(),
             judge: Box::new(Thresholds),
@@ -237,13 +238,13 @@ impl Profile {
     }
 }
 
-impl Classify for Classifier {
+impl Classify for Arc<Classifier> {
     fn name(&self) -> &'static str {
         "messages"
     }
 
     fn classify<'m>(&self, reason: &'m str, message: &'m str) -> Classification<'m> {
-        Self::classify(self, reason, message)
+        Classifier::classify(self, reason, message)
     }
 
     fn describe(&self, decided_by: u16) -> Cow<'_, str> {

@@ -1,6 +1,7 @@
 //! Permit: nothing is done blindly, and nothing while the kubelet may be pulling.
 
 use super::{Case, Permission, Permit, Point, Trail};
+use crate::engine::FailingContainer;
 use crate::time::{Human, Timestamp};
 
 /// Holds every verdict while the list of pods is being read anew: what is known may be old.
@@ -44,19 +45,52 @@ impl Permit for QuietTime {
         let pulling = case
             .siblings
             .iter()
+            .filter(|sibling| !backs_off_with_another(sibling, case.siblings))
             .map(|sibling| (sibling.name(), sibling.may_pull_from()))
             .chain([("another container", case.others_may_pull_from)])
             .find(|(_, from)| in_flight(*from));
+        if pulling.is_some() && is_overdue(case) {
+            say(format_args!(
+                "a pull may be in flight, but so it was for too long"
+            ));
+            return Permission::Granted;
+        }
         let Some((who, from)) = pulling else {
             say(format_args!("no pull is in flight"));
             return Permission::Granted;
         };
         say(format_args!(
-            "a pull for {who} may be in flight since {}",
+            "a pull for {who} may be in flight, for {} now",
             Human(case.now.since(from))
         ));
         Permission::Held {
             until: Some(hung_at(from)),
         }
     }
+}
+
+/// Whether the container only shows the back-off of another one that fails on the same image: the kubelet keeps one per
+/// pod and image, and pulls for the first.
+fn backs_off_with_another(container: &FailingContainer, siblings: &[FailingContainer]) -> bool {
+    let leads = |other: &FailingContainer| {
+        other.name() != container.name()
+            && other.image() == container.image()
+            && other.latest().is_some()
+    };
+    container.latest().is_none() && siblings.iter().any(leads)
+}
+
+/// Whether the verdict has been held for longer than a pull may take, and a failure is shown just now: where every pull
+/// takes minutes to fail there is no quiet time, and this is the best moment there is.
+fn is_overdue(case: &Case<'_>) -> bool {
+    let container = case.container;
+    let rule = container
+        .latest()
+        .and_then(|latest| case.policy.rule_for(latest.cause));
+    let due_at = rule.and_then(|rule| {
+        let first_at = container.first_failure_at(rule.causes)?;
+        Some(first_at.after(case.policy.duration_for(rule, case.patience)))
+    });
+    container.last_attempt_at() == case.now
+        && due_at.is_some_and(|due_at| due_at.after(case.policy.pull_timeout) <= case.now)
 }

@@ -3,20 +3,21 @@
 //! What stands in the document is read into raw types ([`PolicyDocument`]), of which the JSON Schema is made, and
 //! from there into a valid [`Policy`]. Every error has its place.
 
+mod check;
+
 use std::fmt;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_saphyr::{Location, Spanned};
+use serde_saphyr::Spanned;
 
+use self::check::{Check, countable_causes, is_namespace};
 use super::{Action, Fallback, Mode, Policy, Rule};
 use crate::cause::{Cause, Permanence};
 use crate::classify::{Classifier, Pattern};
 use crate::pod::{Phase, RestartPolicy};
-use crate::suggest;
-use crate::time::parse_duration;
 
 /// `apiVersion` of policies.
 pub const API_VERSION: &str = "pullstop.dev/v1alpha1";
@@ -74,8 +75,12 @@ pub struct PolicyDocument {
     #[schemars(with = "Metadata")]
     metadata: Spanned<Metadata>,
     /// The policy.
-    #[serde(default)]
-    spec: PolicySpec,
+    #[schemars(with = "PolicySpec")]
+    spec: Option<PolicySpec>,
+    /// What the cluster says of the policy; not read.
+    #[schemars(skip)]
+    #[expect(dead_code, reason = "accepted, since `kubectl get` prints it")]
+    status: Option<serde::de::IgnoredAny>,
 }
 
 /// The part of Kubernetes' object metadata that matters here.
@@ -93,7 +98,7 @@ struct Metadata {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct PolicySpec {
     /// How far verdicts go: `Enforce` fails pods, `Warn` sets conditions and sends events only, `DryRun` writes
-    /// nothing and says what it would do, `Off` does nothing.
+    /// nothing and says what it would do, `Disabled` does nothing.
     #[schemars(with = "Option<String>", extend("enum" = MODES))]
     mode: Option<Spanned<String>>,
     /// Whose pods are judged.
@@ -103,7 +108,7 @@ pub struct PolicySpec {
     rules: Option<Vec<Spanned<RuleSpec>>>,
     /// Own message patterns, looked for before the built-in ones.
     patterns: Option<Vec<PatternSpec>>,
-    /// How much pods and their owners may change by annotation.
+    /// How much a pod may change by annotation.
     overrides: Option<OverridesSpec>,
     /// How long one pull may take; for this long a pull that may be in flight holds a verdict. Such as `30m`.
     #[schemars(with = "Option<String>")]
@@ -177,11 +182,11 @@ struct PatternSpec {
     permanence: Option<Spanned<String>>,
 }
 
-/// How much pods and their owners may change by annotation.
+/// How much a pod may change by annotation.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 struct OverridesSpec {
-    /// Modes they may ask for with `pullstop.dev/mode`; `[Warn, Off]` by default.
+    /// Modes that a pod may ask for with `pullstop.dev/mode: enforce|warn|off`; `[Warn, Disabled]` by default.
     #[schemars(with = "Option<Vec<String>>")]
     modes: Option<Vec<Spanned<String>>>,
     /// The longest `pullstop.dev/patience`; `24h` by default.
@@ -215,7 +220,18 @@ impl JsonSchema for CauseName {
     }
 }
 
-const MODES: [&str; 4] = ["Enforce", "Warn", "DryRun", "Off"];
+/// A bare `Off` would be a boolean to many readers of YAML.
+const MODES: [&str; 4] = ["Enforce", "Warn", "DryRun", "Disabled"];
+/// The modes that a pod can ask for, and what its annotation says for that.
+const WISHES: [(&str, Mode); 3] = [
+    ("Enforce", Mode::Enforce),
+    ("Warn", Mode::Warn),
+    ("Disabled", Mode::Off),
+];
+/// All patterns of a policy are searched for at once, which takes memory.
+const PATTERNS_MAX: usize = 500;
+/// A pull timeout below this would let verdicts fall while quite usual pulls are in flight.
+const PULL_TIMEOUT_MIN: Duration = Duration::from_secs(60);
 const ACTIONS: [&str; 3] = ["Fail", "Warn", "Ignore"];
 const PERMANENCES: [&str; 3] = ["permanent", "transient", "ambiguous"];
 const FALLBACKS: [&str; 2] = ["None", "ActiveDeadlineSeconds"];
@@ -230,12 +246,12 @@ impl PolicyDocument {
         let mut policy = Policy::default();
         check.one_of("apiVersion", &self.api_version, &[API_VERSION]);
         check.one_of("kind", &self.kind, &[CLUSTER_KIND, NAMESPACED_KIND]);
-        let spec = &self.spec;
+        let spec = self.spec.as_ref().unwrap_or(const { &PolicySpec::EMPTY });
         if let Some(mode) = &spec.mode {
             policy.mode = check.mode(mode).unwrap_or(policy.mode);
         }
         if let Some(timeout) = &spec.pull_timeout {
-            policy.pull_timeout = check.duration(timeout).unwrap_or(policy.pull_timeout);
+            policy.pull_timeout = check.pull_timeout(timeout).unwrap_or(policy.pull_timeout);
         }
         if let Some(scope) = &spec.scope {
             scope.apply(&mut policy, &mut check);
@@ -247,14 +263,19 @@ impl PolicyDocument {
             put_back.apply(&mut policy, &mut check);
         }
         self.apply_namespace(&mut policy, &mut check);
-        let patterns = spec.patterns.iter().flatten();
+        let patterns = spec.patterns.iter().flatten().take(PATTERNS_MAX);
         policy.patterns = patterns
             .filter_map(|pattern| pattern.validate(&mut check))
             .collect();
-        if Classifier::new(&policy.patterns).is_err() {
+        let too_many = spec
+            .patterns
+            .as_ref()
+            .is_some_and(|all| all.len() > PATTERNS_MAX);
+        if too_many || Classifier::new(&policy.patterns).is_err() {
+            let message = format!("a policy has at most {PATTERNS_MAX} patterns: remove some");
             check.errors.push(DocumentError {
                 place: None,
-                message: "the patterns are too many or too long to search for at once".to_owned(),
+                message,
             });
         }
         if let Some(rules) = &spec.rules {
@@ -271,7 +292,12 @@ impl PolicyDocument {
     fn apply_namespace(&self, policy: &mut Policy, check: &mut Check) {
         let for_one = self.kind.value == NAMESPACED_KIND;
         match (&self.metadata.value.namespace, for_one) {
-            (Some(namespace), true) => policy.scope.include_namespaces = vec![namespace.clone()],
+            (Some(namespace), true) if is_namespace(namespace) => {
+                policy.scope.include_namespaces = vec![namespace.clone()];
+            }
+            (Some(namespace), true) => {
+                check.error(&self.metadata, format!("`{namespace}` is not the name of a namespace"));
+            }
             (None, true) => check.error(
                 &self.metadata,
                 "a PullFailurePolicy rules one namespace: say which in `metadata.namespace`, or use a \
@@ -282,8 +308,8 @@ impl PolicyDocument {
         }
         let namespaces = self
             .spec
-            .scope
             .as_ref()
+            .and_then(|spec| spec.scope.as_ref())
             .and_then(|scope| scope.namespaces.as_ref());
         if let (Some(namespaces), true) = (namespaces, for_one) {
             check.error(
@@ -294,6 +320,19 @@ impl PolicyDocument {
             );
         }
     }
+}
+
+impl PolicySpec {
+    /// A policy that says nothing.
+    const EMPTY: Self = Self {
+        mode: None,
+        scope: None,
+        rules: None,
+        patterns: None,
+        overrides: None,
+        pull_timeout: None,
+        put_back: None,
+    };
 }
 
 impl ScopeSpec {
@@ -339,7 +378,10 @@ impl ScopeSpec {
 impl OverridesSpec {
     fn apply(&self, policy: &mut Policy, check: &mut Check) {
         if let Some(modes) = &self.modes {
-            policy.overrides.modes = modes.iter().filter_map(|mode| check.mode(mode)).collect();
+            policy.overrides.modes = modes
+                .iter()
+                .filter_map(|mode| check.choice("mode", mode, &WISHES))
+                .collect();
         }
         if let Some(patience) = &self.max_patience {
             policy.overrides.patience_max = check
@@ -409,8 +451,16 @@ impl PatternSpec {
     fn validate(&self, check: &mut Check) -> Option<Pattern> {
         /// Shorter texts stand in too many messages.
         const TEXT_LENGTH_MIN: usize = 4;
+        /// Longer texts take long to prepare the search for.
+        const TEXT_LENGTH_MAX: usize = 200;
         for text in [Some(&self.text), self.then.as_ref()].into_iter().flatten() {
-            if text.value.trim().len() < TEXT_LENGTH_MIN {
+            if text.value.chars().count() > TEXT_LENGTH_MAX {
+                let message =
+                    format!("a pattern has at most {TEXT_LENGTH_MAX} characters: shorten it");
+                check.error(text, message);
+                return None;
+            }
+            if text.value.trim().chars().count() < TEXT_LENGTH_MIN {
                 let message = format!(
                     "the pattern `{}` is too short to mean anything: write at least {TEXT_LENGTH_MIN} characters",
                     text.value
@@ -432,125 +482,5 @@ impl PatternSpec {
         let cause = check.cause(&self.cause);
         let then = self.then.as_ref().map(|then| then.value.as_str());
         Some(Pattern::new(&self.text.value, then, cause?, permanence?))
-    }
-}
-
-/// Collects what is wrong while the document is gone through.
-struct Check {
-    errors: Vec<DocumentError>,
-}
-
-impl Check {
-    fn error<T>(&mut self, at: &Spanned<T>, message: String) {
-        self.errors.push(DocumentError {
-            place: place_of(at.referenced),
-            message,
-        });
-    }
-
-    fn one_of(&mut self, what: &str, text: &Spanned<String>, names: &[&str]) {
-        let choices: Vec<(&str, ())> = names.iter().map(|name| (*name, ())).collect();
-        let _ = self.choice(what, text, &choices);
-    }
-
-    fn choice<T: Copy>(
-        &mut self,
-        what: &str,
-        text: &Spanned<String>,
-        choices: &[(&str, T)],
-    ) -> Option<T> {
-        let found = choices
-            .iter()
-            .find(|(name, _)| *name == text.value)
-            .map(|(_, value)| *value);
-        if found.is_none() {
-            let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
-            let hint = match suggest::closest(&text.value, names.iter().copied()) {
-                Some(name) => format!("did you mean `{name}`?"),
-                None => format!("expected {}", one_of_these(&names)),
-            };
-            self.error(text, format!("unknown {what} `{}`: {hint}", text.value));
-        }
-        found
-    }
-
-    fn mode(&mut self, text: &Spanned<String>) -> Option<Mode> {
-        let modes = [Mode::Enforce, Mode::Warn, Mode::DryRun, Mode::Off];
-        let choices: Vec<(&str, Mode)> = MODES.into_iter().zip(modes).collect();
-        self.choice("mode", text, &choices)
-    }
-
-    fn cause(&mut self, text: &Spanned<String>) -> Option<Cause> {
-        if text.value.parse() == Ok(Cause::KubeletThrottled) {
-            let message = "`KubeletThrottled` is never a failure of the image, so no rule can judge it: remove it";
-            self.error(text, message.to_owned());
-            return None;
-        }
-        let choices: Vec<(&str, Cause)> = countable_causes().map(|c| (c.as_str(), c)).collect();
-        self.choice("cause", text, &choices)
-    }
-
-    fn duration(&mut self, text: &Spanned<String>) -> Option<Duration> {
-        parse_duration(&text.value)
-            .map_err(|error| self.error(text, error.to_string()))
-            .ok()
-    }
-
-    fn rules(&mut self, policy: Policy, specs: &[Spanned<RuleSpec>]) -> Policy {
-        for spec in specs {
-            if spec.value.causes.is_empty() {
-                self.error(
-                    spec,
-                    "a rule without causes never applies: name some".to_owned(),
-                );
-            }
-        }
-        let rules: Vec<Option<Rule>> = specs
-            .iter()
-            .enumerate()
-            .map(|(at, spec)| spec.value.validate(at + 1, self))
-            .collect();
-        let Some(rules) = rules.into_iter().collect::<Option<Vec<Rule>>>() else {
-            return policy;
-        };
-        match policy.clone().with_rules(rules) {
-            Ok(policy) => policy,
-            Err(conflict) => {
-                self.error(&specs[conflict.second], conflict.to_string());
-                policy
-            }
-        }
-    }
-
-    fn in_order(mut self) -> Vec<DocumentError> {
-        self.errors.sort_by_key(|error| error.place);
-        self.errors
-    }
-}
-
-impl DocumentError {
-    fn of_yaml(error: &serde_saphyr::Error) -> Self {
-        let plain = serde_saphyr::render_options! { snippets: serde_saphyr::SnippetMode::Off };
-        Self {
-            place: error.location().and_then(place_of),
-            message: error.render_with_options(plain),
-        }
-    }
-}
-
-fn place_of(location: Location) -> Option<(u64, u64)> {
-    (location != Location::UNKNOWN).then(|| (location.line(), location.column()))
-}
-
-fn countable_causes() -> impl Iterator<Item = Cause> {
-    Cause::ALL.into_iter().filter(|cause| cause.is_failure())
-}
-
-fn one_of_these(names: &[&str]) -> String {
-    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-    match quoted.as_slice() {
-        [only] => only.clone(),
-        [most @ .., last] => format!("{} or {last}", most.join(", ")),
-        [] => String::new(),
     }
 }

@@ -22,7 +22,7 @@ pub struct Policy {
     pub mode: Mode,
     /// Whose pods are judged.
     pub scope: ScopeRules,
-    /// How much a pod or its owners may change.
+    /// How much a pod may change by annotation.
     pub overrides: Bounds,
     /// The user's own message patterns; they come before the built-in table.
     pub patterns: Vec<Pattern>,
@@ -68,17 +68,13 @@ impl Policy {
     }
 
     /// How far a verdict goes for a pod that asks for `wish`: as far as the policy's mode, or as the pod asks where
-    /// the policy allows that. In `DryRun` nothing is ever written.
+    /// the policy allows that. What is off stays off, and in `DryRun` nothing is ever written.
     pub fn mode_for(&self, wish: Option<Mode>) -> Mode {
-        match wish {
-            Some(wish) if self.overrides.modes.contains(&wish) => {
-                if self.mode == Mode::DryRun {
-                    wish.min(Mode::DryRun)
-                } else {
-                    wish
-                }
-            }
-            _ => self.mode,
+        let wish = wish.filter(|wish| self.overrides.modes.contains(wish));
+        match (self.mode, wish) {
+            (mode, None) | (mode @ Mode::Off, _) => mode,
+            (Mode::DryRun, Some(wish)) => wish.min(Mode::DryRun),
+            (_, Some(wish)) => wish,
         }
     }
 
@@ -199,7 +195,7 @@ pub struct ScopeRules {
     pub exclude_namespaces: Vec<String>,
 }
 
-/// How much pods and their owners may change by annotation.
+/// How much a pod may change by annotation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bounds {
     /// The modes they may ask for.
@@ -243,6 +239,8 @@ mod tests {
         policy.mode = Mode::DryRun;
         assert_eq!(policy.mode_for(Some(Mode::Enforce)), Mode::DryRun);
         assert_eq!(policy.mode_for(Some(Mode::Off)), Mode::Off);
+        policy.mode = Mode::Off;
+        assert_eq!(policy.mode_for(Some(Mode::Enforce)), Mode::Off);
     }
 
     #[test]

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use pullstop_core::engine::{
-    Decision, Effect, Engine, GoneFrom, Happening, Input, Note, Outcome, Seen, StartedOver,
+    Decision, Effect, Engine, Explanation, GoneFrom, Happening, Input, Note, Outcome, Seen,
+    StartedOver,
 };
-use pullstop_core::plugin::{Deed, Profile};
+use pullstop_core::plugin::{Deed, Point, Profile, Said};
 use pullstop_core::pod::{ContainerState, Phase, PodRef, PodSnapshot};
 use pullstop_core::time::Timestamp;
 use pullstop_core::wire::WirePod;
@@ -114,6 +115,7 @@ impl<'a> Driver<'a> {
 
     fn gone(&mut self, pod: &WirePod, now: Timestamp) {
         let uid = &pod.metadata.uid;
+        self.latest.remove(uid);
         if let Some(story) = self.stories.get_mut(uid) {
             story.timeline.end(now);
         }
@@ -262,6 +264,9 @@ impl<'a> Driver<'a> {
             };
             if explain {
                 story.at_the_end = self.engine.explain(uid);
+                if story.at_the_end.is_empty() {
+                    story.at_the_end.push(story.not_tracked());
+                }
             }
             story.timeline.end(end);
             stories.push(story);
@@ -302,6 +307,27 @@ impl Story {
                 container,
                 what,
             });
+        }
+    }
+
+    /// Why the engine thinks nothing of the pod.
+    fn not_tracked(&self) -> Explanation {
+        let (point, what) = match self.out_of_scope {
+            Some(why) => (Point::Scope, why.to_string()),
+            None => (
+                Point::Classify,
+                "no container waits for its image".to_owned(),
+            ),
+        };
+        let trail = vec![Said {
+            point,
+            plugin: "policy",
+            what,
+        }];
+        Explanation {
+            container: "the pod".to_owned(),
+            image: String::new(),
+            trail,
         }
     }
 

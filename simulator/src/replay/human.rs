@@ -10,21 +10,10 @@ use pullstop_core::time::{Human, Timestamp};
 use super::Replayed;
 use super::story::{Entry, Story, What};
 use super::timeline::{LEGEND, Sign};
-use crate::style::{BAD, BOLD, DIM, GOOD, UNSURE};
+use crate::style::{self, BAD, BOLD, DIM, GOOD, UNSURE};
 
 pub(super) fn print(replayed: &Replayed, explain: bool, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{BOLD}{}{BOLD:#}", replayed.traces.join(", "))?;
-    if replayed.untimed > 0 {
-        writeln!(
-            out,
-            "  {UNSURE}{} events do not say when they were received: times come from within the objects \
-             and are too early{UNSURE:#}",
-            replayed.untimed
-        )?;
-    }
-    if replayed.stories.is_empty() {
-        writeln!(out, "  no pod in it")?;
-    }
     let mut pictures = false;
     for story in &replayed.stories {
         pictures |= tell(story, explain, out)?;
@@ -63,7 +52,7 @@ fn tell(story: &Story, explain: bool, out: &mut dyn Write) -> io::Result<bool> {
 }
 
 fn headline(story: &Story, out: &mut dyn Write) -> io::Result<()> {
-    write!(out, "  {BOLD}{}{BOLD:#}: ", story.pod)?;
+    write!(out, "  {BOLD}{}{BOLD:#}: ", style::one_line(&story.pod))?;
     match (&story.verdict, story.out_of_scope) {
         (Some(decision), _) => {
             let (word, style) = if decision.deed == Deed::Warn {
@@ -86,18 +75,27 @@ fn headline(story: &Story, out: &mut dyn Write) -> io::Result<()> {
 
 fn because(decision: &Decision) -> String {
     let since = decision.decided_at.since(decision.first_failure_at);
+    let times = if decision.failures == 1 {
+        "once"
+    } else {
+        "times"
+    };
+    let count = if decision.failures == 1 {
+        String::new()
+    } else {
+        format!("{} ", decision.failures)
+    };
     format!(
-        "{}: {} failed pulls of {} for container {} within {}",
+        "{}: container {} failed {count}{times} within {} on {}",
         decision.cause,
-        decision.failures,
-        decision.image,
-        decision.container,
-        Human(since)
+        style::one_line(&decision.container),
+        Human(since),
+        style::one_line(&decision.image)
     )
 }
 
 fn draw(container: &str, signs: &[Sign], out: &mut dyn Write) -> io::Result<()> {
-    write!(out, "    {container:<14} ")?;
+    write!(out, "    {:<14} ", style::one_line(container))?;
     for sign in signs {
         let style = match sign {
             Sign::Failed | Sign::Verdict => BAD,
@@ -113,11 +111,7 @@ fn draw(container: &str, signs: &[Sign], out: &mut dyn Write) -> io::Result<()> 
 fn line(begin: Timestamp, entry: &Entry, explain: bool, out: &mut dyn Write) -> io::Result<()> {
     let (style, text) = words(entry);
     let after = Human(entry.at.since(begin)).to_string();
-    let whose = if entry.container.is_empty() {
-        ""
-    } else {
-        entry.container.as_str()
-    };
+    let whose = style::one_line(&entry.container);
     writeln!(out, "    {after:>10}  {whose:<14} {style}{text}{style:#}")?;
     let said = match &entry.what {
         What::Verdict(decision) => &decision.trail,
@@ -166,7 +160,7 @@ fn noticed(happening: &Happening) -> (Style, String) {
             let by = if matched.is_empty() {
                 String::new()
             } else {
-                format!(", by \"{}\"", matched.escape_debug())
+                format!(", by \"{}\"", style::one_line(matched))
             };
             (
                 BAD,
@@ -186,9 +180,12 @@ fn noticed(happening: &Happening) -> (Style, String) {
                 StartedOver::ImageEdited => "the image was edited",
                 StartedOver::Ran => "it has run",
             };
-            (GOOD, format!("{why}: {failures} failures no longer count"))
+            (GOOD, format!("{why}: starts from zero, after {failures}"))
         }
-        Happening::Recovered { failures } => (GOOD, format!("recovered after {failures} failures")),
+        Happening::Recovered { failures } => (
+            GOOD,
+            format!("it has its image, after {failures} failed pulls"),
+        ),
         Happening::Held { trail } => {
             let why = trail.last().map_or("", |said| said.what.as_str());
             (UNSURE, format!("a verdict is due, but {why}"))
@@ -205,6 +202,7 @@ fn noticed(happening: &Happening) -> (Style, String) {
             UNSURE,
             format!("the kubelet put the pod back ({times} times)"),
         ),
+        Happening::Ended => (DIM, "the pod ended".to_owned()),
         Happening::Agreed => (DIM, "the kubelet agreed".to_owned()),
         Happening::GaveUp => (UNSURE, "put back too often: left as it is".to_owned()),
     }

@@ -16,6 +16,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use pullstop_core::plugin::Profile;
+use pullstop_core::policy::{Mode, Policy};
 
 use crate::args::{Output, ReplayArgs};
 use crate::exit::{Exit, Failure};
@@ -33,8 +34,8 @@ pub struct Replayed {
     pub stories: Vec<Story>,
     /// Damaged events that were skipped.
     pub skipped: Vec<InputError>,
-    /// Events without time of arrival.
-    pub untimed: usize,
+    /// What makes the recordings less than they could be.
+    pub warnings: Vec<String>,
 }
 
 /// Runs the command.
@@ -42,28 +43,47 @@ pub struct Replayed {
 /// # Errors
 /// On input that cannot be read or is damaged.
 pub fn run(args: &ReplayArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit, Failure> {
+    let mut policy = input::policy(args.policy.as_deref())?;
+    if policy.mode == Mode::DryRun {
+        // A replay is one: what is of interest is what would have been done.
+        policy.mode = Mode::Enforce;
+    }
     let mut pods = 0;
-    let clusters = clusters(args)?;
-    for traces in clusters {
-        let replayed = replay(args, traces)?;
+    for traces in clusters(args)? {
+        let replayed = replay(args, &policy, traces)?;
         pods += replayed.stories.len();
-        for error in &replayed.skipped {
-            writeln!(err, "skipped: {error}")?;
-        }
         match args.output {
             Output::Human => human::print(&replayed, args.explain, out)?,
             Output::Json => json::print(&replayed, args.explain, out)?,
         }
-        if !replayed.skipped.is_empty() {
-            let (count, traces) = (replayed.skipped.len(), replayed.traces.join(", "));
-            writeln!(err, "{count} damaged events skipped in {traces}")?;
-        }
+        out.flush()?;
+        remark(&replayed, err)?;
     }
     Ok(if pods == 0 {
         Exit::NothingMatched
     } else {
         Exit::Success
     })
+}
+
+/// What the reader of the result should know about the recordings.
+fn remark(replayed: &Replayed, err: &mut dyn Write) -> std::io::Result<()> {
+    for warning in &replayed.warnings {
+        writeln!(err, "warning: {warning}")?;
+    }
+    for error in &replayed.skipped {
+        writeln!(err, "skipped: {error}")?;
+    }
+    let traces = replayed.traces.join(", ");
+    match replayed.skipped.len() {
+        0 => {}
+        1 => writeln!(err, "1 damaged event skipped in {traces}")?,
+        count => writeln!(err, "{count} damaged events skipped in {traces}")?,
+    }
+    if replayed.stories.is_empty() {
+        writeln!(err, "warning: no pod in {traces}")?;
+    }
+    Ok(())
 }
 
 /// The recordings, in groups that share a cluster.
@@ -81,22 +101,26 @@ fn clusters(args: &ReplayArgs) -> Result<Vec<Vec<Trace>>, Failure> {
     })
 }
 
-fn replay(args: &ReplayArgs, traces: Vec<Trace>) -> Result<Replayed, Failure> {
-    let policy = input::policy(args.policy.as_deref())?;
-    let profile = Profile::standard(policy).map_err(|error| {
-        InputError::about(
-            args.policy
-                .as_deref()
-                .unwrap_or_else(|| Path::new("policy")),
-            error.to_string(),
-        )
+fn replay(args: &ReplayArgs, policy: &Policy, traces: Vec<Trace>) -> Result<Replayed, Failure> {
+    let profile = Profile::standard(policy.clone()).map_err(|error| {
+        let file = args
+            .policy
+            .as_deref()
+            .unwrap_or_else(|| Path::new("policy"));
+        InputError::about(file, error.to_string())
     })?;
     let names: Vec<String> = traces.iter().map(|trace| trace.name.clone()).collect();
-    let untimed = traces.iter().map(|trace| trace.untimed).sum();
     let mut skipped = Vec::new();
+    let mut warnings = Vec::new();
     let mut events: Vec<Event> = Vec::new();
     for (number, trace) in traces.into_iter().enumerate() {
         skipped.extend(trace.skipped);
+        warnings.extend(
+            trace
+                .warnings
+                .iter()
+                .map(|warning| format!("{}: {warning}", trace.name)),
+        );
         events.extend(trace.events.into_iter().map(|event| Event {
             trace: number,
             ..event
@@ -104,18 +128,15 @@ fn replay(args: &ReplayArgs, traces: Vec<Trace>) -> Result<Replayed, Failure> {
     }
     // Stable: events of the same moment stay in the order of the files.
     events.sort_by_key(|event| event.at);
-    let stories = drive::replay(
-        &events,
-        profile,
-        &Settings {
-            run_on: args.run_on,
-            explain: args.explain,
-        },
-    );
+    let settings = Settings {
+        run_on: args.run_on,
+        explain: args.explain,
+    };
+    let stories = drive::replay(&events, profile, &settings);
     Ok(Replayed {
         traces: names,
         stories,
         skipped,
-        untimed,
+        warnings,
     })
 }

@@ -14,7 +14,7 @@ pub(super) fn parse(text: &str) -> Option<Timestamp> {
 /// Prints RFC 3339 in UTC.
 pub(super) fn print(moment: Timestamp) -> String {
     let millis = i64::try_from(moment.as_millis()).unwrap_or(i64::MAX);
-    Calendar::from_millisecond(millis).map_or_else(|_| millis.to_string(), |m| m.to_string())
+    Calendar::from_millisecond(millis).map_or_else(|_| millis.to_string(), |m| format!("{m:.3}"))
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use pullstop_core::time::Timestamp;
 use pullstop_core::wire::WirePod;
 use serde::Deserialize;
 use serde_json::Value;
+use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use super::moment;
@@ -24,8 +25,8 @@ pub struct Trace {
     pub events: Vec<Event>,
     /// Damaged events that were skipped.
     pub skipped: Vec<InputError>,
-    /// Events without time of arrival.
-    pub untimed: usize,
+    /// What makes the recording less than it could be.
+    pub warnings: Vec<String>,
 }
 
 /// One watch event.
@@ -59,13 +60,7 @@ pub enum EventKind {
 /// If the file cannot be read, or at the first damaged event unless told to keep going.
 pub fn read(file: &Path, keep_going: bool) -> Result<Trace, InputError> {
     let text = input::read(file)?;
-    let mut reader = Reader {
-        file,
-        text: &text,
-        offset: 0,
-        latest: None,
-        untimed: 0,
-    };
+    let mut reader = Reader::new(file, &text);
     let mut events = Vec::new();
     let mut skipped = Vec::new();
     loop {
@@ -73,17 +68,19 @@ pub fn read(file: &Path, keep_going: bool) -> Result<Trace, InputError> {
             Ok(Some(event)) => events.push(event),
             Ok(None) => break,
             Err(error) if keep_going => {
-                skipped.push(error);
-                reader.skip_damaged();
+                let lines = reader.skip_damaged();
+                let message = format!("{}{lines}", error.message);
+                skipped.push(InputError { message, ..error });
             }
             Err(error) => return Err(error),
         }
     }
+    let warnings = reader.warnings();
     Ok(Trace {
         name: file.display().to_string(),
         events,
         skipped,
-        untimed: reader.untimed,
+        warnings,
     })
 }
 
@@ -92,13 +89,21 @@ struct Reader<'a> {
     text: &'a str,
     /// Where the next event begins.
     offset: usize,
+    /// The line on which it begins, from 1.
+    line: u64,
     /// The latest time known so far.
     latest: Option<Timestamp>,
+    /// Events that do not say when they were received.
     untimed: usize,
+    /// Events that were received before the ones above them.
+    backwards: usize,
+    /// The lines on which the watch reported an error.
+    broken: Vec<u64>,
 }
 
 /// A watch event as it stands in the file.
 #[derive(Deserialize)]
+#[serde(expecting = "a watch event")]
 struct RawEvent<'a> {
     received: Option<String>,
     r#type: Option<String>,
@@ -110,51 +115,88 @@ struct RawEvent<'a> {
 
 /// What tells which kind of object it is.
 #[derive(Deserialize)]
+#[serde(expecting = "an object")]
 struct Kind {
     kind: Option<String>,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    fn new(file: &'a Path, text: &'a str) -> Self {
+        /// Some programs put a mark before the first line.
+        const BYTE_ORDER_MARK: char = '\u{feff}';
+        let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+        let (offset, line, latest, untimed, backwards) = (0, 1, None, 0, 0);
+        Self {
+            file,
+            text,
+            offset,
+            line,
+            latest,
+            untimed,
+            backwards,
+            broken: Vec::new(),
+        }
+    }
+
     fn next(&mut self) -> Result<Option<Event>, InputError> {
         let rest = &self.text[self.offset..];
-        self.offset += rest.len() - rest.trim_start().len();
+        self.advance(rest.len() - rest.trim_start().len());
         let rest = &self.text[self.offset..];
-        if rest.is_empty() {
-            return Ok(None);
+        match rest.as_bytes().first() {
+            None => return Ok(None),
+            Some(b'{') => {}
+            Some(_) => return Err(self.no_object(rest)),
         }
-        let mut values = serde_json::Deserializer::from_str(rest).into_iter::<RawEvent<'_>>();
+        // An event ends before the next line that begins like one, however damaged it is.
+        let piece = &rest[..self.next_event(rest).unwrap_or(rest.len())];
+        let mut values = serde_json::Deserializer::from_str(piece).into_iter::<RawEvent<'_>>();
         match values.next() {
             None => Ok(None),
-            Some(Err(error)) => Err(self.damage(&error)),
+            Some(Err(error)) => Err(self.damage(piece, &error)),
             Some(Ok(raw)) => {
                 let event = self.event(&raw)?;
-                self.offset += values.byte_offset();
+                self.advance(values.byte_offset());
                 Ok(Some(event))
             }
         }
     }
 
+    fn advance(&mut self, by: usize) {
+        let passed = &self.text[self.offset..self.offset + by];
+        self.line += passed.matches('\n').count() as u64;
+        self.offset += by;
+    }
+
     fn event(&mut self, raw: &RawEvent<'_>) -> Result<Event, InputError> {
         let (kind, object) = self.shape(raw)?;
         let at = self.time(raw, object)?;
-        let is_pod = {
-            let about: Kind = self.decode(object)?;
-            about.kind.as_deref() == Some("Pod")
+        let pod = match kind {
+            EventKind::Added | EventKind::Modified | EventKind::Deleted => self.pod(object)?,
+            EventKind::Bookmark => None,
+            EventKind::Error => {
+                self.broken.push(self.line);
+                None
+            }
         };
-        let pod: Option<WirePod> = if is_pod {
-            Some(self.decode(object)?)
-        } else {
-            None
-        };
-        if let Some(Err(error)) = pod.as_ref().map(|pod| pod.snapshot(None, |_| ())) {
-            return Err(InputError::at(self.file, self.place(0), error.to_string()));
-        }
         Ok(Event {
             trace: 0,
             at,
             kind,
             pod,
         })
+    }
+
+    /// The pod that the event is about; none if it is about something else.
+    fn pod(&self, object: &RawValue) -> Result<Option<WirePod>, InputError> {
+        let about: Kind = self.decode(object)?;
+        if about.kind.as_deref() != Some("Pod") {
+            return Ok(None);
+        }
+        let pod: WirePod = self.decode(object)?;
+        match pod.snapshot(None, |_| ()) {
+            Ok(()) => Ok(Some(pod)),
+            Err(error) => Err(InputError::at(self.file, self.place(0), error.to_string())),
+        }
     }
 
     fn shape<'r>(&self, raw: &RawEvent<'r>) -> Result<(EventKind, &'r RawValue), InputError> {
@@ -194,60 +236,119 @@ impl Reader<'_> {
             let object: Value = self.decode(object)?;
             self.latest.max(latest_time(&object))
         };
+        self.backwards += usize::from(time < self.latest);
         self.latest = self.latest.max(time);
-        Ok(time.unwrap_or(Timestamp::from_millis(0)))
+        Ok(self.latest.unwrap_or(Timestamp::from_millis(0)))
     }
 
     fn decode<'r, T: Deserialize<'r>>(&self, object: &'r RawValue) -> Result<T, InputError> {
-        serde_json::from_str(object.get()).map_err(|error| {
+        let mut json = serde_json::Deserializer::from_str(object.get());
+        serde_path_to_error::deserialize(&mut json).map_err(|error| {
             // The object is a slice of the text, so its place there is known.
             let start = object.get().as_ptr() as usize - self.text.as_ptr() as usize;
+            let (path, error) = (error.path().to_string(), error.into_inner());
             let within = offset_of(object.get(), error.line(), error.column());
-            InputError::at(
-                self.file,
-                Place::of_offset(self.text, start + within),
-                format!(
-                    "this is no object that Kubernetes writes: {}",
-                    without_place(&error)
-                ),
-            )
+            let what = without_place(&error);
+            let whose = if path == "." {
+                String::new()
+            } else {
+                format!("`{path}`: ")
+            };
+            let message = format!("this is no object that Kubernetes writes: {whose}{what}");
+            InputError::at(self.file, self.place(start + within - self.offset), message)
         })
     }
 
-    /// What is wrong with the text from the present offset on. An event on one line that is cut off would be found
-    /// out on the next line only, where another begins: then the cut is the place.
-    fn damage(&self, error: &serde_json::Error) -> InputError {
-        let rest = &self.text[self.offset..];
-        let at = offset_of(rest, error.line(), error.column());
-        let begun = self.place(0).line;
-        if let Some(cut) = rest[..at].find("\n{") {
-            let message = format!(
-                "this event is cut off: it begins on line {begun}, and another begins on the next line"
-            );
-            return InputError::at(self.file, self.place(cut), message);
-        }
-        if error.is_eof() {
-            let message = format!(
-                "the file ends in the middle of the event that begins on line {begun}: \
-                 was the recording interrupted?"
-            );
-            return InputError::at(self.file, self.place(rest.trim_end().len()), message);
-        }
-        InputError::at(
-            self.file,
-            self.place(at),
-            format!("this is not JSON: {}", without_place(error)),
-        )
+    fn no_object(&self, rest: &str) -> InputError {
+        let message = if rest.starts_with('[') {
+            "this is a JSON array: write one event after the other, as `jq -c '.[]'` does"
+        } else {
+            "this is not JSON: expected a watch event, {\"type\": …, \"object\": …}"
+        };
+        InputError::at(self.file, self.place(0), message)
     }
 
-    /// Goes on at the next line on which an object begins.
-    fn skip_damaged(&mut self) {
+    /// What is wrong with this piece of the text, which begins at the present offset.
+    fn damage(&self, piece: &str, error: &serde_json::Error) -> InputError {
+        let at = offset_of(piece, error.line(), error.column());
+        let begun = self.line;
+        if piece.trim_end().len() <= at + 1 || error.is_eof() {
+            let cut = self.place(piece.trim_end().len());
+            let is_last = self.offset + piece.len() == self.text.len();
+            let message = if is_last {
+                format!(
+                    "the file ends in the middle of the event that begins on line {begun}: \
+                     was the recording interrupted?"
+                )
+            } else {
+                format!("the event that begins on line {begun} is cut off here")
+            };
+            return InputError::at(self.file, cut, message);
+        }
+        let what = without_place(error);
+        let message = match error.classify() {
+            Category::Data => format!("this is no watch event: {what}"),
+            _ => format!("this is not JSON: {what}; the event begins on line {begun}"),
+        };
+        InputError::at(self.file, self.place(at), message)
+    }
+
+    /// Goes on at the next line on which an event may begin; says which lines that skips if it is more than one.
+    fn skip_damaged(&mut self) -> String {
         let rest = &self.text[self.offset..];
-        self.offset += rest.find("\n{").map_or(rest.len(), |at| at + 1);
+        let first = self.line;
+        let by = self.next_event(rest).unwrap_or(rest.len());
+        self.advance(by);
+        let end = self.text[..self.offset].ends_with('\n');
+        let last = self.line - u64::from(end || self.offset < self.text.len());
+        if last > first {
+            format!(" (lines {first} to {last} skipped)")
+        } else {
+            String::new()
+        }
+    }
+
+    /// Where behind the present event the next one seems to begin: on a line that is indented alike.
+    fn next_event(&self, rest: &str) -> Option<usize> {
+        let before = &self.text[..self.offset];
+        let indent = &before[before.rfind('\n').map_or(0, |at| at + 1)..];
+        let indent = if indent.trim().is_empty() { indent } else { "" };
+        let begin = format!("\n{indent}{{");
+        rest.find(&begin).map(|at| at + 1 + indent.len())
     }
 
     fn place(&self, behind: usize) -> Place {
-        Place::of_offset(self.text, self.offset + behind)
+        let at = (self.offset + behind).min(self.text.len());
+        let lines = self.text[self.offset..at].matches('\n').count() as u64;
+        let line_start = self.text[..at].rfind('\n').map_or(0, |at| at + 1);
+        let column = 1 + self.text[line_start..at].chars().count() as u64;
+        Place {
+            line: self.line + lines,
+            column,
+        }
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if self.untimed > 0 {
+            warnings.push(format!(
+                "{} events do not say when they were received; the times within them are coarse and miss much, so \
+                 moments and durations are only lower bounds (.ci/record-pods records the time of arrival)",
+                self.untimed
+            ));
+        }
+        if self.backwards > 0 {
+            warnings.push(format!(
+                "{} events were received before those above them; they are taken to have come together",
+                self.backwards
+            ));
+        }
+        for line in &self.broken {
+            warnings.push(format!(
+                "the watch broke on line {line}: what happened until it went on is not in the recording"
+            ));
+        }
+        warnings
     }
 }
 

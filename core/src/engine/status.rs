@@ -1,0 +1,62 @@
+//! What a container's status says about its image.
+
+use crate::pod::{ContainerSnapshot, ContainerState, PodSnapshot, WaitingReason};
+
+/// The image that a container of the pod waits for. That is its own, unless the error speaks of one of the pod's
+/// image volumes, which the kubelet reports as the container's failure.
+pub(super) fn awaited_image<'a>(
+    pod: &PodSnapshot<'a>,
+    container: &ContainerSnapshot<'a>,
+    known: Option<&str>,
+) -> &'a str {
+    if pod.image_volumes.is_empty() {
+        return container.image;
+    }
+    let message = waiting(container).map_or("", |(_, message)| message);
+    let volumes = || pod.image_volumes.iter().copied();
+    if message.contains(container.image) {
+        return container.image;
+    }
+    let named = volumes().find(|volume| message.contains(volume));
+    // A message that names neither says nothing new.
+    let as_before = || volumes().find(|volume| known == Some(volume));
+    named.or_else(as_before).unwrap_or(container.image)
+}
+
+/// Whether the container's waiting reason tells of a failing image, or the kubelet starts over a container of which a
+/// failure is remembered.
+pub(super) fn is_failing(container: &ContainerSnapshot<'_>) -> bool {
+    let Some(reason) = waiting(container).and_then(|(reason, _)| WaitingReason::parse(reason))
+    else {
+        return false;
+    };
+    reason.trouble().is_some() || container.memory.is_some() && reason != WaitingReason::BeyondPull
+}
+
+/// Reason and message of a waiting container.
+pub(super) fn waiting<'m>(container: &ContainerSnapshot<'m>) -> Option<(&'m str, &'m str)> {
+    match container.state {
+        ContainerState::Waiting { reason, message } => Some((reason, message)),
+        _ => None,
+    }
+}
+
+/// Tells error texts apart; equal fingerprints of different texts only lose a count.
+pub(super) fn fingerprint(text: &str) -> u64 {
+    /// The multiplier of Knuth's multiplicative hashing, 2^64 / golden ratio.
+    const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mix = |hash: u64, word: u64| (hash.rotate_left(5) ^ word).wrapping_mul(GOLDEN);
+    let mut chunks = text.as_bytes().chunks_exact(8);
+    let hash = chunks.by_ref().fold(text.len() as u64, |hash, chunk| {
+        mix(
+            hash,
+            chunk
+                .iter()
+                .fold(0, |word, byte| word << 8 | u64::from(*byte)),
+        )
+    });
+    chunks
+        .remainder()
+        .iter()
+        .fold(hash, |hash, byte| mix(hash, u64::from(*byte)))
+}

@@ -1,0 +1,319 @@
+//! What the tests of the engine share: pods to lend snapshots of, an engine that is driven and answered, and a kubelet
+//! of which the truth is known.
+
+#![allow(dead_code, reason = "every test target uses a part of it")]
+
+pub(crate) mod kubelet;
+pub(crate) mod world;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use pullstop_core::engine::{
+    Decision, Effect, Engine, GoneFrom, Happening, Input, Memory, Outcome, Seen,
+};
+use pullstop_core::plugin::Profile;
+use pullstop_core::pod::{
+    ContainerKind, ContainerSnapshot, ContainerState, Owner, Phase, PodSnapshot, ResourceVersion,
+    RestartPolicy, Wishes,
+};
+use pullstop_core::policy::Policy;
+use pullstop_core::time::Timestamp;
+
+pub(crate) const NOT_FOUND: &str = "rpc error: code = NotFound desc = failed to pull and unpack image \
+                             \"r.example/a:b\": failed to resolve reference \"r.example/a:b\": r.example/a:b: not found";
+pub(crate) const DENIED: &str = "failed to resolve image: pull access denied, repository does not exist or may require \
+                          authorization: authorization failed: no basic auth credentials";
+pub(crate) const REFUSED: &str = "failed to do request: Head \"https://r.example/v2/\": dial tcp 192.0.2.1:443: connect: \
+                           connection refused";
+pub(crate) const THROTTLED: &str = "pull QPS exceeded";
+/// 2026-01-01T00:00:00Z: all tests begin here.
+pub(crate) const EPOCH: Timestamp = Timestamp::from_millis(1_767_225_600_000);
+
+pub(crate) fn at(ms: u64) -> Timestamp {
+    EPOCH.after(Duration::from_millis(ms))
+}
+
+/// A container's state in a test.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum St {
+    Unreported,
+    Running,
+    Terminated,
+    Waiting(String, String),
+}
+
+impl St {
+    pub(crate) fn waiting(reason: &str, message: &str) -> Self {
+        Self::Waiting(reason.to_owned(), message.to_owned())
+    }
+
+    pub(crate) fn creating() -> Self {
+        Self::waiting("ContainerCreating", "")
+    }
+
+    pub(crate) fn failed(message: &str) -> Self {
+        Self::waiting("ErrImagePull", message)
+    }
+
+    pub(crate) fn backing_off(message: &str) -> Self {
+        Self::waiting(
+            "ImagePullBackOff",
+            &format!("Back-off pulling image \"r.example/a:b\": ErrImagePull: {message}"),
+        )
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Container {
+    pub(crate) kind: ContainerKind,
+    pub(crate) name: String,
+    pub(crate) image: String,
+    pub(crate) state: St,
+    pub(crate) restart_count: u32,
+    pub(crate) ran: bool,
+}
+
+impl Container {
+    pub(crate) fn new(name: &str) -> Self {
+        Self {
+            kind: ContainerKind::Main,
+            name: name.to_owned(),
+            image: "r.example/a:b".to_owned(),
+            state: St::creating(),
+            restart_count: 0,
+            ran: false,
+        }
+    }
+}
+
+/// A pod that can be changed and looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Pod {
+    pub(crate) uid: String,
+    pub(crate) version: u64,
+    pub(crate) phase: Phase,
+    pub(crate) agreed: bool,
+    pub(crate) deleting: bool,
+    pub(crate) owner: Option<String>,
+    pub(crate) wishes: Wishes,
+    pub(crate) containers: Vec<Container>,
+    pub(crate) image_volumes: Vec<String>,
+}
+
+impl Pod {
+    pub(crate) fn new(uid: &str, containers: &[&str]) -> Self {
+        Self {
+            uid: uid.to_owned(),
+            version: 1,
+            phase: Phase::Pending,
+            agreed: false,
+            deleting: false,
+            owner: Some("Job".to_owned()),
+            wishes: Wishes::default(),
+            containers: containers.iter().map(|name| Container::new(name)).collect(),
+            image_volumes: Vec::new(),
+        }
+    }
+
+    pub(crate) fn lend<R>(
+        &self,
+        memories: &[Memory],
+        use_it: impl FnOnce(&PodSnapshot<'_>) -> R,
+    ) -> R {
+        let lend = |container: &'_ Container| -> usize {
+            memories
+                .iter()
+                .position(|m| m.container == container.name)
+                .unwrap_or(usize::MAX)
+        };
+        let containers: Vec<ContainerSnapshot<'_>> = self
+            .containers
+            .iter()
+            .map(|container| ContainerSnapshot {
+                kind: container.kind,
+                name: &container.name,
+                image: &container.image,
+                state: match &container.state {
+                    St::Unreported => ContainerState::Unreported,
+                    St::Running => ContainerState::Running,
+                    St::Terminated => ContainerState::Terminated,
+                    St::Waiting(reason, message) => ContainerState::Waiting { reason, message },
+                },
+                restart_count: container.restart_count,
+                ran: container.ran,
+                memory: memories.get(lend(container)),
+            })
+            .collect();
+        let image_volumes: Vec<&str> = self.image_volumes.iter().map(String::as_str).collect();
+        use_it(&PodSnapshot {
+            uid: &self.uid,
+            namespace: "ns",
+            name: &self.uid,
+            resource_version: ResourceVersion(self.version),
+            created_at: None,
+            deleting: self.deleting,
+            owner: self.owner.as_deref().map(|kind| Owner {
+                kind,
+                name: "owner",
+            }),
+            restart_policy: RestartPolicy::Never,
+            node: Some("node"),
+            phase: self.phase,
+            kubelet_agreed: self.agreed,
+            wishes: self.wishes,
+            containers: &containers,
+            image_volumes: &image_volumes,
+        })
+    }
+}
+
+/// An engine that is driven, with all that it said.
+pub(crate) struct Machine {
+    pub(crate) engine: Engine,
+    pub(crate) now: Timestamp,
+    pub(crate) log: Vec<(Timestamp, Effect)>,
+    /// What was asked to remember, by uid: lent with every snapshot, as a condition on the pod would be.
+    pub(crate) memories: BTreeMap<String, Vec<Memory>>,
+    /// Whether writes are answered at once as accepted.
+    pub(crate) answers: bool,
+}
+
+impl Machine {
+    pub(crate) fn new(policy: Policy) -> Self {
+        Self {
+            engine: Engine::new(Profile::standard(policy).unwrap()),
+            now: EPOCH,
+            log: Vec::new(),
+            memories: BTreeMap::new(),
+            answers: true,
+        }
+    }
+
+    /// A new engine that knows only what was remembered.
+    pub(crate) fn restarted(&self, policy: Policy) -> Self {
+        Self {
+            memories: self.memories.clone(),
+            now: self.now,
+            ..Self::new(policy)
+        }
+    }
+
+    pub(crate) fn see(&mut self, now: Timestamp, pod: &Pod, seen: Seen) {
+        self.run_until(now);
+        let memories = self.memories.get(&pod.uid).cloned().unwrap_or_default();
+        pod.lend(&memories, |pod| {
+            self.engine.handle(now, Input::Pod { pod, seen })
+        });
+        self.drain();
+    }
+
+    pub(crate) fn input(&mut self, now: Timestamp, input: Input<'_>) {
+        self.run_until(now);
+        self.engine.handle(now, input);
+        self.drain();
+    }
+
+    pub(crate) fn gone(&mut self, now: Timestamp, uid: &str) {
+        self.input(
+            now,
+            Input::Gone {
+                uid,
+                from: GoneFrom::Cluster,
+            },
+        );
+    }
+
+    /// Lets time pass until just before `moment`.
+    pub(crate) fn run_until(&mut self, moment: Timestamp) {
+        while let Some((due, _)) = self.engine.next_deadline() {
+            if due >= moment {
+                break;
+            }
+            assert!(
+                due >= self.now || self.log.is_empty(),
+                "a deadline in the past: {due:?}"
+            );
+            self.now = self.now.max(due);
+            self.engine.handle(self.now, Input::Time);
+            self.drain();
+        }
+        self.now = self.now.max(moment);
+    }
+
+    /// Lets time pass, the moment itself included.
+    pub(crate) fn run_through(&mut self, moment: Timestamp) {
+        self.run_until(moment);
+        self.input(moment, Input::Time);
+    }
+
+    fn drain(&mut self) {
+        while let Some(effect) = self.engine.poll() {
+            self.log.push((self.now, effect.clone()));
+            if let Effect::Remember { pod, memories, .. } = &effect {
+                self.memories.insert(pod.uid(), memories.clone());
+            }
+            if let (true, Some((uid, version))) = (self.answers, write_of(&effect)) {
+                let outcome = Outcome::Accepted(version);
+                self.engine
+                    .handle(self.now, Input::Outcome { uid: &uid, outcome });
+            }
+        }
+    }
+
+    /// The decisions to fail pods, in order.
+    pub(crate) fn failures(&self) -> Vec<&Decision> {
+        self.log
+            .iter()
+            .filter_map(|(_, effect)| match effect {
+                Effect::Fail(decision) => Some(&**decision),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// When the first decision to fail a pod fell.
+    pub(crate) fn first_failure_at(&self) -> Option<Timestamp> {
+        self.failures().first().map(|decision| decision.decided_at)
+    }
+
+    pub(crate) fn happenings(&self) -> impl Iterator<Item = (Timestamp, &str, &Happening)> {
+        self.log.iter().filter_map(|(at, effect)| match effect {
+            Effect::Note(note) => Some((*at, note.container.as_str(), &note.what)),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn counted(&self) -> usize {
+        self.happenings()
+            .filter(|(_, _, what)| matches!(what, Happening::Counted { .. }))
+            .count()
+    }
+}
+
+/// The pod and version of an effect that writes.
+pub(crate) fn write_of(effect: &Effect) -> Option<(String, ResourceVersion)> {
+    match effect {
+        Effect::Fail(decision) | Effect::Deadline(decision) | Effect::Warn(decision) => {
+            Some((decision.pod.uid(), decision.resource_version))
+        }
+        Effect::Remember {
+            pod,
+            resource_version,
+            ..
+        } => Some((pod.uid(), *resource_version)),
+        Effect::Read(_) | Effect::List | Effect::Note(_) => None,
+    }
+}
+
+/// The built-in policy with other thresholds in every rule.
+pub(crate) fn policy(attempts: u32, seconds: u64) -> Policy {
+    let policy = Policy::default();
+    let rules = policy.rules().iter().cloned().map(|mut rule| {
+        rule.attempts = attempts.try_into().unwrap();
+        rule.duration = Duration::from_secs(seconds);
+        rule
+    });
+    let rules = rules.collect();
+    policy.with_rules(rules).unwrap()
+}

@@ -1,0 +1,44 @@
+//! No verdict before the rule's attempts and duration are both reached, and no more failures counted than there were.
+
+use proptest::prelude::*;
+use pullstop_core::engine::{Effect, Seen};
+
+use crate::harness::kubelet::fates;
+use crate::harness::world::{World, failing, steps};
+use crate::harness::{Machine, Pod, at, policy};
+
+proptest! {
+    #[test]
+    fn on_any_observations(steps in steps(failing(), true), attempts in 1u32..6, seconds in 0u64..300) {
+        let policy = policy(attempts, seconds);
+        let (mut world, mut machine) = (World::new(), Machine::new(policy));
+        for step in &steps {
+            world.step(step, &mut machine);
+        }
+        machine.run_through(at(world.now_ms + 7_200_000));
+        for (now, effect) in &machine.log {
+            let (Effect::Fail(decision) | Effect::Warn(decision)) = effect else { continue };
+            prop_assert!(decision.failures >= attempts, "{decision:?}");
+            prop_assert!(now.since(decision.first_failure_at).as_secs() >= seconds, "{decision:?}");
+        }
+    }
+
+    /// Against the truth: the count never exceeds the pulls that have really failed.
+    #[test]
+    fn on_a_kubelet(fate in fates(true), attempts in 1u32..6, seconds in 0u64..300) {
+        let life = fate.live();
+        let mut machine = Machine::new(policy(attempts, seconds));
+        let mut pod = Pod::new("pod", &["main"]);
+        for (ms, state) in &life.published {
+            pod.version += 1;
+            pod.containers[0].state = state.clone();
+            machine.see(at(*ms), &pod, Seen::Changing);
+            prop_assert!(machine.counted() <= life.failed_by(*ms), "at {ms} ms of {life:?}");
+        }
+        for decision in machine.failures() {
+            let ms = decision.decided_at.since(at(0)).as_millis();
+            let truly = life.failed_by(u64::try_from(ms).unwrap());
+            prop_assert!(decision.failures as usize <= truly, "{decision:?} of {life:?}");
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! What the tests across the crates share: running the simulator in-process, and golden files.
+
+use std::path::{Path, PathBuf};
+
+use clap::Parser;
+use pullstop_simulator::args::Args;
+
+/// What a command printed, and the code it ended with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ran {
+    /// Standard output.
+    pub out: String,
+    /// Standard error.
+    pub err: String,
+    /// The exit code.
+    pub code: u8,
+}
+
+/// Runs `simulator` with these arguments; paths are relative to the repository's root.
+///
+/// # Panics
+/// If the arguments are not understood.
+#[expect(clippy::panic, reason = "called by tests only")]
+pub fn simulator(args: &[&str]) -> Ran {
+    let all = std::iter::once("simulator").chain(args.iter().copied());
+    let args = Args::try_parse_from(all).unwrap_or_else(|error| panic!("{error}"));
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let code = match pullstop_simulator::run(&args, &mut Plain(&mut out), &mut Plain(&mut err)) {
+        Ok(exit) => exit.code(),
+        Err(failure) => {
+            err.extend_from_slice(failure.to_string().as_bytes());
+            failure.exit().code()
+        }
+    };
+    Ran {
+        out: text(out),
+        err: text(err),
+        code,
+    }
+}
+
+/// The repository's root.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// A file's path as the simulator is to be told.
+pub fn path(relative: &str) -> String {
+    root().join(relative).display().to_string()
+}
+
+/// The recordings, sorted by name.
+///
+/// # Panics
+/// If there is no folder of recordings.
+#[expect(clippy::unwrap_used, reason = "called by tests only")]
+pub fn traces() -> Vec<String> {
+    let folder = std::fs::read_dir(root().join("tests/traces")).unwrap();
+    let names = folder.map(|file| file.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> = names
+        .filter_map(|name| name.strip_suffix(".jsonl").map(str::to_owned))
+        .collect();
+    names.sort();
+    names
+}
+
+/// Compares `actual` with the golden file of this name, or rewrites that with `BLESS=1`.
+///
+/// # Panics
+/// If they differ.
+#[expect(clippy::unwrap_used, reason = "called by tests only")]
+pub fn golden(name: &str, actual: &str) {
+    let file = root().join(name);
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(&file, actual).unwrap();
+        return;
+    }
+    let expected = std::fs::read_to_string(&file).unwrap_or_default();
+    assert!(
+        actual == expected,
+        "{name} differs; if the new text is right, rewrite it with `BLESS=1 cargo test`.\n\
+         --- expected ---\n{expected}\n--- actual ---\n{actual}"
+    );
+}
+
+/// Takes the colours out, as a pipe or `NO_COLOR` does.
+struct Plain<'a>(&'a mut Vec<u8>);
+
+impl std::io::Write for Plain<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let mut escaped = false;
+        for byte in bytes {
+            match (escaped, byte) {
+                (false, 0x1b) => escaped = true,
+                (true, b'm') => escaped = false,
+                (true, _) => {}
+                (false, byte) => self.0.push(*byte),
+            }
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8_lossy(&bytes).replace(&format!("{}/", root().display()), "")
+}

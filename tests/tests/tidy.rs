@@ -1,0 +1,82 @@
+//! The repository's own style, as far as no other tool checks it.
+
+use std::path::Path;
+use std::process::Command;
+
+use pullstop_tests::root;
+
+/// A file with more lines has two subjects.
+const LINES_MAX: usize = 500;
+
+#[test]
+fn source_files_have_one_subject() {
+    for file in files(&["*.rs"]) {
+        let lines = std::fs::read_to_string(root().join(&file))
+            .unwrap()
+            .lines()
+            .count();
+        let tables = ["core/src/classify/table.rs", "core/src/policy/document.rs"];
+        assert!(
+            lines <= LINES_MAX || tables.contains(&file.as_str()),
+            "{file} has {lines} lines"
+        );
+    }
+}
+
+#[test]
+fn nothing_is_left_unfinished() {
+    for file in files(&["*.rs"]) {
+        let text = std::fs::read_to_string(root().join(&file)).unwrap();
+        for word in [
+            "todo!(",
+            "unimplemented!(",
+            concat!("FIX", "ME"),
+            concat!("XX", "X:"),
+            concat!("#[ign", "ore"),
+        ] {
+            assert!(
+                !text.contains(word) || file.ends_with("tidy.rs"),
+                "{file} has `{word}`"
+            );
+        }
+    }
+}
+
+/// Links in the documentation lead somewhere.
+#[test]
+fn links_lead_somewhere() {
+    for file in files(&["*.md"]) {
+        let text = std::fs::read_to_string(root().join(&file)).unwrap();
+        let folder = Path::new(&file).parent().unwrap();
+        for (_, rest) in text
+            .match_indices("](")
+            .map(|(at, _)| text.split_at(at + 2))
+        {
+            let target = rest.split([')', '#', ' ']).next().unwrap();
+            if target.is_empty() || target.contains("://") || target.starts_with("mailto:") {
+                continue;
+            }
+            assert!(
+                root().join(folder).join(target).exists(),
+                "{file} links to {target}"
+            );
+        }
+    }
+}
+
+/// The files that git knows or would add; none outside a checkout.
+fn files(patterns: &[&str]) -> Vec<String> {
+    let listed = Command::new("git")
+        .args(["ls-files", "--cached", "--others", "--exclude-standard"])
+        .args(patterns)
+        .current_dir(root())
+        .output();
+    let Ok(output) = listed else {
+        return Vec::new();
+    };
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines()
+        .filter(|file| root().join(file).exists())
+        .map(str::to_owned)
+        .collect()
+}
