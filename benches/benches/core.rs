@@ -64,16 +64,12 @@ fn snapshots(c: &mut Criterion) {
     });
 
     let mut version = 1;
+    let mut turns = pods[..1024].iter().cycle();
     group.bench_function("failing, nothing new", |b| {
         b.iter(|| {
             version += 1;
-            see(
-                &mut engine,
-                &pods[version as usize % 1024],
-                version,
-                BACKING_OFF,
-                2,
-            );
+            let Some(pod) = turns.next() else { return };
+            see(&mut engine, pod, version, BACKING_OFF, 2);
         });
     });
 
@@ -100,7 +96,10 @@ fn classification(c: &mut Criterion) {
         ("unknown", "something that no table knows happened while nobody was looking ".repeat(5)),
         ("hostile, 64 KiB", "denied lookup \\\" [failed to pull ".repeat(2048)),
     ];
-    let classifier = Classifier::shared(&[]).unwrap_or_else(|error| panic!("{error}"));
+    let classifier = match Classifier::shared(&[]) {
+        Ok(classifier) => classifier,
+        Err(error) => return eprintln!("{error}"),
+    };
     let mut group = c.benchmark_group("classify");
     for (name, message) in &messages {
         group.bench_function(*name, |b| {
@@ -114,7 +113,7 @@ fn references(c: &mut Criterion) {
     let image = "registry.example.com:5000/research/trainer:v1.4.2@sha256:\
                  0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
     c.bench_function("image reference", |b| {
-        b.iter(|| ImageReference::parse(black_box(image)))
+        b.iter(|| ImageReference::parse(black_box(image)).is_ok());
     });
 }
 

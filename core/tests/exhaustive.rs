@@ -8,7 +8,7 @@ use harness::{Machine, NOT_FOUND, Pod, REFUSED, St, THROTTLED, at, policy};
 use pullstop_core::engine::{Happening, Seen, StartedOver};
 
 /// How long the sequences are: 8^6 of them.
-const LENGTH: usize = 6;
+const LENGTH: u32 = 6;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Symbol {
@@ -37,8 +37,8 @@ const ALPHABET: [Symbol; 8] = [
 fn every_short_sequence() {
     let mut machine = Machine::new(policy(2, 60));
     let mut verdicts = 0;
-    for number in 0..ALPHABET.len().pow(LENGTH as u32) {
-        let digit = |n: usize| ALPHABET[number / ALPHABET.len().pow(n as u32) % ALPHABET.len()];
+    for number in 0..ALPHABET.len().pow(LENGTH) {
+        let digit = |n: u32| ALPHABET[number / ALPHABET.len().pow(n) % ALPHABET.len()];
         let sequence: Vec<Symbol> = (0..LENGTH).map(digit).collect();
         verdicts += check(&sequence, number, &mut machine);
     }

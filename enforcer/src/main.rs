@@ -1,30 +1,22 @@
 //! `enforcer`: see `enforcer --help`.
 
-mod policy;
-
+use std::io::Write;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::Parser;
+use pullstop_enforcer::Args;
 
-/// Fail pods that can never pull their image.
-///
-/// Watching a cluster is still to come; a policy can be checked today.
-#[derive(Debug, Parser)]
-#[command(name = "enforcer", version, max_term_width = 100)]
-struct Args {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Work with policies
-    #[command(subcommand)]
-    Policy(policy::Command),
-}
+/// An error of the program or its surroundings.
+const INTERNAL: u8 = 3;
 
 fn main() -> ExitCode {
-    match Args::parse().command {
-        Command::Policy(command) => policy::run(&command),
+    let mut out = anstream::stdout();
+    let done = pullstop_enforcer::run(&Args::parse(), &mut out, &mut anstream::stderr());
+    match done.and_then(|code| out.flush().map(|()| code)) {
+        Ok(code) => code.into(),
+        Err(error) => {
+            anstream::eprintln!("error: cannot write the output: {error}");
+            INTERNAL.into()
+        }
     }
 }

@@ -2,7 +2,6 @@
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use clap::Subcommand;
 use pullstop_core::cause::Cause;
@@ -11,7 +10,7 @@ use pullstop_core::time::Human;
 
 /// What can be done with policies.
 #[derive(Debug, Subcommand)]
-pub(crate) enum Command {
+pub enum Command {
     /// Say what a policy does, or what is wrong with it
     ///
     /// Exit codes: 0 the policy is valid, 2 it is not.
@@ -21,30 +20,36 @@ pub(crate) enum Command {
     },
 }
 
+/// The policy is valid.
+const VALID: u8 = 0;
 /// Invalid input.
 const INVALID: u8 = 2;
 
-pub(crate) fn run(command: &Command) -> ExitCode {
+pub(crate) fn run(command: &Command, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
     let Command::Check { file } = command;
     match read(file) {
         Ok(policy) => {
-            // Nobody to tell if standard output is gone.
-            let _ = describe(&policy, &mut anstream::stdout().lock());
-            ExitCode::SUCCESS
+            describe(&policy, out)?;
+            Ok(VALID)
         }
         Err(errors) => {
             for error in errors {
-                anstream::eprintln!("error: {error}");
+                writeln!(err, "error: {error}")?;
             }
-            ExitCode::from(INVALID)
+            Ok(INVALID)
         }
     }
 }
 
 fn read(file: &Path) -> Result<Policy, Vec<String>> {
     let name = file.display();
-    let text = std::fs::read_to_string(file)
-        .map_err(|error| vec![format!("{name}: cannot be read: {error}")])?;
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        let what = match error.kind() {
+            io::ErrorKind::NotFound => "no such file".to_owned(),
+            _ => format!("cannot be read: {error}"),
+        };
+        vec![format!("{name}: {what}")]
+    })?;
     document::parse(&text).map_err(|errors| {
         errors
             .into_iter()
@@ -57,12 +62,27 @@ fn read(file: &Path) -> Result<Policy, Vec<String>> {
 }
 
 fn describe(policy: &Policy, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(
-        out,
-        "mode {:?}, pull timeout {}",
-        policy.mode,
-        Human(policy.pull_timeout)
-    )?;
+    let scope = &policy.scope;
+    let names = |names: &[String]| names.join(", ");
+    writeln!(out, "valid")?;
+    writeln!(out, "mode          {:?}", policy.mode)?;
+    let phases: Vec<&str> = scope.phases.iter().map(|phase| phase.as_str()).collect();
+    writeln!(out, "phases        {}", phases.join(", "))?;
+    writeln!(out, "owners        {}", names(&scope.owners))?;
+    let bare: Vec<&str> = scope
+        .bare_pods
+        .iter()
+        .map(|restart| restart.as_str())
+        .collect();
+    writeln!(out, "bare pods     {}", bare.join(", "))?;
+    if !scope.include_namespaces.is_empty() {
+        writeln!(out, "namespaces    {}", names(&scope.include_namespaces))?;
+    }
+    if !scope.exclude_namespaces.is_empty() {
+        writeln!(out, "not in        {}", names(&scope.exclude_namespaces))?;
+    }
+    writeln!(out, "pull timeout  {}", Human(policy.pull_timeout))?;
+    writeln!(out, "own patterns  {}", policy.patterns.len())?;
     for rule in policy.rules() {
         let Rule {
             name,
@@ -71,11 +91,10 @@ fn describe(policy: &Policy, out: &mut dyn Write) -> io::Result<()> {
             duration,
             action,
         } = rule;
-        let action = format!("{action:?}");
+        let duration = Human(*duration);
         writeln!(
             out,
-            "{name:<20} {action:<6} after {attempts:>3} failures and {}",
-            Human(*duration)
+            "\n{name}: {action:?} after {attempts} failures and {duration}, for"
         )?;
         for cause in Cause::ALL
             .into_iter()

@@ -48,8 +48,6 @@ impl fmt::Display for InputError {
         if let Some(place) = self.place {
             write!(f, ":{place}")?;
         }
-        /// What stands in a file may be long.
-        const LENGTH_MAX: usize = 400;
         let message = style::one_line(&self.message);
         match message.char_indices().nth(LENGTH_MAX) {
             Some((end, _)) => write!(f, ": {}…", &message[..end]),
@@ -59,6 +57,9 @@ impl fmt::Display for InputError {
 }
 
 impl std::error::Error for InputError {}
+
+/// What stands in a file may be long; a list of all causes fits.
+const LENGTH_MAX: usize = 600;
 
 /// A place in a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

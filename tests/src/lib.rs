@@ -33,8 +33,25 @@ pub fn simulator(args: &[&str]) -> Ran {
         }
     };
     Ran {
-        out: text(out),
-        err: text(err),
+        out: text(&out),
+        err: text(&err),
+        code,
+    }
+}
+
+/// Runs `enforcer` with these arguments.
+///
+/// # Panics
+/// If the arguments are not understood.
+#[expect(clippy::panic, clippy::unwrap_used, reason = "called by tests only")]
+pub fn enforcer(args: &[&str]) -> Ran {
+    let all = std::iter::once("enforcer").chain(args.iter().copied());
+    let args = pullstop_enforcer::Args::try_parse_from(all).unwrap_or_else(|e| panic!("{e}"));
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let code = pullstop_enforcer::run(&args, &mut Plain(&mut out), &mut Plain(&mut err)).unwrap();
+    Ran {
+        out: text(&out),
+        err: text(&err),
         code,
     }
 }
@@ -106,6 +123,6 @@ impl std::io::Write for Plain<'_> {
     }
 }
 
-fn text(bytes: Vec<u8>) -> String {
-    String::from_utf8_lossy(&bytes).replace(&format!("{}/", root().display()), "")
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).replace(&format!("{}/", root().display()), "")
 }

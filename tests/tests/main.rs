@@ -1,9 +1,15 @@
 //! Tests across the crates.
 
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::format_collect,
+    reason = "tests"
+)]
 
 mod classify;
 mod diagnostics;
+mod docs;
 mod replay;
 mod schema;
 mod tidy;

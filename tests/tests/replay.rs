@@ -31,12 +31,14 @@ fn rows_for_programs() {
     golden("tests/golden/replay/missing-tag-explained.jsonl", &ran.out);
 }
 
+type Change = fn(&str) -> String;
+
 #[test]
 fn the_form_of_a_recording_does_not_matter() {
     let file = trace_file("job-plain");
     let expected = replay(&["--output", "json", &file]).out;
     let text = std::fs::read_to_string(&file).unwrap();
-    let forms: [(&str, fn(&str) -> String); 3] = [
+    let forms: [(&str, Change); 3] = [
         ("pretty-printed", |line| {
             let value: serde_json::Value = serde_json::from_str(line).unwrap();
             serde_json::to_string_pretty(&value).unwrap() + "\n"

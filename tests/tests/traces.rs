@@ -3,9 +3,12 @@
 use pullstop_tests::{path, simulator, traces};
 use serde_json::Value;
 
+/// Container, cause, and seconds after the first failure.
+type Verdict = (&'static str, &'static str, f64);
+
 /// What each recording shows, and what the built-in policy makes of it within the recorded time: the pod, the verdict
 /// and, for a verdict, its cause and how many seconds it comes after the first failure. `None` stands for no verdict.
-const VERDICTS: &[(&str, &str, Option<(&str, &str, f64)>)] = &[
+const VERDICTS: &[(&str, &str, Option<Verdict>)] = &[
     // Missing for ever.
     (
         "missing-tag",
@@ -151,7 +154,7 @@ fn every_pod_gets_the_right_verdict() {
     assert_eq!(found, expected);
 }
 
-fn check(trace: &str, row: &Value, verdict: Option<(&str, &str, f64)>) {
+fn check(trace: &str, row: &Value, verdict: Option<Verdict>) {
     let Some((container, cause, seconds)) = verdict else {
         assert_eq!(row["verdict"], "none", "{trace}: {row}");
         assert_eq!(row["verdictAt"], Value::Null, "{trace}: {row}");

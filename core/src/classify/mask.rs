@@ -2,6 +2,8 @@
 
 /// Stands for every masked byte; no pattern holds it.
 const MASK: u8 = 0x01;
+/// How digests begin.
+const DIGEST: &[u8] = b"sha256:";
 /// Logs escape a quote at most twice: three backslashes before it.
 const ESCAPES_MAX: usize = 4;
 
@@ -98,7 +100,7 @@ fn is_name(token: &[u8]) -> bool {
     token.contains(&b'/')
         && !WORDS.contains(&token)
         && !MEDIA_TYPES.iter().any(|media| token.starts_with(media))
-        || contains(token, b"sha256:")
+        || token.len() > DIGEST.len() && contains(token, DIGEST)
 }
 
 /// Masks a token but for a URL's `https://`.

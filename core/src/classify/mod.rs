@@ -46,8 +46,9 @@ pub struct Classifier {
     own: usize,
     /// Per pattern, the numbers of its texts in the automaton.
     texts: Vec<TextIds>,
+    /// Per text of the automaton, the patterns that it is the first of.
+    begun_by: Vec<Vec<usize>>,
     automaton: AhoCorasick,
-    text_count: usize,
 }
 
 /// A pattern's texts in the automaton: one, or two in order.
@@ -101,13 +102,16 @@ impl Classifier {
             .kind(Some(AhoCorasickKind::DFA))
             .build(&distinct)
             .map_err(|_| TooManyPatterns)?;
-        let text_count = distinct.len();
+        let mut begun_by = vec![Vec::new(); distinct.len()];
+        for (number, ids) in texts.iter().enumerate() {
+            begun_by[usize::from(ids.first)].push(number);
+        }
         Ok(Self {
             patterns,
             own: own.len(),
             texts,
+            begun_by,
             automaton,
-            text_count,
         })
     }
 
@@ -132,46 +136,82 @@ impl Classifier {
 
     fn classify_element<'m>(&self, element: &'m str) -> Classification<'m> {
         let clean = mask::clean(element);
-        let found = self.search(&clean);
-        let mut hits = (0..self.patterns.len()).filter(|number| found.has(self.texts[*number]));
-        let Some(first) = hits.next() else {
+        let hits = self.search(&clean);
+        let mut found: Vec<usize> = hits
+            .iter()
+            .flat_map(|hit| &self.begun_by[hit.text])
+            .copied()
+            .filter(|number| self.is_found(*number, &hits))
+            .collect();
+        found.sort_unstable();
+        let Some(first) = found.first().copied() else {
             return Classification::UNKNOWN;
         };
-        // A definite error beside one that heals: it was the network's trouble that led to it.
-        let heals = |number: &usize| self.patterns[*number].permanence == Permanence::Transient;
-        // A user's own pattern means what it says.
+        // A definite error beside one that heals: it was the network's trouble that led to it. A user's own pattern
+        // means what it says.
         let definite =
             first >= self.own && self.patterns[first].permanence == Permanence::Permanent;
+        let heals = |number: &&usize| self.patterns[**number].permanence == Permanence::Transient;
         let winner = if definite {
-            hits.find(heals).unwrap_or(first)
+            *found.iter().find(heals).unwrap_or(&first)
         } else {
             first
         };
         let pattern = &self.patterns[winner];
         let ids = self.texts[winner];
-        let (start, end) = found.first[usize::from(ids.then.unwrap_or(ids.first))];
+        let text = usize::from(ids.then.unwrap_or(ids.first));
+        let matched = hits.iter().find(|hit| hit.text == text);
         Classification {
             cause: pattern.cause,
             permanence: pattern.permanence,
-            matched: element.get(start..end).unwrap_or_default(),
+            matched: matched
+                .and_then(|hit| element.get(hit.start..hit.end))
+                .unwrap_or_default(),
             decided_by: u16::try_from(winner).ok(),
         }
     }
 
-    fn search(&self, clean: &[u8]) -> Found {
-        let mut found = Found {
-            first: vec![Found::NOWHERE; self.text_count],
-            last_start: vec![0; self.text_count],
-        };
-        for hit in self.automaton.find_overlapping_iter(clean) {
-            let text = hit.pattern().as_usize();
-            if found.first[text] == Found::NOWHERE {
-                found.first[text] = (hit.start(), hit.end());
+    /// Where each text that occurs was found; few do.
+    fn search(&self, clean: &[u8]) -> Vec<Hit> {
+        let mut hits: Vec<Hit> = Vec::with_capacity(8);
+        for found in self.automaton.find_overlapping_iter(clean) {
+            let text = found.pattern().as_usize();
+            match hits.iter_mut().find(|hit| hit.text == text) {
+                Some(hit) => hit.last_start = found.start(),
+                None => hits.push(Hit {
+                    text,
+                    start: found.start(),
+                    end: found.end(),
+                    last_start: found.start(),
+                }),
             }
-            found.last_start[text] = hit.start();
         }
-        found
+        hits
     }
+
+    /// Whether a pattern of which the first text was found has no second, or has it somewhere behind.
+    fn is_found(&self, number: usize, hits: &[Hit]) -> bool {
+        let TextIds { first, then } = self.texts[number];
+        let hit = |text: u16| hits.iter().find(|hit| hit.text == usize::from(text));
+        then.is_none_or(|then| {
+            hit(first)
+                .zip(hit(then))
+                .is_some_and(|(first, then)| then.last_start >= first.end)
+        })
+    }
+}
+
+/// Where a text was found.
+#[derive(Clone, Copy, Debug)]
+struct Hit {
+    /// Its number in the automaton.
+    text: usize,
+    /// Start of the first occurrence.
+    start: usize,
+    /// End of the first occurrence.
+    end: usize,
+    /// Start of the last occurrence.
+    last_start: usize,
 }
 
 /// The patterns do not fit into one automaton.
@@ -185,28 +225,6 @@ impl std::fmt::Display for TooManyPatterns {
 }
 
 impl std::error::Error for TooManyPatterns {}
-
-/// Where each text of the automaton was found.
-struct Found {
-    /// Start and end of the first occurrence.
-    first: Vec<(usize, usize)>,
-    /// Start of the last occurrence.
-    last_start: Vec<usize>,
-}
-
-impl Found {
-    const NOWHERE: (usize, usize) = (usize::MAX, usize::MAX);
-
-    /// Whether the first text was found, and the second, if there is one, somewhere behind it.
-    fn has(&self, ids: TextIds) -> bool {
-        let first = self.first[usize::from(ids.first)];
-        first != Self::NOWHERE
-            && ids.then.is_none_or(|then| {
-                self.first[usize::from(then)] != Self::NOWHERE
-                    && self.last_start[usize::from(then)] >= first.1
-            })
-    }
-}
 
 /// Of two errors that the kubelet joined, one per credential it tried, the one that tells more.
 ///

@@ -172,6 +172,7 @@ impl FailingContainer {
     }
 
     pub(super) fn memory(&self) -> Option<Memory> {
+        self.tallies.last_at()?;
         Some(Memory {
             container: self.name().to_owned(),
             image: self.image().to_owned(),
@@ -319,6 +320,11 @@ impl FailingContainer {
         self.tallies.add(classification.cause, sight.now);
         self.latest = Some(latest_of(&classification));
         Observed::Counted(classification)
+    }
+
+    /// Whether an edit has not been settled yet.
+    pub(super) fn is_edited(&self) -> bool {
+        self.edited
     }
 
     /// When what is shown since an edit must be about the new image: a status is one worker sync old, no more.

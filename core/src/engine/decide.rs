@@ -94,8 +94,9 @@ impl Engine {
         match (due.iter().max(), held) {
             // Reports write nothing: all of them are made.
             (Some((Deed::Report, ..)), _) => {
-                due.iter()
-                    .for_each(|(deed, _, at)| self.carry_out(slot, *deed, *at));
+                for (deed, _, at) in &due {
+                    self.carry_out(slot, *deed, *at);
+                }
             }
             (Some((deed, _, at)), _) => self.carry_out(slot, *deed, *at),
             (None, Some(at)) if !told => self.tell_hold(slot, at),
@@ -114,6 +115,9 @@ impl Engine {
         let Some(record) = self.store.get_mut(slot) else {
             return;
         };
+        if !record.containers.iter().any(FailingContainer::is_edited) {
+            return;
+        }
         let pod = record.pod.clone();
         let mut counted = Vec::new();
         for container in &mut record.containers {
@@ -171,6 +175,7 @@ impl Engine {
         };
         for evidence in &profile.evidence {
             if let Weight::Against { until } = evidence.weigh(&case, trail) {
+                trail.mark_hold();
                 speak_against(until);
             }
         }
@@ -183,6 +188,7 @@ impl Engine {
         }
         for permit in &profile.permit {
             if let Permission::Held { until } = permit.permit(&case, trail) {
+                trail.mark_hold();
                 speak_against(until);
             }
         }
@@ -269,6 +275,7 @@ impl Engine {
             &pod,
             &name,
             Happening::Held {
+                why: trail.hold().to_owned(),
                 trail: trail.into_said(),
             },
         );

@@ -106,6 +106,8 @@ pub enum Happening {
     },
     /// A verdict is due but something speaks against acting now.
     Held {
+        /// What speaks against it.
+        why: String,
         /// What was said for and against.
         trail: Vec<Said>,
     },

@@ -10,6 +10,10 @@ use crate::time::Timestamp;
 
 /// One pod's state.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an independent fact about the pod"
+)]
 pub(super) struct PodRecord {
     pub(super) pod: PodRef,
     pub(super) resource_version: ResourceVersion,

@@ -48,12 +48,9 @@ pub(super) fn fingerprint(text: &str) -> u64 {
     let mix = |hash: u64, word: u64| (hash.rotate_left(5) ^ word).wrapping_mul(GOLDEN);
     let mut chunks = text.as_bytes().chunks_exact(8);
     let hash = chunks.by_ref().fold(text.len() as u64, |hash, chunk| {
-        mix(
-            hash,
-            chunk
-                .iter()
-                .fold(0, |word, byte| word << 8 | u64::from(*byte)),
-        )
+        chunk
+            .try_into()
+            .map_or(hash, |word| mix(hash, u64::from_le_bytes(word)))
     });
     chunks
         .remainder()

@@ -103,13 +103,18 @@ impl Store {
 
     /// Whether an observation of this version is older than one that was seen before the pod was forgotten.
     pub(super) fn is_outdated(&self, uid: &str, version: ResourceVersion) -> bool {
-        self.gone
-            .find(hash(uid), |gone| gone.uid.is(uid))
-            .is_some_and(|gone| version <= gone.resource_version)
+        !self.gone.is_empty()
+            && self
+                .gone
+                .find(hash(uid), |gone| gone.uid.is(uid))
+                .is_some_and(|gone| version <= gone.resource_version)
     }
 
     /// A newer version of a pod that was forgotten and still needs no state.
     pub(super) fn saw_gone(&mut self, uid: &str, version: ResourceVersion) {
+        if self.gone.is_empty() {
+            return;
+        }
         if let Some(gone) = self.gone.find_mut(hash(uid), |gone| gone.uid.is(uid)) {
             gone.resource_version = gone.resource_version.max(version);
         }
@@ -165,12 +170,9 @@ fn hash(uid: &str) -> u64 {
     let mix = |hash: u64, word: u64| (hash.rotate_left(5) ^ word).wrapping_mul(SEED);
     let mut chunks = uid.as_bytes().chunks_exact(8);
     let hash = chunks.by_ref().fold(0, |hash, chunk| {
-        mix(
-            hash,
-            chunk
-                .iter()
-                .fold(0, |word, byte| word << 8 | u64::from(*byte)),
-        )
+        chunk
+            .try_into()
+            .map_or(hash, |word| mix(hash, u64::from_le_bytes(word)))
     });
     // The table takes its buckets from the low bits, which multiplication mixes least.
     chunks

@@ -8,7 +8,7 @@ use crate::time::Timestamp;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tallies {
     main: Option<Tally>,
-    others: Vec<Tally>,
+    others: Box<[Tally]>,
 }
 
 /// The failures of one cause.
@@ -45,17 +45,19 @@ impl Tallies {
         if self.main.is_none() {
             self.main = Some(tally);
         } else {
-            self.others.push(tally);
+            let mut others = std::mem::take(&mut self.others).into_vec();
+            others.push(tally);
+            self.others = others.into_boxed_slice();
         }
     }
 
     /// The tallies, in the order in which their causes were first seen.
     pub fn iter(&self) -> impl Iterator<Item = &Tally> {
-        self.main.iter().chain(&self.others)
+        self.main.iter().chain(&*self.others)
     }
 
     fn iter_mut(&mut self) -> impl Iterator<Item = &mut Tally> {
-        self.main.iter_mut().chain(&mut self.others)
+        self.main.iter_mut().chain(&mut *self.others)
     }
 
     /// Failures of any of `causes`.

@@ -59,18 +59,24 @@ impl fmt::Display for Said {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trail {
     said: Option<Vec<Said>>,
+    /// Which word was the first to speak against acting now.
+    hold: Option<usize>,
 }
 
 impl Trail {
     /// A trail that forgets all that is said.
     pub const fn off() -> Self {
-        Self { said: None }
+        Self {
+            said: None,
+            hold: None,
+        }
     }
 
     /// A trail that records.
     pub const fn on() -> Self {
         Self {
             said: Some(Vec::new()),
+            hold: None,
         }
     }
 
@@ -83,6 +89,18 @@ impl Trail {
                 what: what.to_string(),
             });
         }
+    }
+
+    /// The last word speaks against acting now.
+    pub(crate) fn mark_hold(&mut self) {
+        self.hold = self.hold.or(self.said().len().checked_sub(1));
+    }
+
+    /// The first word that spoke against acting now.
+    pub(crate) fn hold(&self) -> &str {
+        self.hold
+            .and_then(|at| self.said().get(at))
+            .map_or("", |said| &said.what)
     }
 
     /// What was said so far.

@@ -203,7 +203,7 @@ impl Machine {
         self.run_until(now);
         let memories = self.memories.get(&pod.uid).cloned().unwrap_or_default();
         pod.lend(&memories, |pod| {
-            self.engine.handle(now, Input::Pod { pod, seen })
+            self.engine.handle(now, Input::Pod { pod, seen });
         });
         self.drain();
     }

@@ -79,7 +79,7 @@ pub(crate) fn steps(
         1 => container.prop_map(Op::Ran),
         2 => Just(Op::Touch),
         1 => Just(Op::Replace),
-        (if relists { 1 } else { 0 }) => (0u64..90_000).prop_map(Op::Relist),
+        u32::from(relists) => (0u64..90_000).prop_map(Op::Relist),
     ];
     let wait_ms = prop_oneof![3 => 0u64..20_000, 1 => 0u64..400_000];
     let step =

@@ -115,7 +115,7 @@ fn line(begin: Timestamp, entry: &Entry, explain: bool, out: &mut dyn Write) -> 
     writeln!(out, "    {after:>10}  {whose:<14} {style}{text}{style:#}")?;
     let said = match &entry.what {
         What::Verdict(decision) => &decision.trail,
-        What::Noticed(Happening::Held { trail }) => trail,
+        What::Noticed(Happening::Held { trail, .. }) => trail,
         What::Noticed(Happening::Would(decision)) => &decision.trail,
         _ => return Ok(()),
     };
@@ -186,10 +186,7 @@ fn noticed(happening: &Happening) -> (Style, String) {
             GOOD,
             format!("it has its image, after {failures} failed pulls"),
         ),
-        Happening::Held { trail } => {
-            let why = trail.last().map_or("", |said| said.what.as_str());
-            (UNSURE, format!("a verdict is due, but {why}"))
-        }
+        Happening::Held { why, .. } => (UNSURE, format!("a verdict is due, but {why}")),
         Happening::Would(decision) => (
             UNSURE,
             format!(

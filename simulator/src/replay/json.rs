@@ -108,7 +108,7 @@ impl Story {
             .iter()
             .rev()
             .find_map(|entry| match &entry.what {
-                What::Noticed(Happening::Held { trail }) => Some(trail.as_slice()),
+                What::Noticed(Happening::Held { trail, .. }) => Some(trail.as_slice()),
                 _ => None,
             });
         match (&self.verdict, self.at_the_end.first()) {
