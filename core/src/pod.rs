@@ -360,10 +360,19 @@ fn parse_uuid(text: &str) -> Option<[u8; 16]> {
 }
 
 fn hex_digit(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        _ => None,
+    /// The value of each digit; what is none has all bits set.
+    static VALUES: [u8; 256] = {
+        let mut values = [u8::MAX; 256];
+        let mut value = 0;
+        while value < 16 {
+            values[b"0123456789abcdef"[value as usize] as usize] = value;
+            value += 1;
+        }
+        values
+    };
+    match VALUES[usize::from(digit)] {
+        u8::MAX => None,
+        value => Some(value),
     }
 }
 

@@ -49,7 +49,9 @@ fn play(text: &str) -> String {
             .filter(|line| !line.starts_with('#'))
             .collect();
         if !commands.is_empty() {
-            commands.iter().for_each(|command| stage.command(command));
+            for command in commands {
+                stage.command(command);
+            }
             writeln!(out, "----\n{}", stage.answers()).unwrap();
         }
         out.push('\n');
@@ -169,7 +171,7 @@ impl Stage {
             ["the", "kubelet", "agrees"] => self.pod.agreed = true,
             ["the", "kubelet", "puts", "it", "back"] => self.pod.phase = Phase::Pending,
             ["edit", container, image] => {
-                self.container(container).image = (*image).to_owned();
+                (*image).clone_into(&mut self.container(container).image);
             }
             [container, state @ ..] => self.container(container).state = state_of(state),
             [] => {}

@@ -92,9 +92,14 @@ fn describe(policy: &Policy, out: &mut dyn Write) -> io::Result<()> {
             action,
         } = rule;
         let duration = Human(*duration);
+        let failures = if attempts.get() == 1 {
+            "failure"
+        } else {
+            "failures"
+        };
         writeln!(
             out,
-            "\n{name}: {action:?} after {attempts} failures and {duration}, for"
+            "\n{name}: {action:?} after {attempts} {failures} and {duration}, for"
         )?;
         for cause in Cause::ALL
             .into_iter()

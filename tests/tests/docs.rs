@@ -26,7 +26,6 @@ fn console_examples_print_what_they_say() {
     assert!(tried >= 5, "only {tried} examples were found");
 }
 
-/// The built-in rules are the ones that the documentation shows.
 #[test]
 fn example_policies_are_valid() {
     for entry in std::fs::read_dir(root().join("docs/examples")).unwrap() {

@@ -2,6 +2,8 @@
 
 /// Stands for every masked byte; no pattern holds it.
 const MASK: u8 = 0x01;
+/// What stands between words.
+const BOUNDARY_BYTES: &[u8] = b" \"'(),;<>`";
 /// How digests begin.
 const DIGEST: &[u8] = b"sha256:";
 /// Logs escape a quote at most twice: three backslashes before it.
@@ -10,8 +12,10 @@ const ESCAPES_MAX: usize = 4;
 /// A copy of `text` to search in: lower-case, with white space and escapes as blanks, and with image names, host
 /// names, paths and URLs masked. Byte for byte as long as `text`, so that places in it are places in `text`.
 pub(super) fn clean(text: &str) -> Vec<u8> {
-    let mut clean: Vec<u8> = text.bytes().map(|b| b.to_ascii_lowercase()).collect();
-    blank_escapes(&mut clean);
+    let mut clean = text.as_bytes().to_ascii_lowercase();
+    if clean.iter().any(|b| *b == b'\\' || *b < b' ') {
+        blank_escapes(&mut clean);
+    }
     mask_names(&mut clean);
     clean
 }
@@ -67,10 +71,16 @@ fn closes_quote(text: &[u8]) -> bool {
 }
 
 fn is_boundary(byte: u8) -> bool {
-    matches!(
-        byte,
-        b' ' | b'"' | b'\'' | b'(' | b')' | b',' | b';' | b'<' | b'>' | b'`'
-    )
+    static BOUNDARIES: [bool; 256] = {
+        let mut boundaries = [false; 256];
+        let mut at = 0;
+        while at < BOUNDARY_BYTES.len() {
+            boundaries[BOUNDARY_BYTES[at] as usize] = true;
+            at += 1;
+        }
+        boundaries
+    };
+    BOUNDARIES[usize::from(byte)]
 }
 
 fn without_punctuation(text: &[u8], start: usize, end: usize) -> usize {

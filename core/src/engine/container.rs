@@ -4,8 +4,9 @@
 //! worker sync after the failure; entering it, or a new error text within it, is one failure. Counts belong to
 //! (pod uid, container, image) and start from zero when the image is edited or the container runs.
 
+use super::hash::hash;
 use super::pulls;
-use super::status::{fingerprint, waiting};
+use super::status::waiting;
 use super::tally::Tallies;
 use crate::cause::{Cause, Permanence};
 use crate::classify::{Classification, envelope};
@@ -38,6 +39,7 @@ pub struct FailingContainer {
     edited: bool,
     back_off_step: u8,
     latest: Option<Latest>,
+    /// Hash of the error text.
     last_error: u64,
     last_attempt_at: Timestamp,
     may_pull_from: Timestamp,
@@ -291,7 +293,7 @@ impl FailingContainer {
             self.latest = Some(latest_of(&sight.classify.classify(reason, message)));
             return Observed::Nothing;
         }
-        let same = before == standing_of(trouble) && fingerprint(message) == self.last_error;
+        let same = before == standing_of(trouble) && hash(message.as_bytes()) == self.last_error;
         if same {
             Observed::Nothing
         } else {
@@ -377,7 +379,7 @@ impl FailingContainer {
             self.may_pull_from = Timestamp::NEVER;
         }
         if trouble != Trouble::BackingOff {
-            self.last_error = fingerprint(message);
+            self.last_error = hash(message.as_bytes());
         }
     }
 

@@ -6,6 +6,7 @@
 mod container;
 mod decide;
 mod effect;
+mod hash;
 mod input;
 mod observe;
 mod pulls;

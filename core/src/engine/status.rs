@@ -40,20 +40,3 @@ pub(super) fn waiting<'m>(container: &ContainerSnapshot<'m>) -> Option<(&'m str,
         _ => None,
     }
 }
-
-/// Tells error texts apart; equal fingerprints of different texts only lose a count.
-pub(super) fn fingerprint(text: &str) -> u64 {
-    /// The multiplier of Knuth's multiplicative hashing, 2^64 / golden ratio.
-    const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
-    let mix = |hash: u64, word: u64| (hash.rotate_left(5) ^ word).wrapping_mul(GOLDEN);
-    let mut chunks = text.as_bytes().chunks_exact(8);
-    let hash = chunks.by_ref().fold(text.len() as u64, |hash, chunk| {
-        chunk
-            .try_into()
-            .map_or(hash, |word| mix(hash, u64::from_le_bytes(word)))
-    });
-    chunks
-        .remainder()
-        .iter()
-        .fold(hash, |hash, byte| mix(hash, u64::from(*byte)))
-}

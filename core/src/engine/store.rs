@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use hashbrown::HashTable;
 
+use super::hash::hash;
 use super::record::PodRecord;
 use crate::pod::{ResourceVersion, Uid};
 use crate::time::Timestamp;
@@ -46,7 +47,7 @@ impl Store {
     pub(super) fn find(&self, uid: &str) -> Option<Slot> {
         let records = &self.records;
         self.index
-            .find(hash(uid), |slot| has_uid(records, *slot, uid))
+            .find(hash(uid.as_bytes()), |slot| has_uid(records, *slot, uid))
             .copied()
     }
 
@@ -76,11 +77,12 @@ impl Store {
         });
         self.records[slot.0 as usize] = Some(Box::new(record));
         let records = &self.records;
-        self.index.insert_unique(hash(&uid), slot, |slot| {
-            records[slot.0 as usize]
-                .as_ref()
-                .map_or(0, |record| hash(&record.pod.uid()))
-        });
+        self.index
+            .insert_unique(hash(uid.as_bytes()), slot, |slot| {
+                records[slot.0 as usize]
+                    .as_ref()
+                    .map_or(0, |record| hash(record.pod.uid().as_bytes()))
+            });
         slot
     }
 
@@ -92,7 +94,7 @@ impl Store {
         let records = &self.records;
         if let Ok(entry) = self
             .index
-            .find_entry(hash(&uid), |s| has_uid(records, *s, &uid))
+            .find_entry(hash(uid.as_bytes()), |s| has_uid(records, *s, &uid))
         {
             entry.remove();
         }
@@ -106,7 +108,7 @@ impl Store {
         !self.gone.is_empty()
             && self
                 .gone
-                .find(hash(uid), |gone| gone.uid.is(uid))
+                .find(hash(uid.as_bytes()), |gone| gone.uid.is(uid))
                 .is_some_and(|gone| version <= gone.resource_version)
     }
 
@@ -115,7 +117,10 @@ impl Store {
         if self.gone.is_empty() {
             return;
         }
-        if let Some(gone) = self.gone.find_mut(hash(uid), |gone| gone.uid.is(uid)) {
+        if let Some(gone) = self
+            .gone
+            .find_mut(hash(uid.as_bytes()), |gone| gone.uid.is(uid))
+        {
             gone.resource_version = gone.resource_version.max(version);
         }
     }
@@ -131,7 +136,10 @@ impl Store {
                 return;
             };
             let uid = uid.to_string();
-            if let Ok(entry) = self.gone.find_entry(hash(&uid), |gone| gone.uid.is(&uid)) {
+            if let Ok(entry) = self
+                .gone
+                .find_entry(hash(uid.as_bytes()), |gone| gone.uid.is(&uid))
+            {
                 entry.remove();
             }
         }
@@ -143,7 +151,10 @@ impl Store {
     }
 
     fn bury(&mut self, uid: &str, version: ResourceVersion, now: Timestamp) {
-        if let Some(gone) = self.gone.find_mut(hash(uid), |gone| gone.uid.is(uid)) {
+        if let Some(gone) = self
+            .gone
+            .find_mut(hash(uid.as_bytes()), |gone| gone.uid.is(uid))
+        {
             gone.resource_version = gone.resource_version.max(version);
             return;
         }
@@ -153,8 +164,9 @@ impl Store {
         };
         self.gone_until
             .push_back((now.after(REMEMBER_GONE_FOR), gone.uid.clone()));
-        self.gone
-            .insert_unique(hash(uid), gone, |gone| hash(&gone.uid.to_string()));
+        self.gone.insert_unique(hash(uid.as_bytes()), gone, |gone| {
+            hash(gone.uid.to_string().as_bytes())
+        });
     }
 }
 
@@ -162,22 +174,4 @@ fn has_uid(records: &[Option<Box<PodRecord>>], slot: Slot, uid: &str) -> bool {
     records[slot.0 as usize]
         .as_ref()
         .is_some_and(|record| record.pod.has_uid(uid))
-}
-
-/// The mixing of `FxHash` over words of eight bytes; uids are random already.
-fn hash(uid: &str) -> u64 {
-    const SEED: u64 = 0x51_7c_c1_b7_27_22_0a_95;
-    let mix = |hash: u64, word: u64| (hash.rotate_left(5) ^ word).wrapping_mul(SEED);
-    let mut chunks = uid.as_bytes().chunks_exact(8);
-    let hash = chunks.by_ref().fold(0, |hash, chunk| {
-        chunk
-            .try_into()
-            .map_or(hash, |word| mix(hash, u64::from_le_bytes(word)))
-    });
-    // The table takes its buckets from the low bits, which multiplication mixes least.
-    chunks
-        .remainder()
-        .iter()
-        .fold(hash, |hash, byte| mix(hash, u64::from(*byte)))
-        .rotate_left(26)
 }

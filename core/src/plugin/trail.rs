@@ -93,7 +93,7 @@ impl Trail {
 
     /// The last word speaks against acting now.
     pub(crate) fn mark_hold(&mut self) {
-        self.hold = self.hold.or(self.said().len().checked_sub(1));
+        self.hold = self.hold.or_else(|| self.said().len().checked_sub(1));
     }
 
     /// The first word that spoke against acting now.

@@ -78,7 +78,7 @@ pub struct PolicyDocument {
     #[schemars(with = "PolicySpec")]
     spec: Option<PolicySpec>,
     /// What the cluster says of the policy; not read.
-    #[schemars(skip)]
+    #[schemars(with = "Anything")]
     #[expect(dead_code, reason = "accepted, since `kubectl get` prints it")]
     status: Option<serde::de::IgnoredAny>,
 }
@@ -187,7 +187,7 @@ struct PatternSpec {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 struct OverridesSpec {
     /// Modes that a pod may ask for with `pullstop.dev/mode: enforce|warn|off`; `[Warn, Disabled]` by default.
-    #[schemars(with = "Option<Vec<String>>")]
+    #[schemars(with = "Option<Vec<WishName>>")]
     modes: Option<Vec<Spanned<String>>>,
     /// The longest `pullstop.dev/patience`; `24h` by default.
     #[schemars(with = "Option<String>")]
@@ -204,6 +204,33 @@ struct PutBackSpec {
     /// What comes after that: `None`, or `ActiveDeadlineSeconds` to let the kubelet fail the pod.
     #[schemars(with = "Option<String>", extend("enum" = FALLBACKS))]
     fallback: Option<Spanned<String>>,
+}
+
+/// A mode that a pod can ask for.
+struct WishName;
+
+impl JsonSchema for WishName {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Wish".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let names: Vec<&str> = WISHES.iter().map(|(name, _)| *name).collect();
+        schemars::json_schema!({ "type": "string", "description": "A mode that a pod can ask for.", "enum": names })
+    }
+}
+
+/// What may be anything.
+struct Anything;
+
+impl JsonSchema for Anything {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Anything".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({})
+    }
 }
 
 /// The name of a cause.
