@@ -36,6 +36,7 @@ pub(super) struct Store {
 struct Gone {
     uid: Uid,
     resource_version: ResourceVersion,
+    until: Timestamp,
 }
 
 impl Store {
@@ -136,10 +137,8 @@ impl Store {
                 return;
             };
             let uid = uid.to_string();
-            if let Ok(entry) = self
-                .gone
-                .find_entry(hash(uid.as_bytes()), |gone| gone.uid.is(&uid))
-            {
+            let over = |gone: &Gone| gone.uid.is(&uid) && gone.until <= now;
+            if let Ok(entry) = self.gone.find_entry(hash(uid.as_bytes()), over) {
                 entry.remove();
             }
         }
@@ -151,19 +150,21 @@ impl Store {
     }
 
     fn bury(&mut self, uid: &str, version: ResourceVersion, now: Timestamp) {
+        let until = now.after(REMEMBER_GONE_FOR);
+        self.gone_until.push_back((until, Uid::new(uid)));
         if let Some(gone) = self
             .gone
             .find_mut(hash(uid.as_bytes()), |gone| gone.uid.is(uid))
         {
             gone.resource_version = gone.resource_version.max(version);
+            gone.until = until;
             return;
         }
         let gone = Gone {
             uid: Uid::new(uid),
             resource_version: version,
+            until,
         };
-        self.gone_until
-            .push_back((now.after(REMEMBER_GONE_FOR), gone.uid.clone()));
         self.gone.insert_unique(hash(uid.as_bytes()), gone, |gone| {
             hash(gone.uid.to_string().as_bytes())
         });

@@ -78,6 +78,7 @@ pub struct PolicyDocument {
     #[schemars(with = "PolicySpec")]
     spec: Option<PolicySpec>,
     /// What the cluster says of the policy; not read.
+    #[serde(default)]
     #[schemars(with = "Anything")]
     #[expect(dead_code, reason = "accepted, since `kubectl get` prints it")]
     status: Option<serde::de::IgnoredAny>,
