@@ -75,6 +75,7 @@ pub struct PolicyDocument {
     #[schemars(with = "Metadata")]
     metadata: Spanned<Metadata>,
     /// The policy.
+    #[serde(default)]
     #[schemars(with = "PolicySpec")]
     spec: Option<PolicySpec>,
     /// What the cluster says of the policy; not read.
