@@ -1,6 +1,6 @@
 //! From a pull error's reason and message to its [`Cause`].
 //!
-//! A message is peeled out of the kubelet's envelopes ([`envelope`]), names in it are masked ([`mask`]), and
+//! A message is peeled out of the kubelet's envelopes ([`envelope`]), names in it are masked, and
 //! then every text of the [`table`] is looked for in a single pass. Of the patterns that are found the first of
 //! the table wins. There is no backtracking: the work is linear in the message, however hostile it is.
 

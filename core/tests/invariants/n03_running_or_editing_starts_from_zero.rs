@@ -36,8 +36,7 @@ proptest! {
             }
             // Only a first run shows in `lastState` alone.
             Reset::Ran if !one.ran => one.ran = true,
-            Reset::Ran => one.restart_count += 1,
-            Reset::Restarted => one.restart_count += 1,
+            Reset::Ran | Reset::Restarted => one.restart_count += 1,
             Reset::Edited => one.image = "r.example/edited:1".to_owned(),
         }
         pod.version += 1000;
