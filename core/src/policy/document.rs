@@ -4,6 +4,7 @@
 //! from there into a valid [`Policy`]. Every error has its place.
 
 mod check;
+mod schema;
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -14,6 +15,7 @@ use serde::Deserialize;
 use serde_saphyr::Spanned;
 
 use self::check::{Check, countable_causes, is_namespace};
+use self::schema::{Anything, CauseName, WishName};
 use super::{Action, Fallback, Mode, Policy, Rule};
 use crate::cause::{Cause, Permanence};
 use crate::classify::{Classifier, Pattern};
@@ -206,47 +208,6 @@ struct PutBackSpec {
     /// What comes after that: `None`, or `ActiveDeadlineSeconds` to let the kubelet fail the pod.
     #[schemars(with = "Option<String>", extend("enum" = FALLBACKS))]
     fallback: Option<Spanned<String>>,
-}
-
-/// A mode that a pod can ask for.
-struct WishName;
-
-impl JsonSchema for WishName {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Wish".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        let names: Vec<&str> = WISHES.iter().map(|(name, _)| *name).collect();
-        schemars::json_schema!({ "type": "string", "description": "A mode that a pod can ask for.", "enum": names })
-    }
-}
-
-/// What may be anything.
-struct Anything;
-
-impl JsonSchema for Anything {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Anything".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({})
-    }
-}
-
-/// The name of a cause.
-struct CauseName;
-
-impl JsonSchema for CauseName {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Cause".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        let names: Vec<&str> = countable_causes().map(Cause::as_str).collect();
-        schemars::json_schema!({ "type": "string", "description": "Why a pull failed.", "enum": names })
-    }
 }
 
 /// A bare `Off` would be a boolean to many readers of YAML.

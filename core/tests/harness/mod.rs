@@ -208,6 +208,16 @@ impl Machine {
         self.drain();
     }
 
+    /// Watches a life from its beginning to its end, every change this late.
+    pub(crate) fn watch(&mut self, life: &kubelet::Life, delay_ms: u64) {
+        let mut pod = Pod::new("pod", &["main"]);
+        for (ms, state) in &life.published {
+            pod.version += 1;
+            pod.containers[0].state = state.clone();
+            self.see(at(*ms + delay_ms), &pod, Seen::Changing);
+        }
+    }
+
     pub(crate) fn input(&mut self, now: Timestamp, input: Input<'_>) {
         self.run_until(now);
         self.engine.handle(now, input);

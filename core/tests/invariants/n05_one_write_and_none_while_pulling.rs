@@ -26,12 +26,7 @@ proptest! {
     ) {
         let life = fate.live();
         let mut machine = Machine::new(policy(attempts, seconds));
-        let mut pod = Pod::new("pod", &["main"]);
-        for (ms, state) in &life.published {
-            pod.version += 1;
-            pod.containers[0].state = state.clone();
-            machine.see(at(*ms + watch_ms), &pod, Seen::Changing);
-        }
+        machine.watch(&life, watch_ms);
         for decision in machine.failures() {
             let decided_ms = u64::try_from(decision.decided_at.since(at(0)).as_millis()).unwrap();
             let landed_ms = decided_ms + DELAY_MS_MAX - watch_ms;

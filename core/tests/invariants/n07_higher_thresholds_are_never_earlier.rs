@@ -1,12 +1,11 @@
 //! Raising a threshold never brings a verdict forward.
 
 use proptest::prelude::*;
-use pullstop_core::engine::Seen;
 use pullstop_core::time::Timestamp;
 
 use crate::harness::kubelet::{Fate, fates};
 use crate::harness::world::{Step, World, failing, not_failing, steps};
-use crate::harness::{Machine, Pod, at, policy};
+use crate::harness::{Machine, at, policy};
 
 proptest! {
     #[test]
@@ -58,11 +57,6 @@ fn verdicts(steps: &[Step], attempts: u32, seconds: u64) -> Vec<(String, Timesta
 
 fn verdict(fate: &Fate, attempts: u32, seconds: u64) -> Option<Timestamp> {
     let mut machine = Machine::new(policy(attempts, seconds));
-    let mut pod = Pod::new("pod", &["main"]);
-    for (ms, state) in &fate.live().published {
-        pod.version += 1;
-        pod.containers[0].state = state.clone();
-        machine.see(at(*ms), &pod, Seen::Changing);
-    }
+    machine.watch(&fate.live(), 0);
     machine.first_failure_at()
 }
