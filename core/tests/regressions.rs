@@ -62,6 +62,29 @@ fn a_memory_is_taken_away_until_that_succeeds() {
     assert_eq!(machine.engine.tracked(), 0);
 }
 
+/// It recovers while the memory is being written: that is taken away again.
+#[test]
+fn a_memory_that_comes_too_late_is_taken_away() {
+    let mut machine = Machine::new(policy(9, 9));
+    machine.answers = false;
+    machine.see(at(0), &pod(10, St::failed(NOT_FOUND)), Seen::Changing);
+    machine.see(
+        at(1000),
+        &pod(11, St::waiting("CreateContainerError", "")),
+        Seen::Changing,
+    );
+    assert_eq!(memories(&machine), [1]);
+    let outcome = Outcome::Accepted(ResourceVersion(12));
+    machine.input(
+        at(1100),
+        Input::Outcome {
+            uid: "pod",
+            outcome,
+        },
+    );
+    assert_eq!(memories(&machine), [1, 0]);
+}
+
 /// The answer to a write is lost, and a read shows the pod Failed at a version that was seen: no second write.
 #[test]
 fn a_pod_that_is_failed_already_is_not_failed_again() {

@@ -304,7 +304,12 @@ impl Engine {
             return;
         }
         record.carries_memory = true;
-        record.write = Write::InFlight(Written::Memory);
+        let written = if memories.is_empty() {
+            Written::NoMemory
+        } else {
+            Written::Memory
+        };
+        record.write = Write::InFlight(written);
         let (pod, resource_version) = (record.pod.clone(), record.resource_version);
         self.effects.push_back(Effect::Remember {
             pod,

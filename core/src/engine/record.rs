@@ -73,8 +73,10 @@ pub(super) enum Write {
 /// What was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Written {
-    /// The memory.
+    /// A memory.
     Memory,
+    /// That nothing is to be remembered any more.
+    NoMemory,
     /// The warning.
     Warning,
     /// The failure.

@@ -49,8 +49,8 @@ impl Engine {
                 record.resource_version = record.resource_version.max(version);
                 let by_deadline = written == Written::Deadline;
                 match written {
-                    Written::Memory => {
-                        record.carries_memory = !record.containers.is_empty();
+                    Written::Memory | Written::NoMemory => {
+                        record.carries_memory = written == Written::Memory;
                         record.write = Write::Idle;
                     }
                     Written::Warning => record.write = Write::Idle,
@@ -70,7 +70,7 @@ impl Engine {
             }
             Outcome::Conflict | Outcome::Failed => {
                 match written {
-                    Written::Memory => record.to_remember = true,
+                    Written::Memory | Written::NoMemory => record.to_remember = true,
                     Written::Warning => record.containers.iter_mut().for_each(|c| c.warned = false),
                     Written::Failure | Written::Deadline => {}
                 }
@@ -216,7 +216,7 @@ impl Engine {
         let writes = policy.mode_for(record.wish) > Mode::DryRun;
         match record.write {
             Write::Idle if record.carries_memory && !record.ended && writes => {
-                record.write = Write::InFlight(Written::Memory);
+                record.write = Write::InFlight(Written::NoMemory);
                 let (pod, resource_version) = (record.pod.clone(), record.resource_version);
                 let memories = Vec::new();
                 self.effects.push_back(Effect::Remember {
