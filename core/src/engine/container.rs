@@ -155,7 +155,7 @@ impl FailingContainer {
 
     /// Failures of any cause.
     pub fn failures_in_all(&self) -> u32 {
-        self.tallies.count(Cause::ALL.into_iter().collect())
+        self.tallies.count(CauseSet::ALL)
     }
 
     /// When the first failure of any of `causes` was seen.
@@ -468,7 +468,7 @@ fn standing_of(trouble: Trouble) -> Standing {
 impl Memory {
     /// Whether what is remembered can be true of a pod that was created at `created_at`, if that is known.
     pub(super) fn fits(&self, created_at: Option<Timestamp>, now: Timestamp) -> bool {
-        let since = self.tallies.first_at(Cause::ALL.into_iter().collect());
+        let since = self.tallies.first_at(CauseSet::ALL);
         since.is_some_and(|since| created_at.is_none_or(|created| created <= since) && since <= now)
     }
 }

@@ -160,6 +160,9 @@ pub enum Mode {
 pub struct CauseSet(u32);
 
 impl CauseSet {
+    /// All causes.
+    pub const ALL: Self = Self(u32::MAX);
+
     /// Whether `cause` is in the set.
     pub const fn contains(self, cause: Cause) -> bool {
         self.0 & Self::bit(cause) != 0
