@@ -48,7 +48,9 @@ fn mask_names(text: &mut [u8]) {
             continue;
         }
         let start = at;
+        let mut may_be_name = false;
         while at < text.len() && !is_boundary(text[at]) {
+            may_be_name |= matches!(text[at], b'/' | b':');
             at += 1;
         }
         let end = without_punctuation(text, start, at);
@@ -59,7 +61,7 @@ fn mask_names(text: &mut [u8]) {
         let quoted = start > 0 && text[start - 1] == b'"' && closes_quote(&text[at..]);
         before_previous = previous;
         previous = (start, end);
-        if named || quoted || is_name(&text[start..end]) {
+        if named || quoted || may_be_name && is_name(&text[start..end]) {
             mask_token(&mut text[start..end]);
         }
     }
