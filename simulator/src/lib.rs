@@ -5,7 +5,9 @@ pub mod classify;
 pub mod exit;
 pub mod input;
 pub mod replay;
+pub mod scenario;
 pub mod style;
+pub mod world;
 
 use std::io::Write;
 

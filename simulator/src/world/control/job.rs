@@ -1,0 +1,374 @@
+//! The Job controller, as far as pods that fail concern it (`pkg/controller/job`).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pullstop_core::pod::Phase;
+use pullstop_core::time::Timestamp;
+
+use super::quota::Need;
+use super::{Event, FIRST_LOOK, create_pod};
+use crate::scenario::workload::{
+    Job, PodFailureAction, PodFailureMatch, PodReplacement, PodTemplate,
+};
+use crate::world::api::Patch;
+use crate::world::cluster::Cluster;
+use crate::world::ids::{OwnerId, PodId};
+use crate::world::journal::What;
+use crate::world::pod::{ContainerState, Mark, Owner, OwnerKind, Pod};
+
+/// The pause before a replacement: 10 s for the first, doubling up to 10 minutes (`job_controller.go`).
+const REPLACEMENT_PAUSE: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(600));
+/// The condition that Pullstop sets.
+const OWN_CONDITION: &str = "pullstop.dev/ImagePullFailed";
+
+/// A Job.
+#[derive(Debug)]
+pub struct JobState {
+    /// `metadata.name`.
+    pub name: String,
+    /// `spec`.
+    pub spec: Job,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When it was admitted or resumed.
+    pub started_at: Option<Timestamp>,
+    /// `status.failed`.
+    pub failed: u32,
+    /// `status.succeeded`.
+    pub succeeded: u32,
+    /// How it ended.
+    pub finished: Option<Finished>,
+    namespace: String,
+    template: Arc<PodTemplate>,
+    pods: Vec<Owned>,
+    made: u32,
+    /// For each index how often it has failed, and whether it is done; one for all if the Job is not indexed.
+    indexes: Vec<Index>,
+    /// The condition `FailureTarget`.
+    failing_for: Option<&'static str>,
+    is_due: bool,
+}
+
+/// How a Job ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Finished {
+    /// When.
+    pub at: Timestamp,
+    /// The reason of the condition `Failed`; none if it is complete.
+    pub failed_for: Option<&'static str>,
+}
+
+#[derive(Debug)]
+struct Owned {
+    pod: PodId,
+    index: u32,
+    /// Whether it was taken into account: that is never taken back.
+    counted: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Index {
+    failures: u32,
+    last_failure_at: Option<Timestamp>,
+    succeeded: bool,
+    failed: bool,
+}
+
+impl JobState {
+    pub(super) fn new(
+        now: Timestamp,
+        name: String,
+        spec: &Job,
+        namespace: &str,
+        template: Arc<PodTemplate>,
+    ) -> Self {
+        let indexes = if spec.indexed { spec.completions } else { 1 };
+        Self {
+            name,
+            spec: spec.clone(),
+            created_at: now,
+            started_at: None,
+            failed: 0,
+            succeeded: 0,
+            finished: None,
+            namespace: namespace.to_owned(),
+            template,
+            pods: Vec::new(),
+            made: 0,
+            indexes: vec![Index::default(); indexes as usize],
+            failing_for: None,
+            is_due: false,
+        }
+    }
+
+    /// How many pods it has made.
+    pub const fn made(&self) -> u32 {
+        self.made
+    }
+
+    /// What it takes of a quota.
+    pub(super) fn need(&self) -> Need {
+        let requests = &self.template.requests;
+        let pods = u64::from(self.spec.parallelism);
+        Need {
+            cpu_millis: requests.cpu_millis.saturating_mul(pods),
+            gpus: requests.gpus.saturating_mul(pods),
+            jobs: 1,
+        }
+    }
+
+    pub(super) fn resume(&mut self, c: &mut Cluster, id: OwnerId) {
+        if self.started_at.is_none() && self.finished.is_none() {
+            self.started_at = Some(c.now);
+            c.journal.add(c.now, None, || What::Owner(id, "started".to_owned()));
+            self.look_after(c, id, FIRST_LOOK);
+        }
+    }
+
+    /// The Job is looked at after a while, together with all that happens until then.
+    pub(super) fn look_after(&mut self, c: &mut Cluster, id: OwnerId, pause: Duration) {
+        if !self.is_due {
+            self.is_due = true;
+            c.agenda.add(c.now.after(pause), crate::world::Event::Control(Event::Sync(id)));
+        }
+    }
+
+    /// The finished Job is removed, and its pods with it.
+    pub(super) fn expire(&self, c: &mut Cluster) {
+        for owned in &self.pods {
+            delete(c, owned.pod);
+        }
+    }
+
+    pub(super) fn sync(&mut self, c: &mut Cluster, id: OwnerId) {
+        self.is_due = false;
+        if self.finished.is_some() || self.started_at.is_none() {
+            return;
+        }
+        self.count(c);
+        self.check_limits(c.now);
+        if let Some(reason) = self.failing_for {
+            for owned in self.pods.iter().filter(|o| is_active(c, o.pod)).map(|o| o.pod).collect::<Vec<_>>() {
+                delete(c, owned);
+            }
+            if !self.pods.iter().any(|owned| is_alive(c, owned.pod)) {
+                self.finish(c, id, Some(reason));
+            }
+        } else if self.is_complete() {
+            self.finish(c, id, None);
+        } else {
+            self.manage(c, id);
+        }
+    }
+
+    fn finish(&mut self, c: &mut Cluster, id: OwnerId, failed_for: Option<&'static str>) {
+        self.finished = Some(Finished {
+            at: c.now,
+            failed_for,
+        });
+        c.journal.add(c.now, None, || {
+            let how = failed_for.map_or("complete".to_owned(), |reason| format!("failed: {reason}"));
+            What::Owner(id, how)
+        });
+        if let Some(ttl) = self.spec.ttl_after_finished {
+            c.agenda.add(c.now.after(ttl), crate::world::Event::Control(Event::Expire(id)));
+        }
+    }
+
+    /// Takes into account what has ended since the last look.
+    fn count(&mut self, c: &Cluster) {
+        for at in 0..self.pods.len() {
+            let Owned { pod, index, counted } = self.pods[at];
+            let stored = c.api.get(pod);
+            if counted || stored.is_some_and(|pod| !pod.is_terminal()) {
+                continue;
+            }
+            self.pods[at].counted = true;
+            let place = if self.spec.indexed { index as usize } else { 0 };
+            if stored.is_some_and(|pod| pod.status.phase == Phase::Succeeded) {
+                self.succeeded += 1;
+                let index = &mut self.indexes[place];
+                (index.succeeded, index.failures) = (true, 0);
+                continue;
+            }
+            self.count_failed(stored, place, c.now);
+        }
+    }
+
+    fn count_failed(&mut self, pod: Option<&Arc<Pod>>, place: usize, now: Timestamp) {
+        let action = pod.and_then(|pod| self.action(pod)).unwrap_or(PodFailureAction::Count);
+        match action {
+            PodFailureAction::Ignore => return,
+            PodFailureAction::FailJob => {
+                self.failing_for.get_or_insert("PodFailurePolicy");
+            }
+            PodFailureAction::FailIndex => self.indexes[place].failed = true,
+            PodFailureAction::Count => {}
+        }
+        self.failed += 1;
+        let index = &mut self.indexes[place];
+        index.failures += 1;
+        index.last_failure_at = Some(pod.map_or(now, |pod| finish_time(pod, now)));
+        if self.spec.backoff_limit_per_index.is_some_and(|limit| index.failures > limit) {
+            index.failed = true;
+        }
+    }
+
+    /// What the pod failure policy says: its first rule that matches.
+    fn action(&self, pod: &Pod) -> Option<PodFailureAction> {
+        let matches = |on: &PodFailureMatch| match on {
+            PodFailureMatch::Condition(name) => {
+                name == OWN_CONDITION && matches!(pod.mark, Some(Mark::Failed(_)))
+            }
+            PodFailureMatch::ExitCodes(codes) => pod.status.containers.iter().any(|c| {
+                matches!(c.state, ContainerState::Terminated { exit_code, .. } if codes.contains(&exit_code))
+            }),
+        };
+        let rule = self.spec.pod_failure_policy.iter().find(|rule| matches(&rule.on))?;
+        Some(rule.action)
+    }
+
+    fn check_limits(&mut self, now: Timestamp) {
+        let started_at = self.started_at.unwrap_or(now);
+        let is_late = self.spec.active_deadline.is_some_and(|deadline| now.since(started_at) >= deadline);
+        let failed_indexes = self.indexes.iter().filter(|index| index.failed).count();
+        let too_many = |max: u32| failed_indexes > max as usize;
+        let reason = if is_late {
+            "DeadlineExceeded"
+        } else if self.spec.backoff_limit_per_index.is_some() {
+            let all_done = self.indexes.iter().all(|index| index.failed || index.succeeded);
+            if self.spec.failed_indexes_max.is_some_and(too_many) {
+                "MaxFailedIndexesExceeded"
+            } else if failed_indexes > 0 && all_done {
+                "FailedIndexes"
+            } else {
+                return;
+            }
+        } else if self.failed > self.spec.backoff_limit {
+            "BackoffLimitExceeded"
+        } else {
+            return;
+        };
+        self.failing_for.get_or_insert(reason);
+    }
+
+    fn is_complete(&self) -> bool {
+        if self.spec.indexed {
+            self.indexes.iter().all(|index| index.succeeded)
+        } else {
+            self.succeeded >= self.spec.completions
+        }
+    }
+
+    /// Makes the pods that are missing, and deletes those that are too many: so a failed pod that is put back costs
+    /// the one that was made in its place.
+    fn manage(&mut self, c: &mut Cluster, id: OwnerId) {
+        let active: Vec<(PodId, u32)> = self
+            .pods
+            .iter()
+            .filter(|owned| is_active(c, owned.pod))
+            .map(|owned| (owned.pod, owned.index))
+            .collect();
+        let waits_for_ends =
+            self.spec.replacement == PodReplacement::Failed || !self.spec.pod_failure_policy.is_empty();
+        let ending = |owned: &&Owned| waits_for_ends && is_alive(c, owned.pod) && !is_active(c, owned.pod);
+        let ending = self.pods.iter().filter(ending).count();
+        let wanted = self.wanted();
+        if active.len() > wanted {
+            for (pod, _) in active.iter().rev().take(active.len() - wanted) {
+                delete(c, *pod);
+            }
+            return;
+        }
+        let mut missing = wanted.saturating_sub(active.len() + ending);
+        let taken: Vec<u32> = active.iter().map(|(_, index)| *index).collect();
+        for place in 0..self.indexes.len() {
+            while missing > 0 && self.may_make(c, id, place, &taken) {
+                self.make(c, id, place);
+                missing -= 1;
+                if self.spec.indexed {
+                    break;
+                }
+            }
+        }
+    }
+
+    fn wanted(&self) -> usize {
+        let left = if self.spec.indexed {
+            self.indexes.iter().filter(|index| !index.succeeded && !index.failed).count()
+        } else {
+            self.spec.completions.saturating_sub(self.succeeded) as usize
+        };
+        left.min(self.spec.parallelism as usize)
+    }
+
+    /// Whether a pod may be made now; if only later, the Job is looked at then.
+    fn may_make(&mut self, c: &mut Cluster, id: OwnerId, place: usize, taken: &[u32]) -> bool {
+        let index = self.indexes[place];
+        if self.spec.indexed {
+            let is_taken = taken.iter().any(|index| *index as usize == place);
+            if is_taken || index.succeeded || index.failed {
+                return false;
+            }
+        }
+        let Some(failed_at) = index.last_failure_at.filter(|_| index.failures > 0) else {
+            return true;
+        };
+        let (first, longest) = REPLACEMENT_PAUSE;
+        let pause = (first * 2u32.pow((index.failures - 1).min(6))).min(longest);
+        let at = failed_at.after(pause);
+        if at > c.now {
+            self.look_after(c, id, at.since(c.now));
+        }
+        at <= c.now
+    }
+
+    fn make(&mut self, c: &mut Cluster, id: OwnerId, place: usize) {
+        let index = u32::try_from(place).unwrap_or(u32::MAX);
+        let name = if self.spec.indexed {
+            format!("{}-{index}-{}", self.name, self.made)
+        } else {
+            format!("{}-{}", self.name, self.made)
+        };
+        self.made += 1;
+        let owner = Owner {
+            kind: OwnerKind::Job,
+            id,
+            index,
+        };
+        let pod = create_pod(c, &self.template, &self.namespace, name, Some(owner));
+        self.pods.push(Owned {
+            pod,
+            index,
+            counted: false,
+        });
+    }
+}
+
+/// Neither ended nor going.
+fn is_active(c: &Cluster, pod: PodId) -> bool {
+    c.api
+        .get(pod)
+        .is_some_and(|pod| !pod.is_terminal() && pod.deleting_since.is_none())
+}
+
+/// Not ended.
+fn is_alive(c: &Cluster, pod: PodId) -> bool {
+    c.api.get(pod).is_some_and(|pod| !pod.is_terminal())
+}
+
+fn delete(c: &mut Cluster, pod: PodId) {
+    // It may be gone already, which is just as well.
+    let _ = c.api.patch(pod, None, Patch::Delete(c.now));
+}
+
+/// `getFinishedTime`: of a container that never started there is none, and the pod's start must do. So the pause
+/// before the replacement of a pod that waited for long is already over.
+fn finish_time(pod: &Pod, now: Timestamp) -> Timestamp {
+    let ended = pod.status.containers.iter().filter_map(|c| match c.state {
+        ContainerState::Terminated { finished_at, .. } => finished_at,
+        _ => None,
+    });
+    ended.max().or(pod.status.started_at).unwrap_or(now)
+}

@@ -1,0 +1,157 @@
+//! Chance, drawn from one seed.
+//!
+//! Everything that draws has a stream of its own, so that one more draw in one place changes nothing in another: the
+//! same pods live the same lives under two policies, which is what makes policies comparable.
+
+use std::time::Duration;
+
+/// Where all streams come from.
+#[derive(Clone, Copy, Debug)]
+pub struct Dice {
+    seed: u64,
+}
+
+/// Who draws.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "named after what draws")]
+pub enum Drawer {
+    Node = 1,
+    Worker = 2,
+    Registry = 3,
+    Arrival = 4,
+    Enforcer = 5,
+    Uid = 6,
+    Fuzz = 7,
+}
+
+/// One sequence of draws: SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014).
+///
+/// Eight bytes, the same on every machine and with every release of any library.
+#[derive(Clone, Debug)]
+pub struct Stream {
+    state: u64,
+}
+
+impl Dice {
+    /// Dice that fall as `seed` says.
+    pub const fn new(seed: u64) -> Self {
+        Self { seed }
+    }
+
+    /// The stream of `drawer` number `id`.
+    pub const fn stream(self, drawer: Drawer, id: u64) -> Stream {
+        let mut stream = Stream { state: self.seed };
+        let seed = stream.next() ^ (drawer as u64).wrapping_mul(0xA24B_AED4_963E_E407);
+        let mut stream = Stream { state: seed };
+        let state = stream.next() ^ id.wrapping_mul(0x9FB2_1C65_1E98_DF25);
+        Stream { state }
+    }
+}
+
+impl Stream {
+    /// 64 random bits.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "an iterator would need an Option, and could not be const"
+    )]
+    pub const fn next(&mut self) -> u64 {
+        self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    /// A number below `limit`, each as likely as the others up to one in 2^64; 0 if there is none.
+    #[expect(clippy::cast_possible_truncation, reason = "the high half of a product")]
+    pub const fn below(&mut self, limit: u64) -> u64 {
+        ((self.next() as u128 * limit as u128) >> 64) as u64
+    }
+
+    /// A number from `low` to `high`, both included.
+    pub const fn between(&mut self, low: u64, high: u64) -> u64 {
+        low + self.below(high.saturating_sub(low).saturating_add(1))
+    }
+
+    /// True `percent` times in a hundred.
+    pub const fn chance(&mut self, percent: u8) -> bool {
+        self.below(100) < percent as u64
+    }
+
+    /// A waiting time with this mean, exponentially distributed, to the millisecond.
+    pub fn waiting_time(&mut self, mean: Duration) -> Duration {
+        let uniform = u32::try_from(self.next() >> 32).unwrap_or(u32::MAX);
+        let logarithm = u128::from(minus_ln_q32(uniform));
+        let millis = (mean.as_millis().saturating_mul(logarithm)) >> 32;
+        Duration::from_millis(u64::try_from(millis).unwrap_or(u64::MAX))
+    }
+}
+
+/// `-ln((u + 1) / 2^32)` in units of 2^-32, without floating point, whose logarithm differs between machines.
+fn minus_ln_q32(u: u32) -> u64 {
+    /// ln 2 in units of 2^-32.
+    const LN_2_Q32: u128 = 2_977_044_472;
+    let value = u64::from(u) + 1;
+    let whole = u64::from(63 - value.leading_zeros());
+    // The mantissa in [1, 2), in units of 2^-62, is squared again and again: each time it passes 2 is a bit of log2.
+    let mut mantissa = u128::from(value) << (62 - whole);
+    let mut fraction = 0u64;
+    for _ in 0..32 {
+        mantissa = (mantissa * mantissa) >> 62;
+        fraction <<= 1;
+        if mantissa >> 63 != 0 {
+            mantissa >>= 1;
+            fraction |= 1;
+        }
+    }
+    let log2_q32 = (whole << 32) + fraction;
+    let minus_log2_q32 = (32u64 << 32) - log2_q32.min(32 << 32);
+    u64::try_from((u128::from(minus_log2_q32) * LN_2_Q32) >> 32).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_numbers_are_those_of_the_paper() {
+        // From the reference implementation at prng.di.unimi.it/splitmix64.c, seed 1234567.
+        let mut stream = Stream { state: 1_234_567 };
+        assert_eq!(stream.next(), 6_457_827_717_110_365_317);
+        assert_eq!(stream.next(), 3_203_168_211_198_807_973);
+    }
+
+    #[test]
+    fn streams_differ() {
+        let dice = Dice::new(1);
+        let mut firsts: Vec<u64> = (0..1000)
+            .flat_map(|id| {
+                [
+                    dice.stream(Drawer::Node, id).next(),
+                    dice.stream(Drawer::Worker, id).next(),
+                ]
+            })
+            .collect();
+        firsts.sort_unstable();
+        firsts.dedup();
+        assert_eq!(firsts.len(), 2000);
+    }
+
+    #[test]
+    fn logarithms_are_right() {
+        assert_eq!(minus_ln_q32(u32::MAX), 0);
+        let half = minus_ln_q32((1 << 31) - 1);
+        assert!(half.abs_diff(2_977_044_472) <= 1, "{half}");
+        let smallest = minus_ln_q32(0);
+        assert!(smallest.abs_diff(32 * 2_977_044_472) <= 32, "{smallest}");
+    }
+
+    #[test]
+    fn waiting_times_have_their_mean() {
+        let mut stream = Dice::new(7).stream(Drawer::Arrival, 0);
+        let mean = Duration::from_secs(10);
+        let total: Duration = (0..100_000).map(|_| stream.waiting_time(mean)).sum();
+        let mean = total / 100_000;
+        assert!(mean.abs_diff(Duration::from_secs(10)) < Duration::from_millis(150), "{mean:?}");
+    }
+}

@@ -1,0 +1,415 @@
+//! The enforcer in the loop: what it sees of the cluster and when, and how its writes get there.
+//!
+//! Whoever decides is a [`Brain`]: Pullstop's own engine ([`pullstop`]), or one of the rivals to compare it with
+//! ([`rivals`]). None of them can see the truth, only pods as the watch brings them.
+
+pub mod pullstop;
+pub mod rivals;
+mod writes;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pullstop_core::cause::Cause;
+use pullstop_core::engine::{Decision, GoneFrom, Happening, Memory, Outcome, Seen};
+use pullstop_core::pod::Phase;
+use pullstop_core::time::Timestamp;
+
+use self::writes::{Landing, Troubles};
+use super::api::{Change, ChangeKind};
+use super::checks::Checks;
+use super::cluster::Cluster;
+use super::dice::{Drawer, Stream};
+use super::ids::PodId;
+use super::journal::What;
+use super::pod::Pod;
+use crate::scenario::Enforcer as Links;
+use crate::scenario::fault::WriteTrouble;
+
+/// Somebody who decides which pods to fail.
+pub trait Brain: std::fmt::Debug {
+    /// Takes in what has happened, and adds what is to be done about it.
+    fn handle(&mut self, now: Timestamp, notice: Notice<'_>, c: &Cluster, commands: &mut Vec<Command>);
+    /// When to come back with [`Notice::Time`].
+    fn next_deadline(&self) -> Option<Timestamp>;
+    /// Of how many pods it keeps something.
+    fn tracked(&self) -> usize;
+    /// The phases that its watch selects.
+    fn phases(&self) -> &[Phase];
+}
+
+/// What a brain hears.
+#[derive(Debug)]
+pub enum Notice<'a> {
+    /// A pod was seen.
+    Pod {
+        /// The pod.
+        pod: &'a Pod,
+        /// As a change or as the present state.
+        seen: Seen,
+    },
+    /// A pod has left the watch, or is deleted.
+    Gone {
+        /// Its uid.
+        uid: &'a str,
+        /// From where.
+        from: GoneFrom,
+    },
+    /// The watch was interrupted; all pods follow.
+    ListBegin,
+    /// These were all.
+    ListEnd,
+    /// How a write has ended.
+    Answer {
+        /// The pod's uid.
+        uid: &'a str,
+        /// How.
+        outcome: Outcome,
+    },
+    /// Time has passed.
+    Time,
+}
+
+/// What a brain wants done.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Fail the pod.
+    Fail(Verdict),
+    /// Lower its `activeDeadlineSeconds`.
+    Deadline(Verdict),
+    /// Warn of it.
+    Warn(Verdict),
+    /// Keep this in its condition.
+    Remember {
+        /// The pod.
+        pod: PodId,
+        /// The version that was judged.
+        version: u64,
+        /// What to keep; nothing takes it away.
+        memories: Vec<Memory>,
+    },
+    /// Tell what the pod looks like.
+    Read(PodId),
+    /// List all pods.
+    List,
+    /// Something worth telling.
+    Note(PodId, Happening),
+}
+
+/// A verdict on a pod.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    /// The pod.
+    pub pod: PodId,
+    /// The version that was judged: the precondition of the write.
+    pub version: Option<u64>,
+    /// For what.
+    pub cause: Cause,
+    /// Whether the kubelet is made to keep it.
+    pub durable: bool,
+    /// What the engine says of it; rivals say nothing.
+    pub decision: Option<Box<Decision>>,
+}
+
+/// Makes a brain: at the start, and after each restart.
+pub type MakeBrain = Box<dyn Fn() -> Box<dyn Brain> + Send + Sync>;
+
+/// The enforcer: a brain, its watch and its writes.
+pub struct Enforcer {
+    make: MakeBrain,
+    /// Nobody, while it is away.
+    brain: Option<Box<dyn Brain>>,
+    links: Links,
+    /// Counts restarts: what was asked for before is answered to nobody.
+    life: u32,
+    /// The last delivery: a watch keeps the order.
+    delivered_until: Timestamp,
+    /// Everything up to this version was in a list.
+    listed: u64,
+    is_blind: bool,
+    slower_by: Duration,
+    sees_twice: bool,
+    troubles: Troubles,
+    in_flight: BTreeSet<PodId>,
+    timer_at: Option<Timestamp>,
+    chance: Stream,
+    /// How much was written, and how that ended.
+    pub tally: Tally,
+}
+
+/// How much was written, and how that ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Writes that were sent.
+    pub writes: u64,
+    /// Refused, since the pod had changed.
+    pub conflicts: u64,
+    /// Failed for another reason, or of unknown fate.
+    pub failed: u64,
+}
+
+/// What happens to the enforcer.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A watch event arrives.
+    Delivered(Arc<Pod>, Delivery),
+    /// The brain wants to be woken.
+    Timer(Timestamp),
+    /// A write reaches the API server.
+    Lands(Box<Landing>),
+    /// Its answer arrives.
+    Answered(PodId, Outcome, u32),
+    /// What was read arrives.
+    Read(PodId, u32),
+    /// A list arrives.
+    Listed(u32),
+    /// Something goes wrong with its links.
+    Trouble(LinkTrouble),
+}
+
+/// The types of watch events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "Kubernetes' own names")]
+pub enum Delivery {
+    Added,
+    Modified,
+    Deleted,
+}
+
+/// What goes wrong between the enforcer and the API server, or is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkTrouble {
+    /// The watch goes silent.
+    Blind,
+    /// It is noticed, and all pods are listed.
+    Sees,
+    /// The enforcer is killed.
+    Killed,
+    /// It is started.
+    Started,
+    /// Everything takes so much longer.
+    Slower(Duration),
+    /// Every event comes twice, or no longer.
+    Twice(bool),
+    /// Writes fail.
+    Writes(Option<(WriteTrouble, u8)>),
+}
+
+impl Enforcer {
+    /// An enforcer that is there from the beginning.
+    pub fn new(make: MakeBrain, links: Links, c: &mut Cluster) -> Self {
+        let mut enforcer = Self {
+            brain: Some(make()),
+            make,
+            links,
+            life: 0,
+            delivered_until: c.now,
+            listed: 0,
+            is_blind: false,
+            slower_by: Duration::ZERO,
+            sees_twice: false,
+            troubles: Troubles::default(),
+            in_flight: BTreeSet::new(),
+            timer_at: None,
+            chance: c.dice.stream(Drawer::Enforcer, 0),
+            tally: Tally::default(),
+        };
+        enforcer.list(c);
+        enforcer
+    }
+
+    /// Of how many pods the brain keeps something.
+    pub fn tracked(&self) -> usize {
+        self.brain.as_ref().map_or(0, |brain| brain.tracked())
+    }
+
+    /// A pod has changed: the watch will tell.
+    pub fn hear(&mut self, c: &mut Cluster, change: &Change) {
+        let Some(brain) = &self.brain else { return };
+        let selects = |phase| brain.phases().contains(&phase);
+        let now = selects(change.pod.status.phase);
+        let delivery = match change.kind {
+            ChangeKind::Created if now => Delivery::Added,
+            ChangeKind::Changed { from } if selects(from) && now => Delivery::Modified,
+            ChangeKind::Changed { from } if selects(from) => Delivery::Deleted,
+            ChangeKind::Changed { .. } if now => Delivery::Added,
+            ChangeKind::Removed if now => Delivery::Deleted,
+            _ => return,
+        };
+        let at = c.now.after(self.links.watch_delay + self.slower_by);
+        self.delivered_until = self.delivered_until.max(at);
+        let event = Event::Delivered(Arc::clone(&change.pod), delivery);
+        c.agenda.add(self.delivered_until, super::Event::Enforcer(event));
+    }
+
+    /// Lets something happen.
+    pub fn handle(&mut self, c: &mut Cluster, checks: &mut Checks, event: Event) {
+        match event {
+            Event::Delivered(pod, delivery) => self.delivered(c, checks, &pod, delivery),
+            Event::Timer(at) => {
+                if self.timer_at == Some(at) {
+                    self.timer_at = None;
+                    self.tell(c, checks, Notice::Time);
+                }
+            }
+            Event::Lands(landing) => self.lands(c, checks, *landing),
+            Event::Answered(pod, outcome, life) => self.answered(c, checks, pod, outcome, life),
+            Event::Read(pod, life) => self.has_read(c, checks, pod, life),
+            Event::Listed(life) => self.has_listed(c, checks, life),
+            Event::Trouble(trouble) => self.trouble(c, trouble),
+        }
+    }
+
+    fn delivered(&mut self, c: &mut Cluster, checks: &mut Checks, pod: &Pod, delivery: Delivery) {
+        if self.is_blind || pod.version <= self.listed {
+            return;
+        }
+        for _ in 0..=u8::from(self.sees_twice) {
+            let notice = match delivery {
+                Delivery::Added => Notice::Pod {
+                    pod,
+                    seen: Seen::Standing,
+                },
+                Delivery::Modified => Notice::Pod {
+                    pod,
+                    seen: Seen::Changing,
+                },
+                Delivery::Deleted => Notice::Gone {
+                    uid: &pod.names.uid,
+                    from: GoneFrom::View,
+                },
+            };
+            self.tell(c, checks, notice);
+        }
+    }
+
+    fn answered(
+        &mut self,
+        c: &mut Cluster,
+        checks: &mut Checks,
+        pod: PodId,
+        outcome: Outcome,
+        life: u32,
+    ) {
+        if life != self.life {
+            return;
+        }
+        self.in_flight.remove(&pod);
+        let Some(names) = c.truth.pod(pod).map(|truth| Arc::clone(&truth.names)) else {
+            return;
+        };
+        let uid = &names.uid;
+        self.tell(c, checks, Notice::Answer { uid, outcome });
+    }
+
+    fn has_read(&mut self, c: &mut Cluster, checks: &mut Checks, pod: PodId, life: u32) {
+        if life != self.life {
+            return;
+        }
+        if let Some(pod) = c.api.get(pod).map(Arc::clone) {
+            let seen = Seen::Standing;
+            self.tell(c, checks, Notice::Pod { pod: &pod, seen });
+        } else if let Some(names) = c.truth.pod(pod).map(|truth| Arc::clone(&truth.names)) {
+            let (uid, from) = (names.uid.as_str(), GoneFrom::Cluster);
+            self.tell(c, checks, Notice::Gone { uid, from });
+        }
+    }
+
+    fn list(&mut self, c: &mut Cluster) {
+        let at = c.now.after(self.links.watch_delay + self.slower_by);
+        c.agenda.add(at, super::Event::Enforcer(Event::Listed(self.life)));
+    }
+
+    fn has_listed(&mut self, c: &mut Cluster, checks: &mut Checks, life: u32) {
+        if life != self.life || self.is_blind {
+            return;
+        }
+        self.tell(c, checks, Notice::ListBegin);
+        let Some(brain) = &self.brain else { return };
+        let selected: Vec<Arc<Pod>> = c
+            .api
+            .list()
+            .filter(|pod| brain.phases().contains(&pod.status.phase))
+            .map(Arc::clone)
+            .collect();
+        self.listed = c.api.version();
+        for pod in selected {
+            let seen = Seen::Standing;
+            self.tell(c, checks, Notice::Pod { pod: &pod, seen });
+        }
+        self.tell(c, checks, Notice::ListEnd);
+    }
+
+    fn trouble(&mut self, c: &mut Cluster, trouble: LinkTrouble) {
+        match trouble {
+            LinkTrouble::Blind => self.is_blind = true,
+            LinkTrouble::Sees => {
+                self.is_blind = false;
+                self.list(c);
+            }
+            LinkTrouble::Killed => {
+                self.life += 1;
+                self.brain = None;
+                self.timer_at = None;
+                self.in_flight.clear();
+            }
+            LinkTrouble::Started => {
+                self.brain = Some((self.make)());
+                self.list(c);
+            }
+            LinkTrouble::Slower(by) => self.slower_by = by,
+            LinkTrouble::Twice(twice) => self.sees_twice = twice,
+            LinkTrouble::Writes(how) => self.troubles.how = how,
+        }
+    }
+
+    /// Tells the brain something, and does what it wants.
+    fn tell(&mut self, c: &mut Cluster, checks: &mut Checks, notice: Notice<'_>) {
+        let Some(brain) = &mut self.brain else { return };
+        let mut commands = Vec::new();
+        brain.handle(c.now, notice, c, &mut commands);
+        for command in commands {
+            self.carry_out(c, checks, command);
+        }
+        self.set_timer(c);
+    }
+
+    fn set_timer(&mut self, c: &mut Cluster) {
+        let Some(at) = self.brain.as_ref().and_then(|brain| brain.next_deadline()) else {
+            self.timer_at = None;
+            return;
+        };
+        let at = at.max(c.now);
+        if self.timer_at.is_none_or(|set| at < set || set < c.now) {
+            self.timer_at = Some(at);
+            c.agenda.add(at, super::Event::Enforcer(Event::Timer(at)));
+        }
+    }
+
+    fn carry_out(&mut self, c: &mut Cluster, checks: &mut Checks, command: Command) {
+        match command {
+            Command::Read(pod) => {
+                let at = c.now.after((self.links.write_latency + self.slower_by) * 2);
+                c.agenda.add(at, super::Event::Enforcer(Event::Read(pod, self.life)));
+            }
+            Command::List => self.list(c),
+            Command::Note(pod, what) => {
+                checks.noticed(c.now, pod, &what);
+                c.tell(pod, || What::Noticed(what));
+            }
+            Command::Fail(_) | Command::Deadline(_) | Command::Warn(_) | Command::Remember { .. } => {
+                self.write(c, checks, command);
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Enforcer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Enforcer")
+            .field("brain", &self.brain)
+            .field("tally", &self.tally)
+            .finish_non_exhaustive()
+    }
+}

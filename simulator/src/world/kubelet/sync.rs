@@ -1,0 +1,449 @@
+//! One sync of a pod: publish what was, then do what is to be done, container by container.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pullstop_core::pod::ContainerKind;
+use pullstop_core::time::Timestamp;
+
+use super::events::Kind;
+use super::worker::{End, Need, RunState, Step, Trouble};
+use super::{Event, PLEG_TICK_MS, SYNC_TICK_MS, Visit, note_end, on_tick};
+use crate::scenario::workload::PullPolicy;
+use crate::world::errors;
+use crate::world::journal::What;
+use crate::world::pod::Pod;
+use crate::world::truth::{Attempt, Ending};
+
+/// Releases before this one say `Back-off pulling image` without the error.
+///
+/// `prevPullErrMsg` of `pkg/kubelet/images/image_manager.go` came with 1.32.
+const BACK_OFF_TELLS_WHY_SINCE: u32 = 32;
+/// After an error the worker waits for 10 s, up to half as long again (`pkg/kubelet/pod_workers.go`).
+const ERROR_PAUSE_MS: (u64, u64) = (10_000, 15_000);
+/// Without one, for `syncFrequency`, up to half as long again (`v1beta1/defaults.go`).
+const QUIET_PAUSE_MS: (u64, u64) = (60_000, 90_000);
+/// Volumes and sandbox: from the first sync until `PodReadyToStartContainers` in the recordings of unhurried pods.
+const SANDBOX_MS: (u64, u64) = (200, 1500);
+/// Between two restarts of a container that ends: 10 s, doubling up to 300 s (`pkg/kubelet/kubelet.go`).
+const CRASH_BACK_OFF: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(300));
+
+/// How it stands with an image.
+enum Image {
+    Here,
+    Absent(Trouble),
+    BeingPulled,
+}
+
+impl Visit<'_> {
+    /// A sync out of turn: now, or as soon as the one that is under way is over.
+    pub(super) fn wake(&mut self) {
+        match self.w.step {
+            Step::Idle if self.kubelet.is_up => self.sync(),
+            Step::Idle | Step::Done => {}
+            Step::Sandbox | Step::Pull(_) | Step::Stopping | Step::Cleaning => self.w.wake = true,
+        }
+    }
+
+    /// The kubelet is back: each pod is taken up as it is.
+    pub(super) fn restart(&mut self) {
+        if let Some(pod) = self.c.api.get(self.pod) {
+            self.w.view = Arc::clone(pod);
+        }
+        self.w.generation = self.w.view.generation;
+        let at = self.c.now.after(Duration::from_millis(self.w.dice.below(1500)));
+        self.schedule(at, Event::Wake(self.pod, self.w.life));
+    }
+
+    /// A change that somebody else has made has arrived.
+    pub(super) fn seen(&mut self, pod: Arc<Pod>) {
+        if self.w.step == Step::Done {
+            if pod.deleting_since.is_some() {
+                self.c.api.remove(self.pod);
+            }
+            return;
+        }
+        if pod.version <= self.w.view.version && pod.generation == self.w.generation && !pod.is_terminal() {
+            return;
+        }
+        let is_update = pod.generation > self.w.generation;
+        self.w.generation = self.w.generation.max(pod.generation);
+        let own = std::mem::replace(&mut self.w.view, pod);
+        if is_update {
+            self.w.learns_its_end();
+        }
+        if own.version > self.w.view.version {
+            self.w.view = own;
+        }
+        if let (true, Some(deadline)) = (is_update, self.deadline()) {
+            self.schedule(deadline.max(self.c.now), Event::Wake(self.pod, self.w.life));
+        }
+        if is_update {
+            self.wake();
+        } else if self.w.view.is_terminal() && self.w.end.is_none() {
+            self.reconcile();
+        }
+    }
+
+    pub(super) fn sync(&mut self) {
+        self.w.ticket += 1;
+        self.w.wake = false;
+        self.w.had_error = false;
+        self.w.quiet_since = None;
+        self.w.learns_its_end();
+        if self.deadline().is_some_and(|deadline| deadline <= self.c.now) {
+            self.w.end.get_or_insert(End::Deadline);
+        }
+        if self.w.phase().is_terminal() {
+            self.w.end.get_or_insert(End::Completed);
+        }
+        if self.w.end.is_some() {
+            self.stop();
+            return;
+        }
+        let status = self.w.status(self.c.now);
+        self.publish(status);
+        if self.w.sandbox_ready {
+            self.containers(0);
+        } else {
+            self.w.step = Step::Sandbox;
+            let (low, high) = SANDBOX_MS;
+            let takes = Duration::from_millis(self.w.dice.between(low, high));
+            let at = self.c.now.after(takes);
+            self.schedule(at, Event::Sandbox(self.pod, self.w.life));
+        }
+    }
+
+    pub(super) fn sandbox_done(&mut self) {
+        if self.c.now < self.c.nodes.get(self.w.node).no_sandbox_until {
+            self.w.had_error = true;
+            self.end_sync();
+            return;
+        }
+        self.w.sandbox_ready = true;
+        let status = self.w.status(self.c.now);
+        self.publish(status);
+        self.look_soon();
+        self.containers(0);
+    }
+
+    /// Does what the containers from this one on need.
+    fn containers(&mut self, from: usize) {
+        let template = self.w.template();
+        for place in from..template.containers.len() {
+            match self.w.need(place) {
+                Need::Nothing => continue,
+                Need::Wait => break,
+                Need::Start => {}
+            }
+            let trouble = match self.crash_back_off(place) {
+                Some(trouble) => trouble,
+                None => match self.ensure_image(place) {
+                    Image::BeingPulled => {
+                        self.w.step = Step::Pull(place);
+                        return;
+                    }
+                    Image::Absent(trouble) => trouble,
+                    Image::Here => match self.start_container(place) {
+                        Ok(()) if template.containers[place].kind == ContainerKind::Init => break,
+                        Ok(()) => continue,
+                        Err(trouble) => trouble,
+                    },
+                },
+            };
+            self.has_trouble(place, trouble);
+            if template.containers[place].kind != ContainerKind::Main {
+                // What is behind waits for it (`computeInitContainerActions`).
+                break;
+            }
+        }
+        self.end_sync();
+    }
+
+    fn end_sync(&mut self) {
+        self.w.step = Step::Idle;
+        let now = self.c.now;
+        if self.w.wake {
+            self.w.wake = false;
+            self.w.ticket += 1;
+            self.schedule(now, Event::Sync(self.pod, self.w.ticket));
+        } else if self.w.had_error {
+            let at = self.pause_from(now, ERROR_PAUSE_MS);
+            self.w.ticket += 1;
+            self.schedule(at, Event::Sync(self.pod, self.w.ticket));
+        } else {
+            // Nothing to do until something happens: the syncs in between would find nothing.
+            self.w.quiet_since = Some(now);
+        }
+    }
+
+    /// The next sync of a pod to which nothing happens.
+    pub(super) fn next_quiet_sync(&mut self) -> Option<Timestamp> {
+        let mut at = self.w.quiet_since?;
+        while at <= self.c.now {
+            at = self.pause_from(at, QUIET_PAUSE_MS);
+        }
+        self.w.quiet_since = Some(at);
+        Some(at)
+    }
+
+    fn pause_from(&mut self, from: Timestamp, (low, high): (u64, u64)) -> Timestamp {
+        let pause = Duration::from_millis(self.w.dice.between(low, high));
+        // The loop takes work up a little after its tick.
+        let late = Duration::from_millis(self.w.dice.between(5, 60));
+        on_tick(from.after(pause), self.kubelet.phase_ms, SYNC_TICK_MS).after(late)
+    }
+
+    fn crash_back_off(&self, place: usize) -> Option<Trouble> {
+        let container = &self.w.containers[place];
+        let RunState::Exited { at, .. } = container.state else {
+            return None;
+        };
+        let (first, longest) = CRASH_BACK_OFF;
+        let back_off = (first * 2u32.pow(container.restarts.min(5))).min(longest);
+        (self.c.now.since(at) < back_off).then(|| {
+            let name = &self.w.view.template.containers[place].name;
+            let seconds = back_off.as_secs();
+            Trouble {
+                reason: "CrashLoopBackOff".into(),
+                message: format!("back-off {seconds}s restarting failed container={name}").into(),
+            }
+        })
+    }
+
+    /// `EnsureImageExists` (`pkg/kubelet/images/image_manager.go`).
+    fn ensure_image(&mut self, place: usize) -> Image {
+        let image = self.w.view.images[place];
+        let name = Arc::clone(self.c.supply.name(image));
+        let is_here = self.c.nodes.get(self.w.node).has(image);
+        let policy = self.w.view.template.containers[place].pull_policy;
+        if !self.c.supply.parses(image) {
+            self.looked(place, Ending::InvalidName);
+            let trouble = trouble("InvalidImageName", &errors::invalid_name(&name));
+            self.event(place, Kind::InspectFailed, || Arc::clone(&trouble.message));
+            return Image::Absent(trouble);
+        }
+        match policy {
+            PullPolicy::Never | PullPolicy::IfNotPresent if is_here => return Image::Here,
+            PullPolicy::Never => {
+                self.looked(place, Ending::NeverPulled);
+                let trouble = trouble("ErrImageNeverPull", &errors::never_pull(&name));
+                self.event(place, Kind::ErrImageNeverPull, || Arc::clone(&trouble.message));
+                return Image::Absent(trouble);
+            }
+            PullPolicy::Always | PullPolicy::IfNotPresent => {}
+        }
+        if let Some(message) = self.w.back_offs.active(image, self.c.now) {
+            let message = Arc::clone(message);
+            self.event(place, Kind::BackOff, || {
+                format!("Back-off pulling image \"{name}\"").into()
+            });
+            return Image::Absent(Trouble {
+                reason: "ImagePullBackOff".into(),
+                message,
+            });
+        }
+        self.event(place, Kind::Pulling, || format!("Pulling image \"{name}\"").into());
+        self.ask_for_pull(place);
+        Image::BeingPulled
+    }
+
+    fn ask_for_pull(&mut self, place: usize) {
+        let attempt = Attempt {
+            container: u16::try_from(place).unwrap_or(u16::MAX),
+            image: self.w.view.images[place],
+            queued_at: self.c.now,
+            started_at: None,
+            ended: None,
+        };
+        if let Some(truth) = self.c.truth.pod_mut(self.pod) {
+            truth.attempts.push(attempt);
+        }
+        self.c.tell(self.pod, || What::Queued { container: place });
+        self.kubelet.puller.ask(self.pod);
+    }
+
+    /// It is the pod's turn to pull.
+    pub(super) fn pull_begins(&mut self, is_allowed: bool) {
+        let Step::Pull(place) = self.w.step else {
+            self.kubelet.puller.done();
+            return;
+        };
+        let now = self.c.now;
+        let takes = if is_allowed {
+            let request = self.c.nodes.pull(self.w.node, self.w.view.images[place], &self.w.view.template.secrets);
+            let plan = self.c.supply.pull(now, &request, &mut self.w.dice);
+            self.w.pull_error = plan.error;
+            plan.takes
+        } else {
+            self.w.pull_error = Some(errors::PullError::Throttled);
+            Duration::from_millis(1)
+        };
+        if let Some(attempt) = self.c.truth.pod_mut(self.pod).and_then(|t| t.attempts.last_mut()) {
+            attempt.started_at = Some(now);
+        }
+        self.c.tell(self.pod, || What::PullBegan { container: place });
+        self.schedule(now.after(takes), Event::Pulled(self.pod, self.w.life));
+    }
+
+    pub(super) fn pull_done(&mut self) {
+        let Step::Pull(place) = self.w.step else {
+            return;
+        };
+        let image = self.w.view.images[place];
+        let ending = self.w.pull_error.map_or(Ending::Pulled, Ending::Failed);
+        note_end(self.c, self.pod, ending);
+        let started = match self.w.pull_error {
+            None => {
+                self.c.nodes.get_mut(self.w.node).add(image);
+                let name = Arc::clone(self.c.supply.name(image));
+                self.event(place, Kind::Pulled, || {
+                    format!("Successfully pulled image \"{name}\"").into()
+                });
+                self.start_container(place)
+            }
+            Some(error) => Err(self.pull_failed(place, error)),
+        };
+        let kind = self.w.view.template.containers[place].kind;
+        let goes_on = match started {
+            Ok(()) => kind != ContainerKind::Init,
+            Err(trouble) => {
+                self.has_trouble(place, trouble);
+                kind == ContainerKind::Main
+            }
+        };
+        if goes_on {
+            self.containers(place + 1);
+        } else {
+            self.end_sync();
+        }
+    }
+
+    fn pull_failed(&mut self, place: usize, error: errors::PullError) -> Trouble {
+        let image = self.w.view.images[place];
+        let name = Arc::clone(self.c.supply.name(image));
+        let runtime = self.c.nodes.get(self.w.node).runtime;
+        let reason = error.waiting_reason(runtime);
+        let message: Arc<str> = errors::pull_error(runtime, error, &name, self.w.dice.next()).into();
+        let why = (self.kubelet.minor >= BACK_OFF_TELLS_WHY_SINCE).then_some(&*message);
+        let waiting = errors::back_off(&name, reason, why).into();
+        self.w.back_offs.failed(image, self.c.now, waiting);
+        self.event(place, Kind::Failed, || {
+            format!("Failed to pull image \"{name}\": {message}").into()
+        });
+        Trouble {
+            reason: reason.into(),
+            message,
+        }
+    }
+
+    /// Creates and starts a container whose image is here.
+    fn start_container(&mut self, place: usize) -> Result<(), Trouble> {
+        let spec = &self.w.view.template.containers[place];
+        if let Some(reason) = &spec.cannot_start {
+            return Err(trouble(reason, "cannot be created"));
+        }
+        let runs = spec.runs;
+        let container = &mut self.w.containers[place];
+        if container.state != RunState::Never {
+            container.restarts += 1;
+            container.ran = true;
+        }
+        container.state = RunState::Running;
+        container.trouble = None;
+        let run = container.restarts;
+        if let Some(runs) = runs {
+            let place = u16::try_from(place).unwrap_or(u16::MAX);
+            self.schedule(self.c.now.after(runs), Event::Exited(self.pod, place, run));
+        }
+        self.look_soon();
+        self.note_running();
+        Ok(())
+    }
+
+    pub(super) fn exited(&mut self, place: usize, run: u32) {
+        let code = self.w.view.template.containers[place].exit_code;
+        let at = self.c.now;
+        let container = &mut self.w.containers[place];
+        if container.state == RunState::Running && container.restarts == run {
+            container.state = RunState::Exited { code, at };
+            self.look_soon();
+        }
+    }
+
+    fn has_trouble(&mut self, place: usize, trouble: Trouble) {
+        let reason = Arc::clone(&trouble.reason);
+        self.w.containers[place].trouble = Some(trouble);
+        self.w.had_error = true;
+        self.event(place, Kind::Failed, || format!("Error: {reason}").into());
+    }
+
+    /// The kubelet looked at an image without pulling; the same outcome again is nothing new.
+    fn looked(&mut self, place: usize, ending: Ending) {
+        let now = self.c.now;
+        let container = u16::try_from(place).unwrap_or(u16::MAX);
+        let image = self.w.view.images[place];
+        let Some(truth) = self.c.truth.pod_mut(self.pod) else {
+            return;
+        };
+        let is_same = |a: &Attempt| {
+            a.container == container && a.image == image && a.ended.is_some_and(|(_, e)| e == ending)
+        };
+        if !truth.attempts.iter().any(is_same) {
+            truth.attempts.push(Attempt {
+                container,
+                image,
+                queued_at: now,
+                started_at: None,
+                ended: Some((now, ending)),
+            });
+            self.c.tell(self.pod, || What::PullEnded { container: place, ending });
+        }
+    }
+
+    fn note_running(&mut self) {
+        let template = &self.w.view.template;
+        let all_run = template
+            .containers
+            .iter()
+            .zip(&self.w.containers)
+            .all(|(spec, c)| spec.kind != ContainerKind::Main || c.state != RunState::Never);
+        let now = self.c.now;
+        if let (true, Some(truth)) = (all_run, self.c.truth.pod_mut(self.pod))
+            && truth.ran_at.is_none()
+        {
+            truth.ran_at = Some(now);
+            self.c.tell(self.pod, || What::Ran);
+        }
+    }
+
+    /// The generator of lifecycle events sees what the runtime did, and asks for a sync.
+    fn look_soon(&mut self) {
+        let phase_ms = self.kubelet.phase_ms + PLEG_TICK_MS / 3;
+        let at = on_tick(self.c.now, phase_ms, PLEG_TICK_MS).after(Duration::from_millis(10));
+        self.schedule(at, Event::Wake(self.pod, self.w.life));
+    }
+
+    fn deadline(&self) -> Option<Timestamp> {
+        let deadline = self.w.view.active_deadline?;
+        let started_at = self.w.cached.started_at?;
+        Some(started_at.after(deadline))
+    }
+
+    fn event(&mut self, place: usize, kind: Kind, message: impl FnOnce() -> Arc<str>) {
+        if let Some(events) = &mut self.w.events {
+            events.record(self.c.now, kind, place, &message());
+        }
+    }
+
+    pub(super) fn schedule(&mut self, at: Timestamp, event: Event) {
+        self.c.agenda.add(at, crate::world::Event::Kubelet(event));
+    }
+}
+
+fn trouble(reason: &str, message: &str) -> Trouble {
+    Trouble {
+        reason: reason.into(),
+        message: message.into(),
+    }
+}

@@ -1,0 +1,3 @@
+//! A cluster in virtual time.
+
+pub mod errors;
