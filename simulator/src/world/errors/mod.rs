@@ -1,7 +1,16 @@
 //! What can go wrong with a pull, and the words in which each container runtime says so.
 //!
-//! The words matter: the classifier reads them in the simulation as it does in a cluster.
+//! The words matter: the classifier reads them in the simulation as it does in a cluster. What the kubelet adds stands
+//! in `kubelet`, each runtime's own words in a module of its name, and what they have in common, since all are
+//! written in Go, in `network`.
 
+mod containerd;
+mod crio;
+mod image;
+mod kubelet;
+mod network;
+
+pub use kubelet::{back_off, invalid_name, never_pull, pull_error};
 use pullstop_core::cause::Cause;
 
 /// What can go wrong with a pull. Scenarios use these names.
