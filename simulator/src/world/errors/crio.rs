@@ -44,8 +44,9 @@ pub(super) fn error(error: PullError, name: &str, image: &Image, noise: u64) -> 
         PullError::UnsupportedManifest => words.unsupported_manifest(),
         PullError::SignatureRejected => kubelet::signature_validation_failed(
             name,
-            &words
-                .image("Source image rejected: A signature was required, but no signature exists"),
+            &no_artifact(
+                "Source image rejected: A signature was required, but no signature exists",
+            ),
         ),
         PullError::CorruptContent => words.corrupt_content(),
         PullError::DiskFull => words.disk_full(),
