@@ -201,7 +201,8 @@ impl Figures {
 }
 
 impl Statistic {
-    const ALL: [(Self, &'static str); 7] = [
+    /// All of them, with their names in conditions.
+    pub const ALL: [(Self, &'static str); 7] = [
         (Self::Min, "min"),
         (Self::Mean, "mean"),
         (Self::P50, "p50"),

@@ -65,6 +65,8 @@ pub enum Refused {
 pub enum Patch {
     /// Phase, reason and condition, and an annotation if it is durable.
     Fail {
+        /// `status.reason`.
+        reason: &'static str,
         /// The condition.
         mark: Option<Mark>,
         /// Whether an annotation changes in the same patch.
@@ -91,6 +93,11 @@ impl Api {
     /// The pod, if it is there.
     pub fn get(&self, id: PodId) -> Option<&Arc<Pod>> {
         self.pods.get(id.index())?.as_ref()
+    }
+
+    /// The version of the last change.
+    pub const fn version(&self) -> u64 {
+        self.version
     }
 
     /// All that are there, in the order of their creation.
@@ -172,9 +179,13 @@ impl Api {
 
 fn apply(pod: &mut Pod, patch: Patch) {
     match patch {
-        Patch::Fail { mark, durable } => {
+        Patch::Fail {
+            reason,
+            mark,
+            durable,
+        } => {
             pod.status.phase = Phase::Failed;
-            pod.status.reason = FAILED_REASON;
+            pod.status.reason = reason;
             pod.mark = mark.or_else(|| pod.mark.take());
             pod.generation += u32::from(durable);
         }

@@ -10,6 +10,7 @@ use super::nodes::Nodes;
 use super::supply::{Pull, Supply};
 use super::truth::Truth;
 use super::{Event, ids::NodeId, ids::PodId, pod::Pod};
+use crate::scenario::Fault;
 
 /// What all parts of the world share.
 #[derive(Debug)]
@@ -30,6 +31,8 @@ pub struct Cluster {
     pub truth: Truth,
     /// What is told of it.
     pub journal: Journal,
+    /// What will go wrong, in the order of time: for the oracle only.
+    pub faults: Vec<Fault>,
 }
 
 impl Cluster {

@@ -24,7 +24,7 @@ pub enum Drawer {
     Fuzz = 7,
 }
 
-/// One sequence of draws: SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014).
+/// One sequence of draws: `SplitMix64` (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014).
 ///
 /// Eight bytes, the same on every machine and with every release of any library.
 #[derive(Clone, Debug)]
@@ -50,10 +50,6 @@ impl Dice {
 
 impl Stream {
     /// 64 random bits.
-    #[expect(
-        clippy::should_implement_trait,
-        reason = "an iterator would need an Option, and could not be const"
-    )]
     pub const fn next(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.state;
@@ -63,7 +59,6 @@ impl Stream {
     }
 
     /// A number below `limit`, each as likely as the others up to one in 2^64; 0 if there is none.
-    #[expect(clippy::cast_possible_truncation, reason = "the high half of a product")]
     pub const fn below(&mut self, limit: u64) -> u64 {
         ((self.next() as u128 * limit as u128) >> 64) as u64
     }
@@ -92,7 +87,7 @@ fn minus_ln_q32(u: u32) -> u64 {
     /// ln 2 in units of 2^-32.
     const LN_2_Q32: u128 = 2_977_044_472;
     let value = u64::from(u) + 1;
-    let whole = u64::from(63 - value.leading_zeros());
+    let whole = u64::from(value.ilog2());
     // The mantissa in [1, 2), in units of 2^-62, is squared again and again: each time it passes 2 is a bit of log2.
     let mut mantissa = u128::from(value) << (62 - whole);
     let mut fraction = 0u64;
@@ -152,6 +147,9 @@ mod tests {
         let mean = Duration::from_secs(10);
         let total: Duration = (0..100_000).map(|_| stream.waiting_time(mean)).sum();
         let mean = total / 100_000;
-        assert!(mean.abs_diff(Duration::from_secs(10)) < Duration::from_millis(150), "{mean:?}");
+        assert!(
+            mean.abs_diff(Duration::from_secs(10)) < Duration::from_millis(150),
+            "{mean:?}"
+        );
     }
 }

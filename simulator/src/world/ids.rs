@@ -32,6 +32,6 @@ ids! {
     NodeId,
     /// An image reference that some container names.
     ImageId,
-    /// A Job or ReplicaSet.
+    /// A Job or `ReplicaSet`.
     OwnerId,
 }

@@ -76,7 +76,7 @@ pub enum What {
     Answered(&'static str),
     /// A fault or an action of the scenario, in words.
     Fault(String),
-    /// Something happened to a Job or a ReplicaSet.
+    /// Something happened to a Job or a `ReplicaSet`.
     Owner(OwnerId, String),
 }
 

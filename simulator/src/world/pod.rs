@@ -9,6 +9,7 @@ use pullstop_core::pod::{Phase, RestartPolicy};
 use pullstop_core::time::Timestamp;
 
 use super::ids::{ImageId, NodeId, OwnerId, PodId};
+use crate::scenario::glob;
 use crate::scenario::workload::PodTemplate;
 
 /// One version of a pod.
@@ -56,7 +57,7 @@ pub struct Names {
 /// Who made a pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Owner {
-    /// A Job or a ReplicaSet.
+    /// A Job or a `ReplicaSet`.
     pub kind: OwnerKind,
     /// Which.
     pub id: OwnerId,
@@ -70,6 +71,18 @@ pub struct Owner {
 pub enum OwnerKind {
     Job,
     ReplicaSet,
+}
+
+impl Names {
+    /// Whether a pattern means this pod: `namespace/name`, or only a name for any namespace, with `*` for anything.
+    pub fn matches(&self, pattern: &str) -> bool {
+        match pattern.split_once('/') {
+            None => glob::matches(pattern, &self.name),
+            Some((namespace, name)) => {
+                glob::matches(namespace, &self.namespace) && glob::matches(name, &self.name)
+            }
+        }
+    }
 }
 
 impl OwnerKind {

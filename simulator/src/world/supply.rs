@@ -7,10 +7,10 @@ use std::time::Duration;
 use pullstop_core::image::ImageReference;
 use pullstop_core::time::Timestamp;
 
+use super::ZERO;
 use super::dice::Stream;
 use super::errors::PullError;
 use super::ids::ImageId;
-use super::ZERO;
 use crate::scenario::glob;
 use crate::scenario::supply::{Image, Registry, TroubleKind};
 use crate::scenario::{Scenario, Secret};
@@ -104,6 +104,11 @@ impl Supply {
         self.by_name.insert(Arc::clone(&known.name), id);
         self.images.push(known);
         id
+    }
+
+    /// The image of this name, if some container or edit names it.
+    pub fn known(&self, name: &str) -> Option<ImageId> {
+        self.by_name.get(name).copied()
     }
 
     /// The image's name.
@@ -220,7 +225,10 @@ impl Supply {
         let known = &self.images[pull.image.index()];
         let registry = &self.registries[known.registry].registry;
         let begins = |t: &&crate::scenario::supply::Trouble| {
-            at < t.from && t.from < at + takes && t.percent == 100 && t.meets(&known.name, pull.node)
+            at < t.from
+                && t.from < at + takes
+                && t.percent == 100
+                && t.meets(&known.name, pull.node)
         };
         let errors = registry.troubles.iter().filter(begins);
         errors

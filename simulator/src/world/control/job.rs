@@ -107,6 +107,11 @@ impl JobState {
         self.made
     }
 
+    /// The first pod that it has made.
+    pub fn first_pod(&self) -> Option<PodId> {
+        self.pods.first().map(|owned| owned.pod)
+    }
+
     /// What it takes of a quota.
     pub(super) fn need(&self) -> Need {
         let requests = &self.template.requests;
@@ -121,7 +126,8 @@ impl JobState {
     pub(super) fn resume(&mut self, c: &mut Cluster, id: OwnerId) {
         if self.started_at.is_none() && self.finished.is_none() {
             self.started_at = Some(c.now);
-            c.journal.add(c.now, None, || What::Owner(id, "started".to_owned()));
+            c.journal
+                .add(c.now, None, || What::Owner(id, "started".to_owned()));
             self.look_after(c, id, FIRST_LOOK);
         }
     }
@@ -130,7 +136,10 @@ impl JobState {
     pub(super) fn look_after(&mut self, c: &mut Cluster, id: OwnerId, pause: Duration) {
         if !self.is_due {
             self.is_due = true;
-            c.agenda.add(c.now.after(pause), crate::world::Event::Control(Event::Sync(id)));
+            c.agenda.add(
+                c.now.after(pause),
+                crate::world::Event::Control(Event::Sync(id)),
+            );
         }
     }
 
@@ -149,7 +158,13 @@ impl JobState {
         self.count(c);
         self.check_limits(c.now);
         if let Some(reason) = self.failing_for {
-            for owned in self.pods.iter().filter(|o| is_active(c, o.pod)).map(|o| o.pod).collect::<Vec<_>>() {
+            for owned in self
+                .pods
+                .iter()
+                .filter(|o| is_active(c, o.pod))
+                .map(|o| o.pod)
+                .collect::<Vec<_>>()
+            {
                 delete(c, owned);
             }
             if !self.pods.iter().any(|owned| is_alive(c, owned.pod)) {
@@ -168,18 +183,28 @@ impl JobState {
             failed_for,
         });
         c.journal.add(c.now, None, || {
-            let how = failed_for.map_or("complete".to_owned(), |reason| format!("failed: {reason}"));
+            let how = failed_for.map_or_else(
+                || "complete".to_owned(),
+                |reason| format!("failed: {reason}"),
+            );
             What::Owner(id, how)
         });
         if let Some(ttl) = self.spec.ttl_after_finished {
-            c.agenda.add(c.now.after(ttl), crate::world::Event::Control(Event::Expire(id)));
+            c.agenda.add(
+                c.now.after(ttl),
+                crate::world::Event::Control(Event::Expire(id)),
+            );
         }
     }
 
     /// Takes into account what has ended since the last look.
     fn count(&mut self, c: &Cluster) {
         for at in 0..self.pods.len() {
-            let Owned { pod, index, counted } = self.pods[at];
+            let Owned {
+                pod,
+                index,
+                counted,
+            } = self.pods[at];
             let stored = c.api.get(pod);
             if counted || stored.is_some_and(|pod| !pod.is_terminal()) {
                 continue;
@@ -197,7 +222,9 @@ impl JobState {
     }
 
     fn count_failed(&mut self, pod: Option<&Arc<Pod>>, place: usize, now: Timestamp) {
-        let action = pod.and_then(|pod| self.action(pod)).unwrap_or(PodFailureAction::Count);
+        let action = pod
+            .and_then(|pod| self.action(pod))
+            .unwrap_or(PodFailureAction::Count);
         match action {
             PodFailureAction::Ignore => return,
             PodFailureAction::FailJob => {
@@ -210,34 +237,50 @@ impl JobState {
         let index = &mut self.indexes[place];
         index.failures += 1;
         index.last_failure_at = Some(pod.map_or(now, |pod| finish_time(pod, now)));
-        if self.spec.backoff_limit_per_index.is_some_and(|limit| index.failures > limit) {
+        if self
+            .spec
+            .backoff_limit_per_index
+            .is_some_and(|limit| index.failures > limit)
+        {
             index.failed = true;
         }
     }
 
     /// What the pod failure policy says: its first rule that matches.
     fn action(&self, pod: &Pod) -> Option<PodFailureAction> {
-        let matches = |on: &PodFailureMatch| match on {
+        let matches = |on: &PodFailureMatch| {
+            match on {
             PodFailureMatch::Condition(name) => {
                 name == OWN_CONDITION && matches!(pod.mark, Some(Mark::Failed(_)))
             }
             PodFailureMatch::ExitCodes(codes) => pod.status.containers.iter().any(|c| {
                 matches!(c.state, ContainerState::Terminated { exit_code, .. } if codes.contains(&exit_code))
             }),
+        }
         };
-        let rule = self.spec.pod_failure_policy.iter().find(|rule| matches(&rule.on))?;
+        let rule = self
+            .spec
+            .pod_failure_policy
+            .iter()
+            .find(|rule| matches(&rule.on))?;
         Some(rule.action)
     }
 
     fn check_limits(&mut self, now: Timestamp) {
         let started_at = self.started_at.unwrap_or(now);
-        let is_late = self.spec.active_deadline.is_some_and(|deadline| now.since(started_at) >= deadline);
+        let is_late = self
+            .spec
+            .active_deadline
+            .is_some_and(|deadline| now.since(started_at) >= deadline);
         let failed_indexes = self.indexes.iter().filter(|index| index.failed).count();
         let too_many = |max: u32| failed_indexes > max as usize;
         let reason = if is_late {
             "DeadlineExceeded"
         } else if self.spec.backoff_limit_per_index.is_some() {
-            let all_done = self.indexes.iter().all(|index| index.failed || index.succeeded);
+            let all_done = self
+                .indexes
+                .iter()
+                .all(|index| index.failed || index.succeeded);
             if self.spec.failed_indexes_max.is_some_and(too_many) {
                 "MaxFailedIndexesExceeded"
             } else if failed_indexes > 0 && all_done {
@@ -270,9 +313,10 @@ impl JobState {
             .filter(|owned| is_active(c, owned.pod))
             .map(|owned| (owned.pod, owned.index))
             .collect();
-        let waits_for_ends =
-            self.spec.replacement == PodReplacement::Failed || !self.spec.pod_failure_policy.is_empty();
-        let ending = |owned: &&Owned| waits_for_ends && is_alive(c, owned.pod) && !is_active(c, owned.pod);
+        let waits_for_ends = self.spec.replacement == PodReplacement::Failed
+            || !self.spec.pod_failure_policy.is_empty();
+        let ending =
+            |owned: &&Owned| waits_for_ends && is_alive(c, owned.pod) && !is_active(c, owned.pod);
         let ending = self.pods.iter().filter(ending).count();
         let wanted = self.wanted();
         if active.len() > wanted {
@@ -296,7 +340,10 @@ impl JobState {
 
     fn wanted(&self) -> usize {
         let left = if self.spec.indexed {
-            self.indexes.iter().filter(|index| !index.succeeded && !index.failed).count()
+            self.indexes
+                .iter()
+                .filter(|index| !index.succeeded && !index.failed)
+                .count()
         } else {
             self.spec.completions.saturating_sub(self.succeeded) as usize
         };

@@ -2,7 +2,7 @@
 
 pub mod job;
 mod quota;
-mod replica_set;
+pub mod replica_set;
 mod scheduler;
 
 use std::sync::Arc;
@@ -20,6 +20,7 @@ use super::ids::{NodeId, OwnerId, PodId};
 use super::journal::What;
 use super::pod::{Names, Owner, OwnerKind, Pod, Status};
 use super::truth::PodTruth;
+use super::uid;
 use crate::scenario::workload::{Arrival, Kind, Pace, PodTemplate, Workload};
 use crate::scenario::{Joins, Scenario};
 
@@ -38,7 +39,7 @@ pub struct Control {
 pub enum OwnerState {
     /// A Job.
     Job(Box<JobState>),
-    /// A ReplicaSet.
+    /// A `ReplicaSet`.
     ReplicaSet(ReplicaSetState),
 }
 
@@ -53,7 +54,7 @@ pub enum Event {
     Schedule,
     /// A pod's scheduling gate is lifted.
     Ungate(PodId),
-    /// A Job or ReplicaSet is to be looked at.
+    /// A Job or `ReplicaSet` is to be looked at.
     Sync(OwnerId),
     /// A Job is resumed by hand.
     Resume(OwnerId),
@@ -76,7 +77,8 @@ impl Control {
             let mut chance = c.dice.stream(Drawer::Arrival, place.into());
             let mut at = ZERO.after(workload.arrival.at);
             for n in 0..workload.arrival.count {
-                c.agenda.add(at, super::Event::Control(Event::Arrive(place, n)));
+                c.agenda
+                    .add(at, super::Event::Control(Event::Arrive(place, n)));
                 at = at.after(match workload.arrival.pace {
                     Pace::Every(pause) => pause,
                     Pace::Random(mean) => chance.waiting_time(mean),
@@ -101,7 +103,7 @@ impl Control {
         }
     }
 
-    /// All Jobs and ReplicaSets that there ever were.
+    /// All Jobs and `ReplicaSets` that there ever were.
     pub fn owners(&self) -> &[OwnerState] {
         &self.owners
     }
@@ -143,7 +145,8 @@ impl Control {
         } else {
             self.scheduler.hear(c, change);
         }
-        if change.kind != ChangeKind::Removed && pod.deleting_since.is_some() && pod.node.is_none() {
+        if change.kind != ChangeKind::Removed && pod.deleting_since.is_some() && pod.node.is_none()
+        {
             // No kubelet has to be asked.
             c.api.remove(pod.id);
         }
@@ -158,7 +161,8 @@ impl Control {
     fn wait_for_node(&mut self, c: &mut Cluster, pod: &Arc<Pod>) {
         match pod.template.gated_until.map(|until| ZERO.after(until)) {
             Some(until) if c.now < until => {
-                c.agenda.add(until, super::Event::Control(Event::Ungate(pod.id)));
+                c.agenda
+                    .add(until, super::Event::Control(Event::Ungate(pod.id)));
             }
             _ => self.scheduler.add(c, pod.id),
         }
@@ -175,14 +179,18 @@ impl Control {
             }
             Kind::Job(spec) => {
                 let job = JobState::new(c.now, name, spec, &workload.namespace, template);
-                c.journal.add(c.now, None, || What::Owner(id, "created".to_owned()));
+                c.journal
+                    .add(c.now, None, || What::Owner(id, "created".to_owned()));
                 self.owners.push(OwnerState::Job(Box::new(job)));
                 self.job_arrives(c, id);
             }
             Kind::Deployment { replicas } => {
                 let set = ReplicaSetState::new(name, &workload.namespace, *replicas, template);
                 self.owners.push(OwnerState::ReplicaSet(set));
-                c.agenda.add(c.now.after(FIRST_LOOK), super::Event::Control(Event::Sync(id)));
+                c.agenda.add(
+                    c.now.after(FIRST_LOOK),
+                    super::Event::Control(Event::Sync(id)),
+                );
             }
         }
     }
@@ -193,7 +201,8 @@ impl Control {
         };
         match (job.spec.suspended_until, &job.spec.queue) {
             (Some(until), _) if c.now < ZERO.after(until) => {
-                c.agenda.add(ZERO.after(until), super::Event::Control(Event::Resume(id)));
+                c.agenda
+                    .add(ZERO.after(until), super::Event::Control(Event::Resume(id)));
             }
             (_, Some(queue)) => {
                 self.queues.wait(queue, id, job.spec.priority);
@@ -212,11 +221,12 @@ impl Control {
             Some(OwnerState::Job(job)) => {
                 let was_finished = job.finished.is_some();
                 job.sync(c, id);
-                if job.finished.is_some() && !was_finished {
-                    if let Some(queue) = job.spec.queue.clone() {
-                        self.queues.release(&queue, &job.need());
-                        c.agenda.add(c.now, super::Event::Control(Event::Admit));
-                    }
+                if job.finished.is_some()
+                    && !was_finished
+                    && let Some(queue) = job.spec.queue.clone()
+                {
+                    self.queues.release(&queue, &job.need());
+                    c.agenda.add(c.now, super::Event::Control(Event::Admit));
                 }
             }
             Some(OwnerState::ReplicaSet(set)) => set.sync(c, id),
@@ -237,9 +247,13 @@ fn create_pod(
     let names = Arc::new(Names {
         namespace: namespace.to_owned(),
         name,
-        uid: uid(c, id),
+        uid: uid::of(id, c.dice),
     });
-    let images = template.containers.iter().map(|spec| c.supply.image(&spec.image)).collect();
+    let images = template
+        .containers
+        .iter()
+        .map(|spec| c.supply.image(&spec.image))
+        .collect();
     c.truth.pods.push(PodTruth {
         names: Arc::clone(&names),
         owner,
@@ -278,20 +292,6 @@ fn instance_name(name: &str, arrival: Arrival, n: u32) -> String {
     } else {
         format!("{name}-{n}")
     }
-}
-
-/// A UUID of version 4.
-fn uid(c: &Cluster, pod: PodId) -> String {
-    let mut chance = c.dice.stream(Drawer::Uid, pod.0.into());
-    let (a, b) = (chance.next(), chance.next());
-    let version = (a & 0x0FFF) | 0x4000;
-    let variant = (b >> 48 & 0x3FFF) | 0x8000;
-    format!(
-        "{:08x}-{:04x}-{version:04x}-{variant:04x}-{:012x}",
-        a >> 32,
-        a >> 16 & 0xFFFF,
-        b & 0xFFFF_FFFF_FFFF
-    )
 }
 
 impl OwnerState {

@@ -21,13 +21,13 @@ struct QueueState {
 
 /// What a Job takes of a quota.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Need {
+pub(super) struct Need {
     /// Thousandths of a CPU.
-    pub cpu_millis: u64,
+    pub(super) cpu_millis: u64,
     /// GPUs.
-    pub gpus: u64,
+    pub(super) gpus: u64,
     /// Jobs: itself.
-    pub jobs: u64,
+    pub(super) jobs: u64,
 }
 
 impl Queues {

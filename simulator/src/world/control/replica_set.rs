@@ -1,4 +1,4 @@
-//! ReplicaSets: whatever ends is replaced at once (`pkg/controller/replicaset`).
+//! `ReplicaSets`: whatever ends is replaced at once (`pkg/controller/replicaset`).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::world::pod::{Owner, OwnerKind, Pod};
 /// The controller is told of a change and acts on it.
 const LATENCY: Duration = Duration::from_millis(50);
 
-/// A ReplicaSet.
+/// A `ReplicaSet`.
 #[derive(Debug)]
 pub struct ReplicaSetState {
     /// `metadata.name`.
@@ -26,7 +26,12 @@ pub struct ReplicaSetState {
 }
 
 impl ReplicaSetState {
-    pub(super) fn new(name: String, namespace: &str, replicas: u32, template: Arc<PodTemplate>) -> Self {
+    pub(super) fn new(
+        name: String,
+        namespace: &str,
+        replicas: u32,
+        template: Arc<PodTemplate>,
+    ) -> Self {
         Self {
             name,
             namespace: namespace.to_owned(),
@@ -46,14 +51,18 @@ impl ReplicaSetState {
     pub(super) fn look_soon(&mut self, c: &mut Cluster, id: OwnerId) {
         if !self.is_due {
             self.is_due = true;
-            c.agenda.add(c.now.after(LATENCY), crate::world::Event::Control(Event::Sync(id)));
+            c.agenda.add(
+                c.now.after(LATENCY),
+                crate::world::Event::Control(Event::Sync(id)),
+            );
         }
     }
 
     pub(super) fn sync(&mut self, c: &mut Cluster, id: OwnerId) {
         self.is_due = false;
         let is_active = |pod: &Arc<Pod>| !pod.is_terminal() && pod.deleting_since.is_none();
-        self.pods.retain(|pod| c.api.get(*pod).is_some_and(is_active));
+        self.pods
+            .retain(|pod| c.api.get(*pod).is_some_and(is_active));
         while self.pods.len() < self.replicas as usize {
             let owner = Owner {
                 kind: OwnerKind::ReplicaSet,

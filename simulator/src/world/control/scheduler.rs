@@ -103,7 +103,10 @@ impl Scheduler {
     pub(super) fn soon(&mut self, c: &mut Cluster) {
         if !self.is_due && !self.waiting.is_empty() {
             self.is_due = true;
-            c.agenda.add(c.now.after(LATENCY), crate::world::Event::Control(Event::Schedule));
+            c.agenda.add(
+                c.now.after(LATENCY),
+                crate::world::Event::Control(Event::Schedule),
+            );
         }
     }
 
@@ -114,7 +117,10 @@ impl Scheduler {
         for class in classes {
             let mut queue = self.waiting.remove(&class).unwrap_or_default();
             while let Some(pod) = queue.pop_front() {
-                let waits = c.api.get(pod).is_some_and(|p| p.node.is_none() && p.status.phase == Phase::Pending);
+                let waits = c
+                    .api
+                    .get(pod)
+                    .is_some_and(|p| p.node.is_none() && p.status.phase == Phase::Pending);
                 if !waits {
                     continue;
                 }
@@ -156,7 +162,8 @@ impl Scheduler {
             pods: 1,
         };
         let groups = self.groups.iter_mut().enumerate();
-        let mut groups = groups.filter(|(place, _)| class.group.is_none_or(|group| group == *place));
+        let mut groups =
+            groups.filter(|(place, _)| class.group.is_none_or(|group| group == *place));
         groups.find_map(|(_, group)| {
             let (before, from) = group.joined.split_at(group.next.min(group.joined.len()));
             let fits = |node: &&NodeId| c.nodes.get(**node).free().holds(&wanted);
@@ -171,7 +178,8 @@ impl Scheduler {
 /// Orders nodes for pods that find no place: as many as there are pods, as far as there are any.
 fn scale_up(c: &mut Cluster, class: Class, waiting: usize) {
     let booting = c.nodes.iter().filter(|(_, node)| node.is_booting).count();
-    let fits = |node: &crate::world::nodes::Node| class.group.is_none_or(|group| group == node.group);
+    let fits =
+        |node: &crate::world::nodes::Node| class.group.is_none_or(|group| group == node.group);
     let ordered: Vec<(NodeId, Duration)> = c
         .nodes
         .iter()
@@ -184,6 +192,9 @@ fn scale_up(c: &mut Cluster, class: Class, waiting: usize) {
         .collect();
     for (node, boots_in) in ordered {
         c.nodes.get_mut(node).is_booting = true;
-        c.agenda.add(c.now.after(boots_in), crate::world::Event::Control(Event::Joins(node)));
+        c.agenda.add(
+            c.now.after(boots_in),
+            crate::world::Event::Control(Event::Joins(node)),
+        );
     }
 }

@@ -3,9 +3,10 @@
 //! Whoever decides is a [`Brain`]: Pullstop's own engine ([`pullstop`]), or one of the rivals to compare it with
 //! ([`rivals`]). None of them can see the truth, only pods as the watch brings them.
 
+pub mod coverage;
 pub mod pullstop;
 pub mod rivals;
-mod writes;
+pub mod writes;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use pullstop_core::engine::{Decision, GoneFrom, Happening, Memory, Outcome, Seen
 use pullstop_core::pod::Phase;
 use pullstop_core::time::Timestamp;
 
+use self::coverage::Coverage;
 use self::writes::{Landing, Troubles};
 use super::api::{Change, ChangeKind};
 use super::checks::Checks;
@@ -30,13 +32,25 @@ use crate::scenario::fault::WriteTrouble;
 /// Somebody who decides which pods to fail.
 pub trait Brain: std::fmt::Debug {
     /// Takes in what has happened, and adds what is to be done about it.
-    fn handle(&mut self, now: Timestamp, notice: Notice<'_>, c: &Cluster, commands: &mut Vec<Command>);
+    fn handle(
+        &mut self,
+        now: Timestamp,
+        notice: Notice<'_>,
+        c: &Cluster,
+        commands: &mut Vec<Command>,
+    );
     /// When to come back with [`Notice::Time`].
     fn next_deadline(&self) -> Option<Timestamp>;
     /// Of how many pods it keeps something.
     fn tracked(&self) -> usize;
     /// The phases that its watch selects.
     fn phases(&self) -> &[Phase];
+    /// Whether it claims to keep something only of pods that fail, and to judge all of those that it covers.
+    fn keeps_only_failing(&self) -> bool {
+        false
+    }
+    /// Whether it judges this pod.
+    fn covers(&self, c: &Cluster, pod: &Pod) -> bool;
 }
 
 /// What a brain hears.
@@ -112,8 +126,8 @@ pub struct Verdict {
     pub decision: Option<Box<Decision>>,
 }
 
-/// Makes a brain: at the start, and after each restart.
-pub type MakeBrain = Box<dyn Fn() -> Box<dyn Brain> + Send + Sync>;
+/// Makes a brain: at the start, and after each restart. If it cannot, nobody decides.
+pub type MakeBrain = Box<dyn Fn() -> Option<Box<dyn Brain>> + Send + Sync>;
 
 /// The enforcer: a brain, its watch and its writes.
 pub struct Enforcer {
@@ -136,6 +150,8 @@ pub struct Enforcer {
     chance: Stream,
     /// How much was written, and how that ended.
     pub tally: Tally,
+    /// Which moves the brains have made.
+    pub coverage: Coverage,
 }
 
 /// How much was written, and how that ended.
@@ -200,7 +216,7 @@ impl Enforcer {
     /// An enforcer that is there from the beginning.
     pub fn new(make: MakeBrain, links: Links, c: &mut Cluster) -> Self {
         let mut enforcer = Self {
-            brain: Some(make()),
+            brain: make(),
             make,
             links,
             life: 0,
@@ -214,6 +230,7 @@ impl Enforcer {
             timer_at: None,
             chance: c.dice.stream(Drawer::Enforcer, 0),
             tally: Tally::default(),
+            coverage: Coverage::default(),
         };
         enforcer.list(c);
         enforcer
@@ -224,23 +241,37 @@ impl Enforcer {
         self.brain.as_ref().map_or(0, |brain| brain.tracked())
     }
 
+    /// Whether the brain claims to keep something only of pods that fail.
+    pub fn keeps_only_failing(&self) -> bool {
+        self.brain
+            .as_ref()
+            .is_some_and(|brain| brain.keeps_only_failing())
+    }
+
+    /// Whether the brain judges this pod.
+    pub fn covers(&self, c: &Cluster, pod: &Pod) -> bool {
+        self.brain
+            .as_ref()
+            .is_some_and(|brain| brain.covers(c, pod))
+    }
+
     /// A pod has changed: the watch will tell.
     pub fn hear(&mut self, c: &mut Cluster, change: &Change) {
         let Some(brain) = &self.brain else { return };
         let selects = |phase| brain.phases().contains(&phase);
         let now = selects(change.pod.status.phase);
         let delivery = match change.kind {
-            ChangeKind::Created if now => Delivery::Added,
             ChangeKind::Changed { from } if selects(from) && now => Delivery::Modified,
             ChangeKind::Changed { from } if selects(from) => Delivery::Deleted,
-            ChangeKind::Changed { .. } if now => Delivery::Added,
+            ChangeKind::Created | ChangeKind::Changed { .. } if now => Delivery::Added,
             ChangeKind::Removed if now => Delivery::Deleted,
             _ => return,
         };
         let at = c.now.after(self.links.watch_delay + self.slower_by);
         self.delivered_until = self.delivered_until.max(at);
         let event = Event::Delivered(Arc::clone(&change.pod), delivery);
-        c.agenda.add(self.delivered_until, super::Event::Enforcer(event));
+        c.agenda
+            .add(self.delivered_until, super::Event::Enforcer(event));
     }
 
     /// Lets something happen.
@@ -253,7 +284,7 @@ impl Enforcer {
                     self.tell(c, checks, Notice::Time);
                 }
             }
-            Event::Lands(landing) => self.lands(c, checks, *landing),
+            Event::Lands(landing) => self.lands(c, checks, &landing),
             Event::Answered(pod, outcome, life) => self.answered(c, checks, pod, outcome, life),
             Event::Read(pod, life) => self.has_read(c, checks, pod, life),
             Event::Listed(life) => self.has_listed(c, checks, life),
@@ -318,7 +349,8 @@ impl Enforcer {
 
     fn list(&mut self, c: &mut Cluster) {
         let at = c.now.after(self.links.watch_delay + self.slower_by);
-        c.agenda.add(at, super::Event::Enforcer(Event::Listed(self.life)));
+        c.agenda
+            .add(at, super::Event::Enforcer(Event::Listed(self.life)));
     }
 
     fn has_listed(&mut self, c: &mut Cluster, checks: &mut Checks, life: u32) {
@@ -355,7 +387,7 @@ impl Enforcer {
                 self.in_flight.clear();
             }
             LinkTrouble::Started => {
-                self.brain = Some((self.make)());
+                self.brain = (self.make)();
                 self.list(c);
             }
             LinkTrouble::Slower(by) => self.slower_by = by,
@@ -367,9 +399,11 @@ impl Enforcer {
     /// Tells the brain something, and does what it wants.
     fn tell(&mut self, c: &mut Cluster, checks: &mut Checks, notice: Notice<'_>) {
         let Some(brain) = &mut self.brain else { return };
+        self.coverage.notice(&notice);
         let mut commands = Vec::new();
         brain.handle(c.now, notice, c, &mut commands);
         for command in commands {
+            self.coverage.command(&command);
             self.carry_out(c, checks, command);
         }
         self.set_timer(c);
@@ -391,14 +425,18 @@ impl Enforcer {
         match command {
             Command::Read(pod) => {
                 let at = c.now.after((self.links.write_latency + self.slower_by) * 2);
-                c.agenda.add(at, super::Event::Enforcer(Event::Read(pod, self.life)));
+                c.agenda
+                    .add(at, super::Event::Enforcer(Event::Read(pod, self.life)));
             }
             Command::List => self.list(c),
             Command::Note(pod, what) => {
-                checks.noticed(c.now, pod, &what);
+                checks.noticed(c, pod, &what);
                 c.tell(pod, || What::Noticed(what));
             }
-            Command::Fail(_) | Command::Deadline(_) | Command::Warn(_) | Command::Remember { .. } => {
+            Command::Fail(_)
+            | Command::Deadline(_)
+            | Command::Warn(_)
+            | Command::Remember { .. } => {
                 self.write(c, checks, command);
             }
         }

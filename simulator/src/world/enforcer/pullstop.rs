@@ -10,9 +10,9 @@ use pullstop_core::time::Timestamp;
 
 use super::{Brain, Command, Notice, Verdict};
 use crate::world::cluster::Cluster;
-use crate::world::control_names;
 use crate::world::ids::PodId;
 use crate::world::pod::{ContainerState, Mark, Pod};
+use crate::world::uid;
 
 /// The engine.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ impl Pullstop {
     /// An engine that has seen nothing yet.
     pub fn new(profile: Profile) -> Self {
         Self {
-            phases: profile.policy.scope.phases.clone(),
+            phases: profile.policy().scope.phases.clone(),
             engine: Engine::new(profile),
         }
     }
@@ -37,7 +37,13 @@ impl Pullstop {
 }
 
 impl Brain for Pullstop {
-    fn handle(&mut self, now: Timestamp, notice: Notice<'_>, c: &Cluster, commands: &mut Vec<Command>) {
+    fn handle(
+        &mut self,
+        now: Timestamp,
+        notice: Notice<'_>,
+        c: &Cluster,
+        commands: &mut Vec<Command>,
+    ) {
         match notice {
             Notice::Pod { pod, seen } => with_snapshot(pod, c, |pod| {
                 self.engine.handle(now, Input::Pod { pod, seen });
@@ -65,6 +71,14 @@ impl Brain for Pullstop {
 
     fn phases(&self) -> &[Phase] {
         &self.phases
+    }
+
+    fn keeps_only_failing(&self) -> bool {
+        true
+    }
+
+    fn covers(&self, c: &Cluster, pod: &Pod) -> bool {
+        with_snapshot(pod, c, |pod| self.engine.covers(pod)).is_ok()
     }
 }
 
@@ -100,7 +114,7 @@ fn verdict(decision: Box<Decision>) -> Option<Verdict> {
 }
 
 fn id_of(pod: &PodRef) -> Option<PodId> {
-    control_names::pod_of(&pod.uid())
+    uid::pod_of(&pod.uid())
 }
 
 /// Containers beyond this many need memory of their own.
@@ -129,7 +143,10 @@ pub fn with_snapshot<R>(pod: &Pod, c: &Cluster, use_it: impl FnOnce(&PodSnapshot
     for (place, container) in containers.iter_mut().enumerate() {
         *container = container_snapshot(pod, place, c);
     }
-    let owner_name = pod.owner.map(|owner| owner.id.0.to_string()).unwrap_or_default();
+    let owner_name = pod
+        .owner
+        .map(|owner| owner.id.0.to_string())
+        .unwrap_or_default();
     use_it(&PodSnapshot {
         uid: &pod.names.uid,
         namespace: &pod.names.namespace,

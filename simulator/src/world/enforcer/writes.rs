@@ -8,7 +8,7 @@ use pullstop_core::pod::ResourceVersion;
 
 use super::{Command, Enforcer, Event, Verdict};
 use crate::scenario::fault::WriteTrouble;
-use crate::world::api::{Patch, Refused};
+use crate::world::api::{FAILED_REASON, Patch, Refused};
 use crate::world::checks::Checks;
 use crate::world::cluster::Cluster;
 use crate::world::ids::PodId;
@@ -43,7 +43,9 @@ impl Enforcer {
         if !self.in_flight.insert(pod) {
             checks.two_writes(c.now, pod);
         }
-        if let Command::Fail(verdict) | Command::Deadline(verdict) | Command::Warn(verdict) = &command {
+        if let Command::Fail(verdict) | Command::Deadline(verdict) | Command::Warn(verdict) =
+            &command
+        {
             checks.decided(c, verdict);
             if let Some(decision) = &verdict.decision {
                 c.tell(pod, || What::Decided(decision.clone()));
@@ -55,15 +57,21 @@ impl Enforcer {
             command,
             life: self.life,
         };
-        c.agenda.add(at, crate::world::Event::Enforcer(Event::Lands(Box::new(landing))));
+        c.agenda.add(
+            at,
+            crate::world::Event::Enforcer(Event::Lands(Box::new(landing))),
+        );
     }
 
     /// A write reaches the API server.
-    pub(super) fn lands(&mut self, c: &mut Cluster, checks: &mut Checks, landing: Landing) {
+    pub(super) fn lands(&mut self, c: &mut Cluster, checks: &mut Checks, landing: &Landing) {
         let Some((pod, version)) = landing.command.target() else {
             return;
         };
-        let trouble = self.troubles.how.filter(|(_, percent)| self.chance.chance(*percent));
+        let trouble = self
+            .troubles
+            .how
+            .filter(|(_, percent)| self.chance.chance(*percent));
         let refused_for = match trouble {
             Some((WriteTrouble::Conflict, _)) => Some(Outcome::Conflict),
             Some((WriteTrouble::Failed, _)) => Some(Outcome::Failed),
@@ -71,7 +79,7 @@ impl Enforcer {
         };
         let outcome = match refused_for {
             Some(outcome) => outcome,
-            None => self.store(c, checks, pod, version, landing.command),
+            None => store(c, checks, pod, version, &landing.command),
         };
         let mut pause = self.links.write_latency + self.slower_by;
         let answer = if matches!(trouble, Some((WriteTrouble::LostAnswer, _))) {
@@ -87,52 +95,64 @@ impl Enforcer {
         }
         c.tell(pod, || What::Answered(in_words(answer)));
         let event = Event::Answered(pod, answer, landing.life);
-        c.agenda.add(c.now.after(pause), crate::world::Event::Enforcer(event));
+        c.agenda
+            .add(c.now.after(pause), crate::world::Event::Enforcer(event));
     }
+}
 
-    fn store(
-        &mut self,
-        c: &mut Cluster,
-        checks: &mut Checks,
-        pod: PodId,
-        version: Option<u64>,
-        command: Command,
-    ) -> Outcome {
-        let patch = match &command {
-            Command::Fail(verdict) => Patch::Fail {
-                mark: verdict.decision.as_ref().map(|d| Mark::Failed(d.cause)),
-                durable: verdict.durable,
-            },
-            Command::Deadline(_) => Patch::ActiveDeadline(Duration::from_secs(1)),
-            Command::Warn(verdict) => Patch::Mark(Some(Mark::Failed(verdict.cause))),
-            Command::Remember { memories, .. } if memories.is_empty() => Patch::Mark(None),
-            Command::Remember { memories, .. } => {
-                Patch::Mark(Some(Mark::Failing(memories.as_slice().into())))
-            }
-            Command::Read(_) | Command::List | Command::Note(..) => return Outcome::Failed,
-        };
-        let before = c.api.get(pod).map(Arc::clone);
-        match c.api.patch(pod, version, patch) {
-            Ok(version) => {
-                if let (Some(before), Command::Fail(verdict) | Command::Deadline(verdict)) = (before, &command) {
-                    note_failed(c, checks, &before, verdict);
-                } else if let Command::Warn(verdict) = &command {
-                    note_warned(c, verdict);
-                }
-                Outcome::Accepted(ResourceVersion(version))
-            }
-            Err(Refused::Conflict) => Outcome::Conflict,
-            Err(Refused::NotFound) => Outcome::NotFound,
+/// Carries a write out, and notes what was true then.
+fn store(
+    c: &mut Cluster,
+    checks: &mut Checks,
+    pod: PodId,
+    version: Option<u64>,
+    command: &Command,
+) -> Outcome {
+    let patch = match command {
+        Command::Fail(verdict) => Patch::Fail {
+            reason: FAILED_REASON,
+            mark: verdict.decision.as_ref().map(|d| Mark::Failed(d.cause)),
+            durable: verdict.durable,
+        },
+        Command::Deadline(_) => Patch::ActiveDeadline(Duration::from_secs(1)),
+        Command::Warn(verdict) => Patch::Mark(Some(Mark::Failed(verdict.cause))),
+        Command::Remember { memories, .. } if memories.is_empty() => Patch::Mark(None),
+        Command::Remember { memories, .. } => {
+            Patch::Mark(Some(Mark::Failing(memories.as_slice().into())))
         }
+        Command::Read(_) | Command::List | Command::Note(..) => return Outcome::Failed,
+    };
+    let before = c.api.get(pod).map(Arc::clone);
+    match c.api.patch(pod, version, patch) {
+        Ok(version) => {
+            if let (Some(before), Command::Fail(verdict) | Command::Deadline(verdict)) =
+                (before, command)
+            {
+                note_failed(c, checks, &before, verdict);
+            } else if let Command::Warn(verdict) = &command {
+                note_warned(c, verdict);
+            }
+            Outcome::Accepted(ResourceVersion(version))
+        }
+        Err(Refused::Conflict) => Outcome::Conflict,
+        Err(Refused::NotFound) => Outcome::NotFound,
     }
 }
 
 /// What is true at the moment in which a pod is failed.
-fn note_failed(c: &mut Cluster, checks: &mut Checks, pod: &crate::world::pod::Pod, verdict: &Verdict) {
+fn note_failed(
+    c: &mut Cluster,
+    checks: &mut Checks,
+    pod: &crate::world::pod::Pod,
+    verdict: &Verdict,
+) {
     let failed = Failed {
         at: c.now,
         cause: verdict.cause,
-        while_pulling: c.truth.pod(pod.id).is_some_and(|truth| truth.is_pulling()),
+        while_pulling: c
+            .truth
+            .pod(pod.id)
+            .is_some_and(super::super::truth::PodTruth::is_pulling),
         healed_at: oracle::heals_at(c, pod),
     };
     checks.failed(c, pod, &failed, verdict);

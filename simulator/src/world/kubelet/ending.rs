@@ -161,10 +161,12 @@ impl Visit<'_> {
     fn tell_states(&mut self) {
         let phase = self.w.cached.phase;
         let statuses = &self.w.cached.containers;
-        self.c.journal.add(self.c.now, Some(self.pod), || What::Published {
-            phase,
-            states: statuses.iter().map(|c| in_words(&c.state)).collect(),
-        });
+        self.c
+            .journal
+            .add(self.c.now, Some(self.pod), || What::Published {
+                phase,
+                states: statuses.iter().map(|c| in_words(&c.state)).collect(),
+            });
     }
 
     fn draw(&mut self, (low, high): (u64, u64)) -> Duration {

@@ -16,7 +16,7 @@ const SIMILAR_WITHIN: Duration = Duration::from_secs(600);
 
 /// The recorder, as far as it concerns one pod.
 #[derive(Debug, Default)]
-pub struct Recorder {
+pub(super) struct Recorder {
     buckets: [Bucket; 2],
     similar: Vec<Similar>,
     known: Vec<Known>,
@@ -96,7 +96,13 @@ impl Kind {
 
 impl Recorder {
     /// Something happened; whether a watcher hears of it is another matter.
-    pub fn record(&mut self, now: Timestamp, kind: Kind, container: usize, message: &Arc<str>) {
+    pub(super) fn record(
+        &mut self,
+        now: Timestamp,
+        kind: Kind,
+        container: usize,
+        message: &Arc<str>,
+    ) {
         let message = self.combine(now, kind, message);
         let is_same = |known: &&mut Known| {
             known.kind == kind && known.container == container && known.message == message
@@ -125,7 +131,7 @@ impl Recorder {
     }
 
     /// The kubelet was restarted: it counts from the beginning.
-    pub fn restart(&mut self) {
+    pub(super) fn restart(&mut self) {
         let written = std::mem::take(&mut self.written);
         *self = Self {
             written,
@@ -134,7 +140,7 @@ impl Recorder {
     }
 
     /// All that was written.
-    pub fn written(&self) -> &[Written] {
+    pub(super) fn written(&self) -> &[Written] {
         &self.written
     }
 

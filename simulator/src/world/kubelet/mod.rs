@@ -41,7 +41,7 @@ const STATUS_TICK_MS: u64 = 10_000;
 /// All kubelets and what they know.
 #[derive(Debug)]
 pub struct Kubelets {
-    kubelets: Vec<Kubelet>,
+    nodes: Vec<Kubelet>,
     workers: Vec<Option<Box<Worker>>>,
     minor: u32,
     keeps_events: bool,
@@ -109,7 +109,7 @@ impl Kubelets {
             minor,
         };
         Self {
-            kubelets: c.nodes.iter().map(kubelet).collect(),
+            nodes: c.nodes.iter().map(kubelet).collect(),
             workers: Vec::new(),
             minor,
             keeps_events,
@@ -121,7 +121,8 @@ impl Kubelets {
         let is_theirs = change.pod.node.is_some() && change.by == Writer::Other;
         if is_theirs && change.kind != ChangeKind::Removed {
             let event = Event::Seen(Arc::clone(&change.pod));
-            c.agenda.add(c.now.after(WATCH_DELAY), super::Event::Kubelet(event));
+            c.agenda
+                .add(c.now.after(WATCH_DELAY), super::Event::Kubelet(event));
         }
     }
 
@@ -165,7 +166,7 @@ impl Kubelets {
                 images.any(|(i, c)| *i == image && c.state == RunState::Running)
             })
         };
-        if !self.kubelets[node.index()].pods.iter().any(runs) {
+        if !self.nodes[node.index()].pods.iter().any(runs) {
             c.nodes.get_mut(node).drop(image);
         }
     }
@@ -175,7 +176,7 @@ impl Kubelets {
             return;
         };
         let node = w.node;
-        let kubelet = &mut self.kubelets[node.index()];
+        let kubelet = &mut self.nodes[node.index()];
         what(Visit { c, kubelet, w, pod });
         self.start_pulls(c, node);
     }
@@ -192,7 +193,7 @@ impl Kubelets {
     fn seen(&mut self, c: &mut Cluster, pod: Arc<Pod>) {
         let id = pod.id;
         let Some(node) = pod.node else { return };
-        if !self.kubelets[node.index()].is_up {
+        if !self.nodes[node.index()].is_up {
             return;
         }
         if self.workers.get(id.index()).is_none_or(Option::is_none) {
@@ -205,7 +206,7 @@ impl Kubelets {
     /// A pod that was bound to the node begins its life there.
     fn meet(&mut self, c: &mut Cluster, node: NodeId, pod: Arc<Pod>) {
         let id = pod.id;
-        let kubelet = &mut self.kubelets[node.index()];
+        let kubelet = &mut self.nodes[node.index()];
         let dice = c.dice.stream(Drawer::Worker, id.0.into());
         if self.workers.len() <= id.index() {
             self.workers.resize_with(id.index() + 1, || None);
@@ -225,18 +226,18 @@ impl Kubelets {
 
     /// Whoever's turn it is begins to pull.
     fn start_pulls(&mut self, c: &mut Cluster, node: NodeId) {
-        while let Some((pod, is_allowed)) = self.kubelets[node.index()].puller.next(c.now) {
+        while let Some((pod, is_allowed)) = self.nodes[node.index()].puller.next(c.now) {
             let Some(Some(w)) = self.workers.get_mut(pod.index()) else {
-                self.kubelets[node.index()].puller.done();
+                self.nodes[node.index()].puller.done();
                 continue;
             };
-            let kubelet = &mut self.kubelets[node.index()];
+            let kubelet = &mut self.nodes[node.index()];
             Visit { c, kubelet, w, pod }.pull_begins(is_allowed);
         }
     }
 
     fn kill(&mut self, c: &mut Cluster, node: NodeId) {
-        let kubelet = &mut self.kubelets[node.index()];
+        let kubelet = &mut self.nodes[node.index()];
         kubelet.is_up = false;
         kubelet.puller = Puller::new(c.nodes.get(node).kubelet);
         for pod in &kubelet.pods {
@@ -251,11 +252,11 @@ impl Kubelets {
     }
 
     fn start(&mut self, c: &mut Cluster, node: NodeId) {
-        self.kubelets[node.index()].is_up = true;
-        for pod in std::mem::take(&mut self.kubelets[node.index()].pods) {
+        self.nodes[node.index()].is_up = true;
+        for pod in std::mem::take(&mut self.nodes[node.index()].pods) {
             let worker = self.workers.get(pod.index()).and_then(Option::as_ref);
             if worker.is_some_and(|w| w.step != Step::Done) {
-                self.kubelets[node.index()].pods.push(pod);
+                self.nodes[node.index()].pods.push(pod);
             }
         }
         let bound: Vec<Arc<Pod>> = c
@@ -267,7 +268,7 @@ impl Kubelets {
         for pod in bound {
             self.seen(c, pod);
         }
-        for pod in self.kubelets[node.index()].pods.clone() {
+        for pod in self.nodes[node.index()].pods.clone() {
             self.visit(c, pod, |mut v| v.restart());
         }
     }

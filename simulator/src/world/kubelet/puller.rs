@@ -108,9 +108,7 @@ mod tests {
         for pod in 0..6 {
             puller.ask(PodId(pod));
         }
-        let allowed: Vec<bool> = (0..5)
-            .map(|_| puller.next(at(100)).unwrap().1)
-            .collect();
+        let allowed: Vec<bool> = (0..5).map(|_| puller.next(at(100)).unwrap().1).collect();
         assert_eq!(allowed, [true, true, true, false, false]);
         assert_eq!(puller.next(at(1100)), Some((PodId(5), true)));
     }

@@ -51,7 +51,10 @@ impl Visit<'_> {
             self.w.view = Arc::clone(pod);
         }
         self.w.generation = self.w.view.generation;
-        let at = self.c.now.after(Duration::from_millis(self.w.dice.below(1500)));
+        let at = self
+            .c
+            .now
+            .after(Duration::from_millis(self.w.dice.below(1500)));
         self.schedule(at, Event::Wake(self.pod, self.w.life));
     }
 
@@ -63,7 +66,10 @@ impl Visit<'_> {
             }
             return;
         }
-        if pod.version <= self.w.view.version && pod.generation == self.w.generation && !pod.is_terminal() {
+        if pod.version <= self.w.view.version
+            && pod.generation == self.w.generation
+            && !pod.is_terminal()
+        {
             return;
         }
         let is_update = pod.generation > self.w.generation;
@@ -91,7 +97,10 @@ impl Visit<'_> {
         self.w.had_error = false;
         self.w.quiet_since = None;
         self.w.learns_its_end();
-        if self.deadline().is_some_and(|deadline| deadline <= self.c.now) {
+        if self
+            .deadline()
+            .is_some_and(|deadline| deadline <= self.c.now)
+        {
             self.w.end.get_or_insert(End::Deadline);
         }
         if self.w.phase().is_terminal() {
@@ -228,7 +237,9 @@ impl Visit<'_> {
             PullPolicy::Never => {
                 self.looked(place, Ending::NeverPulled);
                 let trouble = trouble("ErrImageNeverPull", &errors::never_pull(&name));
-                self.event(place, Kind::ErrImageNeverPull, || Arc::clone(&trouble.message));
+                self.event(place, Kind::ErrImageNeverPull, || {
+                    Arc::clone(&trouble.message)
+                });
                 return Image::Absent(trouble);
             }
             PullPolicy::Always | PullPolicy::IfNotPresent => {}
@@ -243,7 +254,9 @@ impl Visit<'_> {
                 message,
             });
         }
-        self.event(place, Kind::Pulling, || format!("Pulling image \"{name}\"").into());
+        self.event(place, Kind::Pulling, || {
+            format!("Pulling image \"{name}\"").into()
+        });
         self.ask_for_pull(place);
         Image::BeingPulled
     }
@@ -271,7 +284,11 @@ impl Visit<'_> {
         };
         let now = self.c.now;
         let takes = if is_allowed {
-            let request = self.c.nodes.pull(self.w.node, self.w.view.images[place], &self.w.view.template.secrets);
+            let request = self.c.nodes.pull(
+                self.w.node,
+                self.w.view.images[place],
+                &self.w.view.template.secrets,
+            );
             let plan = self.c.supply.pull(now, &request, &mut self.w.dice);
             self.w.pull_error = plan.error;
             plan.takes
@@ -279,10 +296,16 @@ impl Visit<'_> {
             self.w.pull_error = Some(errors::PullError::Throttled);
             Duration::from_millis(1)
         };
-        if let Some(attempt) = self.c.truth.pod_mut(self.pod).and_then(|t| t.attempts.last_mut()) {
+        if let Some(attempt) = self
+            .c
+            .truth
+            .pod_mut(self.pod)
+            .and_then(|t| t.attempts.last_mut())
+        {
             attempt.started_at = Some(now);
         }
-        self.c.tell(self.pod, || What::PullBegan { container: place });
+        self.c
+            .tell(self.pod, || What::PullBegan { container: place });
         self.schedule(now.after(takes), Event::Pulled(self.pod, self.w.life));
     }
 
@@ -324,7 +347,8 @@ impl Visit<'_> {
         let name = Arc::clone(self.c.supply.name(image));
         let runtime = self.c.nodes.get(self.w.node).runtime;
         let reason = error.waiting_reason(runtime);
-        let message: Arc<str> = errors::pull_error(runtime, error, &name, self.w.dice.next()).into();
+        let message: Arc<str> =
+            errors::pull_error(runtime, error, &name, self.w.dice.next()).into();
         let why = (self.kubelet.minor >= BACK_OFF_TELLS_WHY_SINCE).then_some(&*message);
         let waiting = errors::back_off(&name, reason, why).into();
         self.w.back_offs.failed(image, self.c.now, waiting);
@@ -387,7 +411,9 @@ impl Visit<'_> {
             return;
         };
         let is_same = |a: &Attempt| {
-            a.container == container && a.image == image && a.ended.is_some_and(|(_, e)| e == ending)
+            a.container == container
+                && a.image == image
+                && a.ended.is_some_and(|(_, e)| e == ending)
         };
         if !truth.attempts.iter().any(is_same) {
             truth.attempts.push(Attempt {
@@ -397,7 +423,10 @@ impl Visit<'_> {
                 started_at: None,
                 ended: Some((now, ending)),
             });
-            self.c.tell(self.pod, || What::PullEnded { container: place, ending });
+            self.c.tell(self.pod, || What::PullEnded {
+                container: place,
+                ending,
+            });
         }
     }
 

@@ -15,6 +15,10 @@ use crate::world::pod::{Conditions, ContainerState, ContainerStatus, Pod, Ready,
 
 /// A pod worker.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an independent fact about the worker"
+)]
 pub(super) struct Worker {
     pub(super) node: NodeId,
     /// The pod as the kubelet last saw it.
@@ -181,16 +185,18 @@ impl Worker {
         let kind = template.containers[place].kind;
         let restarts = match template.restart_policy {
             RestartPolicy::Always => true,
-            RestartPolicy::OnFailure => !matches!(self.containers[place].state, RunState::Exited { code: 0, .. }),
+            RestartPolicy::OnFailure => !matches!(
+                self.containers[place].state,
+                RunState::Exited { code: 0, .. }
+            ),
             RestartPolicy::Never => false,
         };
         match (kind, self.containers[place].state) {
-            (_, RunState::Never) => Need::Start,
+            (_, RunState::Never) | (ContainerKind::Sidecar, RunState::Exited { .. }) => Need::Start,
             (ContainerKind::Init, RunState::Running) => Need::Wait,
             (_, RunState::Running) | (ContainerKind::Init, RunState::Exited { code: 0, .. }) => {
                 Need::Nothing
             }
-            (ContainerKind::Sidecar, RunState::Exited { .. }) => Need::Start,
             (ContainerKind::Init, RunState::Exited { .. }) if restarts => Need::Start,
             (ContainerKind::Init, RunState::Exited { .. }) => Need::Wait,
             (_, RunState::Exited { .. }) if restarts => Need::Start,
@@ -200,7 +206,11 @@ impl Worker {
 
     /// The status that the kubelet makes of what it knows (`generateAPIPodStatus`).
     pub(super) fn status(&self, started_at: Timestamp) -> Status {
-        let containers: Box<[ContainerStatus]> = self.containers.iter().map(|c| self.container_status(c)).collect();
+        let containers: Box<[ContainerStatus]> = self
+            .containers
+            .iter()
+            .map(|c| self.container_status(c))
+            .collect();
         let phase = self.phase();
         Status {
             phase,
@@ -247,9 +257,11 @@ impl Worker {
     }
 
     pub(super) fn ready(&self, phase: Phase) -> Ready {
-        let all_run = self.containers.iter().zip(&self.view.template.containers).all(|(c, spec)| {
-            spec.kind == ContainerKind::Init || c.state == RunState::Running
-        });
+        let all_run = self
+            .containers
+            .iter()
+            .zip(&self.view.template.containers)
+            .all(|(c, spec)| spec.kind == ContainerKind::Init || c.state == RunState::Running);
         match phase {
             Phase::Failed => Ready::PodFailed,
             Phase::Succeeded => Ready::PodCompleted,
@@ -285,8 +297,11 @@ impl Worker {
     /// where there are init containers only the first of them does (`TerminatePod`).
     pub(super) fn final_containers(&self) -> Box<[ContainerStatus]> {
         let has_init = has_init_containers(&self.view.template);
-        let mut statuses: Box<[ContainerStatus]> =
-            self.containers.iter().map(|c| self.container_status(c)).collect();
+        let mut statuses: Box<[ContainerStatus]> = self
+            .containers
+            .iter()
+            .map(|c| self.container_status(c))
+            .collect();
         for (place, status) in statuses.iter_mut().enumerate() {
             let is_waiting = matches!(status.state, ContainerState::Waiting { .. });
             if is_waiting && (!has_init || place == 0) {

@@ -1,0 +1,53 @@
+//! One scenario, one seed, one who decides: a run.
+
+use pullstop_core::classify::TooManyPatterns;
+use pullstop_core::plugin::Profile;
+use pullstop_core::policy::Policy;
+
+use crate::scenario::Scenario;
+use crate::world::enforcer::MakeBrain;
+use crate::world::enforcer::pullstop::Pullstop;
+use crate::world::enforcer::rivals::{Judge, Rival};
+use crate::world::{Keep, World};
+
+/// Who decides which pods to fail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decider {
+    /// Pullstop, by the scenario's policy.
+    Scenario,
+    /// Pullstop, by this policy.
+    Policy(Box<Policy>),
+    /// Somebody else, who looks at the pods that the scenario's policy covers.
+    Rival(Rival),
+}
+
+/// The world of a scenario, at its beginning.
+///
+/// # Errors
+/// If the policy's patterns are too many to search for at once.
+pub fn world(
+    scenario: &Scenario,
+    seed: u64,
+    decider: &Decider,
+    keep: Keep,
+) -> Result<World, TooManyPatterns> {
+    let policy = match decider {
+        Decider::Policy(policy) => policy,
+        Decider::Scenario | Decider::Rival(_) => &scenario.policy,
+    };
+    // Tried once: what can be made now can be made after a restart.
+    Profile::standard(policy.clone())?;
+    let for_brains = policy.clone();
+    let rival = match decider {
+        Decider::Rival(rival) => Some(*rival),
+        Decider::Scenario | Decider::Policy(_) => None,
+    };
+    let make: MakeBrain = Box::new(move || {
+        let profile = Profile::standard(for_brains.clone()).ok()?;
+        Some(match rival {
+            None => Box::new(Pullstop::new(profile)),
+            Some(rival) => Box::new(Judge::new(rival, profile)),
+        })
+    });
+    Ok(World::new(scenario, seed, policy, make, keep))
+}

@@ -1,0 +1,196 @@
+//! Which moves of the engine's state machine a run has made.
+
+use pullstop_core::cause::Cause;
+use pullstop_core::engine::{GoneFrom, Happening, Outcome, StartedOver};
+
+use super::{Command, Notice};
+
+/// A set of moves.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Coverage {
+    seen: u64,
+}
+
+/// A move: the name by which reports call it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Move {
+    Verdict,
+    VerdictByDeadline,
+    Warning,
+    Remembered,
+    MemoryWithdrawn,
+    Read,
+    List,
+    FirstFailure,
+    FurtherFailure,
+    Throttled,
+    Suspended,
+    ImageEdited,
+    RanSince,
+    Recovered,
+    Held,
+    PutBack,
+    EndedByItself,
+    Agreed,
+    GaveUp,
+    WriteAccepted,
+    WriteConflicted,
+    WriteToNobody,
+    WriteFailed,
+    GoneFromView,
+    GoneFromCluster,
+    Relisted,
+}
+
+impl Move {
+    const ALL: [(Self, &'static str); 26] = [
+        (Self::Verdict, "verdict"),
+        (Self::VerdictByDeadline, "verdict by deadline"),
+        (Self::Warning, "warning"),
+        (Self::Remembered, "remembered"),
+        (Self::MemoryWithdrawn, "memory withdrawn"),
+        (Self::Read, "read"),
+        (Self::List, "list"),
+        (Self::FirstFailure, "first failure"),
+        (Self::FurtherFailure, "further failure"),
+        (Self::Throttled, "throttled"),
+        (Self::Suspended, "suspended"),
+        (Self::ImageEdited, "image edited"),
+        (Self::RanSince, "ran since"),
+        (Self::Recovered, "recovered"),
+        (Self::Held, "held"),
+        (Self::PutBack, "put back"),
+        (Self::EndedByItself, "ended by itself"),
+        (Self::Agreed, "agreed"),
+        (Self::GaveUp, "gave up"),
+        (Self::WriteAccepted, "write accepted"),
+        (Self::WriteConflicted, "write conflicted"),
+        (Self::WriteToNobody, "write to nobody"),
+        (Self::WriteFailed, "write failed"),
+        (Self::GoneFromView, "gone from view"),
+        (Self::GoneFromCluster, "gone from the cluster"),
+        (Self::Relisted, "relisted"),
+    ];
+}
+
+/// Causes follow the moves in the set.
+const CAUSES_FROM: usize = Move::ALL.len();
+const COUNT: usize = CAUSES_FROM + Cause::ALL.len();
+
+impl Coverage {
+    /// All there is: moves and causes.
+    pub const TOTAL: usize = COUNT;
+
+    /// How many were seen.
+    pub const fn count(&self) -> usize {
+        self.seen.count_ones() as usize
+    }
+
+    /// How many in a hundred were seen, rounded down.
+    pub const fn percent(&self) -> usize {
+        self.count() * 100 / COUNT
+    }
+
+    /// The names of those that were not seen.
+    pub fn missing(&self) -> impl Iterator<Item = &'static str> {
+        let moves = Move::ALL.into_iter().map(|(_, name)| name);
+        let names = moves.chain(Cause::ALL.into_iter().map(Cause::as_str));
+        names
+            .enumerate()
+            .filter(|(bit, _)| self.seen >> bit & 1 == 0)
+            .map(|(_, name)| name)
+    }
+
+    /// Adds what another run has seen.
+    pub const fn add(&mut self, other: &Self) {
+        self.seen |= other.seen;
+    }
+
+    /// The brain was told something.
+    pub(super) const fn notice(&mut self, notice: &Notice<'_>) {
+        self.mark(match notice {
+            Notice::Answer { outcome, .. } => match outcome {
+                Outcome::Accepted(_) => Move::WriteAccepted,
+                Outcome::Conflict => Move::WriteConflicted,
+                Outcome::NotFound => Move::WriteToNobody,
+                Outcome::Failed => Move::WriteFailed,
+            },
+            Notice::Gone { from, .. } => match from {
+                GoneFrom::View => Move::GoneFromView,
+                GoneFrom::Cluster => Move::GoneFromCluster,
+            },
+            Notice::ListEnd => Move::Relisted,
+            Notice::Pod { .. } | Notice::ListBegin | Notice::Time => return,
+        });
+    }
+
+    /// The brain wants something.
+    pub(super) fn command(&mut self, command: &Command) {
+        let which = match command {
+            Command::Fail(_) => Move::Verdict,
+            Command::Deadline(_) => Move::VerdictByDeadline,
+            Command::Warn(_) => Move::Warning,
+            Command::Remember { memories, .. } if memories.is_empty() => Move::MemoryWithdrawn,
+            Command::Remember { .. } => Move::Remembered,
+            Command::Read(_) => Move::Read,
+            Command::List => Move::List,
+            Command::Note(_, what) => match what {
+                Happening::Counted {
+                    cause, failures, ..
+                } => {
+                    self.seen |= 1 << (CAUSES_FROM + *cause as usize);
+                    if *failures == 1 {
+                        Move::FirstFailure
+                    } else {
+                        Move::FurtherFailure
+                    }
+                }
+                Happening::Throttled => {
+                    self.seen |= 1 << (CAUSES_FROM + Cause::KubeletThrottled as usize);
+                    Move::Throttled
+                }
+                Happening::Suspended => Move::Suspended,
+                Happening::StartedOver {
+                    why: StartedOver::ImageEdited,
+                    ..
+                } => Move::ImageEdited,
+                Happening::StartedOver {
+                    why: StartedOver::Ran,
+                    ..
+                } => Move::RanSince,
+                Happening::Recovered { .. } => Move::Recovered,
+                Happening::Held { .. } => Move::Held,
+                Happening::PutBack { .. } => Move::PutBack,
+                Happening::Ended => Move::EndedByItself,
+                Happening::Agreed => Move::Agreed,
+                Happening::GaveUp => Move::GaveUp,
+                Happening::Would(_) => return,
+            },
+        };
+        self.mark(which);
+    }
+
+    const fn mark(&mut self, which: Move) {
+        self.seen |= 1 << which as usize;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moves_are_in_the_order_of_their_definition_and_fit() {
+        for (place, (which, _)) in Move::ALL.into_iter().enumerate() {
+            assert_eq!(which as usize, place);
+        }
+        const { assert!(COUNT <= 64) };
+        let mut coverage = Coverage::default();
+        assert_eq!(coverage.missing().count(), COUNT);
+        coverage.command(&Command::List);
+        assert_eq!(
+            (coverage.count(), coverage.missing().count()),
+            (1, COUNT - 1)
+        );
+    }
+}
