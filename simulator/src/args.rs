@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,12 +13,15 @@ use pullstop_core::time::parse_duration;
 #[derive(Debug, Parser)]
 #[command(name = "simulator", version, max_term_width = 100)]
 #[command(
-    after_help = "Exit codes: 0 success, 2 invalid input, 3 internal error, 4 nothing to work on."
+    after_help = "Exit codes: 0 success, 1 an expectation failed, 2 invalid input, 3 internal error or non-determinism, 4 nothing to work on."
 )]
 pub struct Args {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+    /// Whether progress may be shown on standard error: if that is a terminal.
+    #[arg(skip)]
+    pub shows_progress: bool,
 }
 
 /// The commands.
@@ -40,6 +44,19 @@ pub enum Command {
     /// Nothing is written anywhere: the verdict is what the policy would have done. What the recording shows
     /// afterwards is told too, so that a pod that would have run is seen.
     Replay(ReplayArgs),
+    /// Simulate clusters whose images cannot be pulled, and check what scenarios expect.
+    ///
+    /// Each scenario describes a cluster, what goes wrong in it, and what the policy must make of it. It runs in
+    /// virtual time, hours in milliseconds, and comes out the same on every machine. What must always hold is
+    /// checked too: no pod is failed before its thresholds, while a pull is in flight, or although it has its image.
+    ///
+    /// The format is described in docs/scenarios.md; `simulator new` writes a first one.
+    Run(RunArgs),
+    /// Compare a policy with how other projects decide, over the same scenarios.
+    ///
+    /// Prints for each how many pods it failed that would have run, how many it missed, how long it took, and what
+    /// was wasted meanwhile. The rivals are named after the projects whose rules and defaults they have.
+    Compare(CompareArgs),
 }
 
 /// What `simulator classify` is told.
@@ -86,6 +103,133 @@ pub struct ReplayArgs {
     /// How to print
     #[arg(long, short, value_enum, default_value_t = Output::Human)]
     pub output: Output,
+}
+
+/// What `simulator run` is told.
+#[derive(Debug, Parser)]
+#[command(
+    after_help = "Examples:\n  simulator run scenarios\n  simulator run --policy policy.yaml --seeds 1..100 scenarios/outages/*.yaml\n  simulator run --output human --output junit=report.xml scenarios\n  simulator run --explain 'default/train-0' scenario.yaml"
+)]
+pub struct RunArgs {
+    /// Scenarios, or folders of them
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// Policy to judge by instead of the scenarios' own: a file, or a rival's name (nothing, first-sight, tekton,
+    /// tekton-5m, prow, kueue, jenkins, receptor, armada)
+    #[arg(long, value_name = "FILE|RIVAL")]
+    pub policy: Option<String>,
+    /// Seed to use instead of the scenarios' own
+    #[arg(long, value_name = "N", conflicts_with = "seeds")]
+    pub seed: Option<u64>,
+    /// Run each scenario with all of these seeds, both ends included
+    #[arg(long, value_name = "A..B", value_parser = parse_seeds)]
+    pub seeds: Option<(u64, u64)>,
+    /// Only scenarios whose name or path matches, with `*` for anything
+    #[arg(long, value_name = "GLOB")]
+    pub only: Option<String>,
+    /// How many to run at a time; as many as there are processors if left out
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<NonZeroUsize>,
+    /// Tell what happened to these pods: `name` or `namespace/name`, with `*` for anything
+    #[arg(long, value_name = "POD")]
+    pub explain: Option<String>,
+    /// How to print, and into which file: human, json, junit, github or markdown, each alone or as FORMAT=FILE
+    #[arg(long, short, value_name = "FORMAT[=FILE]", value_parser = parse_report, default_value = "human")]
+    pub output: Vec<ReportTo>,
+    /// Run everything twice, and fail if the histories differ
+    #[arg(long)]
+    pub check_determinism: bool,
+    /// Fail unless so many in a hundred of the engine's moves and causes were seen
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub coverage_threshold: Option<u8>,
+}
+
+/// What `simulator compare` is told.
+#[derive(Debug, Parser)]
+#[command(after_help = "Example:\n  simulator compare --policy policy.yaml scenarios")]
+pub struct CompareArgs {
+    /// Scenarios, or folders of them
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// Policy to compare, in place of the built-in one
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<String>,
+    /// Run each scenario with all of these seeds, both ends included
+    #[arg(long, value_name = "A..B", value_parser = parse_seeds)]
+    pub seeds: Option<(u64, u64)>,
+    /// Only scenarios whose name or path matches, with `*` for anything
+    #[arg(long, value_name = "GLOB")]
+    pub only: Option<String>,
+    /// How many to run at a time; as many as there are processors if left out
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<NonZeroUsize>,
+    /// How to print
+    #[arg(long, short, value_enum, default_value_t = CompareOutput::Human)]
+    pub output: CompareOutput,
+}
+
+/// For whom to print a comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CompareOutput {
+    /// For people
+    Human,
+    /// For documents
+    Markdown,
+    /// For programs: one JSON object a line
+    Json,
+}
+
+/// A report, and where it goes; standard output if nowhere else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReportTo {
+    /// For whom.
+    pub format: ReportFormat,
+    /// Into which file.
+    pub file: Option<PathBuf>,
+}
+
+/// The formats of reports on scenarios.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// For people
+    Human,
+    /// For programs: one JSON object a line
+    Json,
+    /// For CI systems that show test results
+    Junit,
+    /// Annotations in GitHub's log
+    Github,
+    /// A table for a summary or a pull request
+    Markdown,
+}
+
+fn parse_report(text: &str) -> Result<ReportTo, String> {
+    let (format, file) = text
+        .split_once('=')
+        .map_or((text, None), |(format, file)| (format, Some(file)));
+    let format = ReportFormat::from_str(format, false)
+        .map_err(|_| format!("`{format}` is none of human, json, junit, github, markdown"))?;
+    if file == Some("") {
+        return Err(format!(
+            "`{text}` names no file: write `{text}report.txt`, or leave the `=` out"
+        ));
+    }
+    let file = file.map(PathBuf::from);
+    Ok(ReportTo { format, file })
+}
+
+fn parse_seeds(text: &str) -> Result<(u64, u64), String> {
+    let number = |text: &str| text.trim().parse::<u64>().ok();
+    let ends = text
+        .split_once("..")
+        .and_then(|(a, b)| Some((number(a)?, number(b)?)));
+    match ends {
+        Some((first, last)) if first <= last => Ok((first, last)),
+        Some((first, last)) => Err(format!(
+            "the seeds end before they begin: did you mean {last}..{first}?"
+        )),
+        None => Err("expected two numbers, such as 1..100".to_owned()),
+    }
 }
 
 /// For whom to print.

@@ -11,6 +11,8 @@ use crate::input::InputError;
 pub enum Exit {
     /// Everything went well.
     Success,
+    /// An expectation failed, or something that must always hold did not.
+    ExpectationFailed,
     /// Invalid input.
     InvalidInput,
     /// An error of the program or its surroundings.
@@ -20,10 +22,11 @@ pub enum Exit {
 }
 
 impl Exit {
-    /// The code that the process returns. 1 is kept for expectations that fail.
+    /// The code that the process returns.
     pub const fn code(self) -> u8 {
         match self {
             Self::Success => 0,
+            Self::ExpectationFailed => 1,
             Self::InvalidInput => 2,
             Self::Internal => 3,
             Self::NothingMatched => 4,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use pullstop_core::policy::{Policy, document};
 
@@ -124,6 +124,43 @@ pub fn policy(file: Option<&Path>) -> Result<Policy, Vec<InputError>> {
         };
         errors.into_iter().map(located).collect()
     })
+}
+
+/// The YAML files in a folder and in those within it.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn yaml_files(folder: &Path) -> Result<Vec<PathBuf>, InputError> {
+    let unreadable =
+        |error: std::io::Error| InputError::about(folder, format!("cannot be read: {error}"));
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        if path.is_dir() {
+            files.extend(yaml_files(&path)?);
+        } else if path
+            .extension()
+            .is_some_and(|end| end == "yaml" || end == "yml")
+        {
+            files.push(path);
+        }
+    }
+    Ok(files)
+}
+
+/// Writes a file, and the folders that it lies in.
+///
+/// # Errors
+/// If that cannot be done.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the place where files are written"
+)]
+pub fn write(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    if let Some(folder) = file.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    std::fs::write(file, bytes)
 }
 
 #[expect(

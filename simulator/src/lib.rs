@@ -2,9 +2,11 @@
 
 pub mod args;
 pub mod classify;
+pub mod compare;
 pub mod exit;
 pub mod input;
 pub mod replay;
+pub mod run;
 pub mod scenario;
 pub mod simulation;
 pub mod style;
@@ -23,6 +25,8 @@ pub fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit
     let done = match &args.command {
         Command::Classify(args) => classify::run(args, out),
         Command::Replay(args) => replay::run(args, out, err),
+        Command::Compare(these) => compare::run(these, args.shows_progress, out, err),
+        Command::Run(these) => run::run(these, args.shows_progress, out, err),
     };
     let done = done.and_then(|exit| Ok(out.flush().map(|()| exit)?));
     match done {

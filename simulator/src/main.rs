@@ -1,6 +1,6 @@
 //! `simulator`: see `simulator --help`.
 
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -11,7 +11,8 @@ use pullstop_simulator::args::Args;
     reason = "the one place that knows the process's streams"
 )]
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let mut args = Args::parse();
+    args.shows_progress = std::io::stderr().is_terminal();
     let mut out = BufWriter::new(anstream::AutoStream::auto(std::io::stdout()));
     let mut err = anstream::AutoStream::auto(std::io::stderr());
     let done = pullstop_simulator::run(&args, &mut out, &mut err);

@@ -10,6 +10,7 @@ pub mod metric;
 pub mod supply;
 pub mod workload;
 
+use std::path::Path;
 use std::time::Duration;
 
 use pullstop_core::policy::Policy;
@@ -19,6 +20,7 @@ pub use self::fault::Fault;
 pub use self::supply::{Image, Registry, Secret};
 pub use self::workload::Workload;
 
+use crate::input::InputError;
 use crate::world::errors::Runtime;
 
 /// `apiVersion` of scenarios.
@@ -215,4 +217,18 @@ impl Default for KubeletConfig {
             registry_burst: 10,
         }
     }
+}
+/// Reads a scenario.
+///
+/// # Errors
+/// Always: the format has no reader yet.
+pub fn parse(
+    file: &Path,
+    _text: &str,
+    _read_policy: &mut dyn FnMut(&Path) -> Result<Policy, Vec<InputError>>,
+) -> Result<Scenario, Vec<InputError>> {
+    Err(vec![InputError::about(
+        file,
+        "scenarios cannot be read yet",
+    )])
 }

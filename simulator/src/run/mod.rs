@@ -1,0 +1,124 @@
+//! `simulator run`: scenarios in virtual time, and whether what they expect comes true.
+//!
+//! ```text
+//! paths ─ plan ─▶ runs ─ pool ─▶ outcomes ─ report ─▶ out
+//! ```
+
+pub mod outcome;
+pub(crate) mod plan;
+pub(crate) mod pool;
+mod report;
+pub mod story;
+pub mod verify;
+
+use std::io::Write;
+use std::path::Path;
+
+use pullstop_core::policy::Mode;
+
+use self::plan::{Plan, Task};
+use self::pool::{Options, Progress, Ran};
+use crate::args::RunArgs;
+use crate::exit::{Exit, Failure};
+use crate::input;
+use crate::simulation::Decider;
+use crate::world::enforcer::coverage::Coverage;
+use crate::world::enforcer::rivals::Rival;
+
+/// Runs the command.
+///
+/// # Errors
+/// On scenarios that cannot be read or are invalid, and when a report cannot be written.
+pub fn run(
+    args: &RunArgs,
+    shows_progress: bool,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> Result<Exit, Failure> {
+    let decider = decider(args.policy.as_deref(), err)?;
+    let seeds = args.seeds.or_else(|| args.seed.map(|seed| (seed, seed)));
+    let plan = plan::make(&args.paths, args.only.as_deref(), seeds)?;
+    if plan.tasks.is_empty() {
+        writeln!(err, "no scenario matches: nothing was run")?;
+        return Ok(Exit::NothingMatched);
+    }
+    let options = Options {
+        jobs: args.jobs,
+        twice: args.check_determinism,
+        tells: true,
+        explain: args.explain.as_deref(),
+    };
+    let ran = pool::run_all(
+        &plan,
+        &decider,
+        options,
+        &mut Progress::new(shows_progress, err),
+    )?;
+    let all = report::Ran::new(args, &plan, &decider, &ran);
+    for to in &args.output {
+        report::write(&all, to, out)?;
+    }
+    out.flush()?;
+    let exit = judge(args, &plan, &ran, err)?;
+    Ok(exit)
+}
+
+/// Who decides: the scenarios' own policies, a rival by its name, or the policy in a file.
+pub(crate) fn decider(policy: Option<&str>, err: &mut dyn Write) -> Result<Decider, Failure> {
+    let Some(name) = policy else {
+        return Ok(Decider::Scenario);
+    };
+    if let Some(rival) = Rival::named(name) {
+        return Ok(Decider::Rival(rival));
+    }
+    let mut policy = input::policy(Some(Path::new(name)))?;
+    if policy.mode == Mode::DryRun {
+        writeln!(
+            err,
+            "note: {name} is a dry run; it is simulated as if it were enforced"
+        )?;
+        policy.mode = Mode::Enforce;
+    }
+    Ok(Decider::Policy(Box::new(policy)))
+}
+
+/// The exit code, and why it is not 0 where the reports do not say so.
+fn judge(args: &RunArgs, plan: &Plan, ran: &[Ran], err: &mut dyn Write) -> Result<Exit, Failure> {
+    for (task, ran) in plan
+        .tasks
+        .iter()
+        .zip(ran)
+        .filter(|(_, ran)| ran.is_nondeterministic)
+    {
+        let Task { scenario, .. } = task;
+        let name = &plan.scenarios[*scenario].scenario.name;
+        writeln!(
+            err,
+            "error: `{name}` with seed {} ran differently the second time",
+            ran.outcome.seed
+        )?;
+    }
+    if ran.iter().any(|ran| ran.is_nondeterministic) {
+        return Ok(Exit::Internal);
+    }
+    let mut coverage = Coverage::default();
+    for ran in ran {
+        coverage.add(&ran.outcome.coverage);
+    }
+    let wanted = args.coverage_threshold.map_or(0, usize::from);
+    if coverage.percent() < wanted {
+        let missing: Vec<_> = coverage.missing().collect();
+        let percent = coverage.percent();
+        writeln!(
+            err,
+            "error: {percent} % of the engine's moves and causes were seen, {wanted} % are asked for; not seen: {}",
+            missing.join(", ")
+        )?;
+        return Ok(Exit::ExpectationFailed);
+    }
+    Ok(if ran.iter().all(|ran| ran.outcome.passed()) {
+        Exit::Success
+    } else {
+        Exit::ExpectationFailed
+    })
+}

@@ -1,0 +1,189 @@
+//! What came out of a run, in figures.
+
+use std::time::Duration;
+
+use pullstop_core::time::Timestamp;
+
+use crate::scenario::Scenario;
+use crate::scenario::metric::{Count, Figures, Timing, Waste};
+use crate::world::World;
+use crate::world::checks::Broken;
+use crate::world::control::OwnerState;
+use crate::world::control::job::JobState;
+use crate::world::enforcer::coverage::Coverage;
+use crate::world::ids::PodId;
+use crate::world::oracle;
+use crate::world::truth::{Failed, PodTruth};
+
+use super::verify::{self, Unmet};
+
+/// What came out of a run.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The seed.
+    pub seed: u64,
+    /// The figures that conditions speak of.
+    pub figures: Figures,
+    /// What must always hold and did not.
+    pub broken: Vec<Broken>,
+    /// What the scenario expects and did not come.
+    pub unmet: Vec<Unmet>,
+    /// Moves of the engine's state machine that were seen.
+    pub coverage: Coverage,
+    /// How long was simulated.
+    pub simulated: Duration,
+    /// How many events happened.
+    pub events: u64,
+    /// A number that is the same for the same history, and hardly for another.
+    pub fingerprint: u64,
+}
+
+impl Outcome {
+    /// What came out of `world`, in which `scenario` was run to its end.
+    pub fn of(world: &World, scenario: &Scenario, seed: u64) -> Self {
+        let figures = figures(world, scenario);
+        Self {
+            seed,
+            broken: world.checks.broken().to_vec(),
+            unmet: verify::unmet(world, scenario, &figures),
+            coverage: world.enforcer.coverage.clone(),
+            simulated: world.elapsed(),
+            events: world.events,
+            fingerprint: fingerprint(world),
+            figures,
+        }
+    }
+
+    /// Whether everything is as it should be.
+    pub fn passed(&self) -> bool {
+        self.broken.is_empty() && self.unmet.is_empty()
+    }
+}
+
+/// Whether a pod that was failed would have had its images soon.
+pub fn is_false(failed: &Failed, patience: Duration) -> bool {
+    failed
+        .healed_at
+        .is_some_and(|healed| healed.since(failed.at) <= patience)
+}
+
+/// Jobs, in the order of their arrival.
+pub fn jobs(world: &World) -> impl Iterator<Item = &JobState> {
+    world
+        .control
+        .owners()
+        .iter()
+        .filter_map(|owner| match owner {
+            OwnerState::Job(job) => Some(&**job),
+            OwnerState::ReplicaSet(_) => None,
+        })
+}
+
+fn figures(world: &World, scenario: &Scenario) -> Figures {
+    let mut figures = Figures::default();
+    let truth = &world.cluster.truth;
+    for (place, pod) in truth.pods.iter().enumerate() {
+        count_pod(&mut figures, world, scenario, PodId::at(place), pod);
+    }
+    for job in jobs(world) {
+        count_job(&mut figures, world, job);
+    }
+    let tally = world.enforcer.tally;
+    figures.counts[Count::Writes as usize] = tally.writes;
+    figures.counts[Count::Conflicts as usize] = tally.conflicts;
+    figures.counts[Count::FailedWrites as usize] = tally.failed;
+    figures
+        .timings
+        .iter_mut()
+        .for_each(|times| times.sort_unstable());
+    figures
+}
+
+fn count_pod(figures: &mut Figures, world: &World, scenario: &Scenario, id: PodId, pod: &PodTruth) {
+    let mut count = |what: Count, how_many: u64| figures.counts[what as usize] += how_many;
+    count(Count::PodsCreated, 1);
+    count(Count::PodsRun, u64::from(pod.ran_at.is_some()));
+    count(Count::Verdicts, u64::from(pod.failed.is_some()));
+    count(Count::Warnings, u64::from(pod.warned.is_some()));
+    count(Count::PutBack, pod.put_back.into());
+    let pulls = pod
+        .attempts
+        .iter()
+        .filter(|attempt| attempt.started_at.is_some());
+    count(Count::Pulls, pulls.count() as u64);
+    count(Count::Missed, u64::from(is_missed(world, id)));
+    if let Some(failed) = &pod.failed {
+        count(
+            Count::FalseFailures,
+            u64::from(is_false(failed, scenario.patience)),
+        );
+        let first = pod.first_failure_at().unwrap_or(failed.at);
+        figures.timings[Timing::TimeToFail as usize].push(failed.at.since(first));
+    }
+    match pod.ran_at {
+        Some(at) => figures.timings[Timing::TimeToRun as usize].push(at.since(pod.created_at)),
+        None => count_waste(figures, pod, world.cluster.now),
+    }
+}
+
+fn count_waste(figures: &mut Figures, pod: &PodTruth, now: Timestamp) {
+    let Some((_, bound_at)) = pod.bound else {
+        return;
+    };
+    let held = pod.ended.map_or(now, |(at, _)| at).since(bound_at);
+    let held_ms = u64::try_from(held.as_millis()).unwrap_or(u64::MAX);
+    let requests = &pod.template.requests;
+    // Milliseconds are 1/3,600 of a thousandth of an hour.
+    let mut add = |what: Waste, amount: u64| {
+        figures.waste_millihours[what as usize] += amount.saturating_mul(held_ms) / 3600;
+    };
+    add(Waste::WastedPodHours, 1);
+    add(Waste::WastedGpuHours, requests.gpus);
+    figures.waste_millihours[Waste::WastedCpuHours as usize] +=
+        requests.cpu_millis.saturating_mul(held_ms) / 3_600_000;
+}
+
+fn count_job(figures: &mut Figures, world: &World, job: &JobState) {
+    let finished = job.finished.map(|finished| finished.failed_for.is_some());
+    figures.counts[Count::JobsFailed as usize] += u64::from(finished == Some(true));
+    figures.counts[Count::JobsCompleted as usize] += u64::from(finished == Some(false));
+    if job.spec.queue.is_some() {
+        // One that still waits has waited for at least so long.
+        let until = job.started_at.unwrap_or(world.cluster.now);
+        figures.timings[Timing::QueueWait as usize].push(until.since(job.created_at));
+    }
+}
+
+/// Whether the pod should have been failed: it waits for an image that it can never have, and the policy covers it.
+fn is_missed(world: &World, id: PodId) -> bool {
+    let c = &world.cluster;
+    c.api.get(id).is_some_and(|pod| {
+        !pod.is_terminal()
+            && pod.deleting_since.is_none()
+            && c.truth
+                .pod(id)
+                .is_some_and(|truth| truth.first_failure_at().is_some())
+            && oracle::heals_at(c, pod).is_none()
+            && world.enforcer.covers(c, pod)
+    })
+}
+
+/// FNV-1a over all that happened to pods.
+fn fingerprint(world: &World) -> u64 {
+    let mut hash = 0xCBF2_9CE4_8422_2325_u64;
+    let mut add = |number: u64| hash = (hash ^ number).wrapping_mul(0x0000_0100_0000_01B3);
+    add(world.events);
+    add(world.enforcer.tally.writes);
+    for pod in &world.cluster.truth.pods {
+        let time = |at: Option<Timestamp>| at.map_or(0, Timestamp::as_millis);
+        add(pod.created_at.as_millis());
+        add(time(pod.ran_at));
+        add(time(pod.ended.map(|(at, _)| at)));
+        add(time(pod.failed.map(|failed| failed.at)));
+        for attempt in &pod.attempts {
+            add(attempt.queued_at.as_millis());
+            add(time(attempt.ended.map(|(at, _)| at)));
+        }
+    }
+    hash
+}

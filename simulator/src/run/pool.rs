@@ -1,0 +1,182 @@
+//! Several runs at a time, with progress for those who watch.
+
+use std::io::Write;
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use pullstop_core::classify::TooManyPatterns;
+
+use super::outcome::Outcome;
+use super::plan::{Plan, Task};
+use super::story;
+use crate::exit::Failure;
+use crate::input::InputError;
+use crate::scenario::Scenario;
+use crate::simulation::{self, Decider};
+use crate::world::Keep;
+
+/// How to run.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Options<'a> {
+    /// So many at a time; as many as there are processors if none.
+    pub(crate) jobs: Option<NonZeroUsize>,
+    /// Whether everything is run twice.
+    pub(crate) twice: bool,
+    /// Whether the pod with which things went wrong has its story told.
+    pub(crate) tells: bool,
+    /// The pods whose stories are told in any case.
+    pub(crate) explain: Option<&'a str>,
+}
+
+/// What came out of a task.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) outcome: Outcome,
+    pub(crate) wall: Duration,
+    pub(crate) is_nondeterministic: bool,
+    /// What is told of pods: of those that were asked for, and of the one with which things first went wrong.
+    pub(crate) stories: Vec<story::Story>,
+}
+
+/// Runs every task; results are in the order of the tasks, whoever was faster.
+pub(crate) fn run_all(
+    plan: &Plan,
+    decider: &Decider,
+    options: Options<'_>,
+    progress: &mut Progress<'_>,
+) -> Result<Vec<Ran>, Failure> {
+    let next = AtomicUsize::new(0);
+    let (sender, receiver) = mpsc::channel();
+    let jobs = options
+        .jobs
+        .or_else(|| std::thread::available_parallelism().ok());
+    let jobs = jobs.map_or(1, NonZeroUsize::get).min(plan.tasks.len());
+    let work = |sender: mpsc::Sender<(usize, Result<Ran, InputError>)>| {
+        loop {
+            let place = next.fetch_add(1, Ordering::Relaxed);
+            let Some(task) = plan.tasks.get(place) else {
+                break;
+            };
+            // Nobody listens any more if another task could not be run.
+            let _ = sender.send((place, run_one(plan, *task, decider, options)));
+        }
+    };
+    let mut results: Vec<Option<Ran>> = Vec::new();
+    results.resize_with(plan.tasks.len(), || None);
+    let collected = std::thread::scope(|scope| {
+        for _ in 0..jobs {
+            let sender = sender.clone();
+            scope.spawn(|| work(sender));
+        }
+        drop(sender);
+        collect(&receiver, &mut results, progress)
+    });
+    collected?;
+    Ok(results.into_iter().flatten().collect())
+}
+
+fn collect(
+    receiver: &mpsc::Receiver<(usize, Result<Ran, InputError>)>,
+    results: &mut [Option<Ran>],
+    progress: &mut Progress<'_>,
+) -> Result<(), Failure> {
+    let total = results.len();
+    let mut failed = 0;
+    for (done, (place, ran)) in receiver.iter().enumerate() {
+        let ran = ran?;
+        failed += usize::from(!ran.outcome.passed());
+        results[place] = Some(ran);
+        progress.show(format_args!(
+            "{} of {total} runs, {failed} failed",
+            done + 1
+        ))?;
+    }
+    progress.clear()?;
+    Ok(())
+}
+
+/// One line that tells how far things are, if somebody watches.
+pub(crate) struct Progress<'a> {
+    terminal: Option<&'a mut dyn Write>,
+}
+
+impl<'a> Progress<'a> {
+    /// Shown on `terminal`, if it is one.
+    pub(crate) fn new(is_shown: bool, terminal: &'a mut dyn Write) -> Self {
+        Self {
+            terminal: is_shown.then_some(terminal),
+        }
+    }
+
+    /// Replaces the line.
+    pub(crate) fn show(&mut self, what: std::fmt::Arguments<'_>) -> std::io::Result<()> {
+        let Some(terminal) = &mut self.terminal else {
+            return Ok(());
+        };
+        write!(terminal, "\r\x1b[2K{what}")?;
+        terminal.flush()
+    }
+
+    /// Takes the line away.
+    pub(crate) fn clear(&mut self) -> std::io::Result<()> {
+        self.show(format_args!(""))
+    }
+}
+
+#[expect(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "how long a run takes is told to people and decides nothing"
+)]
+fn run_one(
+    plan: &Plan,
+    task: Task,
+    decider: &Decider,
+    options: Options<'_>,
+) -> Result<Ran, InputError> {
+    let loaded = &plan.scenarios[task.scenario];
+    let scenario = &loaded.scenario;
+    let started = std::time::Instant::now();
+    let outcome = simulate(&loaded.file, scenario, task.seed, decider)?;
+    let wall = started.elapsed();
+    let is_nondeterministic = options.twice
+        && simulate(&loaded.file, scenario, task.seed, decider)?.fingerprint != outcome.fingerprint;
+    let wants_story = options.explain.is_some() || (options.tells && !outcome.passed());
+    let stories = if wants_story {
+        let keep = Keep {
+            journal: true,
+            events: false,
+        };
+        let mut world = simulation::world(scenario, task.seed, decider, keep)
+            .map_err(|e| bad_policy(&loaded.file, e))?;
+        world.run();
+        story::of(&world, &outcome, options.explain)
+    } else {
+        Vec::new()
+    };
+    Ok(Ran {
+        outcome,
+        wall,
+        is_nondeterministic,
+        stories,
+    })
+}
+
+fn simulate(
+    file: &Path,
+    scenario: &Scenario,
+    seed: u64,
+    decider: &Decider,
+) -> Result<Outcome, InputError> {
+    let world = simulation::world(scenario, seed, decider, Keep::default());
+    let mut world = world.map_err(|error| bad_policy(file, error))?;
+    world.run();
+    Ok(Outcome::of(&world, scenario, seed))
+}
+
+fn bad_policy(file: &Path, error: TooManyPatterns) -> InputError {
+    InputError::about(file, error.to_string())
+}

@@ -1,0 +1,109 @@
+//! For people.
+
+use std::io::{self, Write};
+
+use pullstop_core::time::Human;
+
+use super::{Ran, Run};
+use crate::run::story::{self, Story};
+use crate::style::{self, BAD, BOLD, DIM, GOOD};
+use crate::world::enforcer::coverage::Coverage;
+
+/// So many problems of one run are told; the rest is counted.
+const PROBLEMS_MAX: usize = 10;
+/// So many lines before things went wrong are told.
+const LINES_MAX: usize = 24;
+
+pub(super) fn print(ran: &Ran<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let width = ran
+        .runs
+        .iter()
+        .map(|run| run.scenario.name.chars().count())
+        .max()
+        .unwrap_or(0);
+    for run in &ran.runs {
+        headline(run, width, out)?;
+        problems(run, out)?;
+        for story in run.stories {
+            tell(story, ran.explains, out)?;
+        }
+        if !run.outcome.passed() {
+            writeln!(out, "    {DIM}repeat with:{DIM:#} {}", run.repeat)?;
+        }
+    }
+    summary(ran, out)
+}
+
+fn headline(run: &Run<'_>, width: usize, out: &mut dyn Write) -> io::Result<()> {
+    let (sign, style) = if run.outcome.passed() {
+        ('✓', GOOD)
+    } else {
+        ('✗', BAD)
+    };
+    let name = style::one_line(&run.scenario.name);
+    let simulated = Human(run.outcome.simulated).to_string();
+    writeln!(
+        out,
+        "{style}{sign}{style:#} {name:<width$}  {DIM}seed {:<4} {simulated:>8} in {} ms{DIM:#}",
+        run.outcome.seed, run.wall_ms,
+    )
+}
+
+fn problems(run: &Run<'_>, out: &mut dyn Write) -> io::Result<()> {
+    for problem in run.problems.iter().take(PROBLEMS_MAX) {
+        let place = problem
+            .place
+            .map_or_else(String::new, |(line, column)| format!(":{line}:{column}"));
+        writeln!(out, "    {BOLD}{}{place}{BOLD:#}", run.file)?;
+        writeln!(out, "      expected {}", problem.expected)?;
+        writeln!(out, "      got      {}", problem.got)?;
+    }
+    match run.problems.len().saturating_sub(PROBLEMS_MAX) {
+        0 => Ok(()),
+        more => writeln!(out, "    and {more} more of this kind"),
+    }
+}
+
+fn tell(story: &Story, explains: bool, out: &mut dyn Write) -> io::Result<()> {
+    let skipped = if explains {
+        0
+    } else {
+        story.lines.len().saturating_sub(LINES_MAX)
+    };
+    let until = if explains {
+        ""
+    } else {
+        ", until it went wrong"
+    };
+    writeln!(out, "    {BOLD}{}{BOLD:#}{until}:", story.pod)?;
+    if skipped > 0 {
+        writeln!(out, "    {DIM}{:>12}  {skipped} lines before{DIM:#}", "…")?;
+    }
+    for line in &story.lines[skipped..] {
+        writeln!(out, "    {}", style::one_line(&story::print(line)))?;
+        for said in line.trail.iter().filter(|_| explains) {
+            writeln!(
+                out,
+                "    {DIM}{:>12}  {}{DIM:#}",
+                "",
+                style::one_line(&said.to_string())
+            )?;
+        }
+    }
+    Ok(())
+}
+
+fn summary(ran: &Ran<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let (all, failed) = (ran.runs.len(), ran.failed());
+    let what = if all == 1 { "run" } else { "runs" };
+    let style = if failed == 0 { GOOD } else { BAD };
+    let simulated = Human(ran.runs.iter().map(|run| run.outcome.simulated).sum());
+    let coverage = &ran.coverage;
+    writeln!(
+        out,
+        "{style}{all} {what}, {} passed, {failed} failed{style:#}; {simulated} of virtual time; {} of {} moves and causes seen",
+        all - failed,
+        coverage.count(),
+        Coverage::TOTAL,
+    )
+}

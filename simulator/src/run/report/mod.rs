@@ -1,0 +1,150 @@
+//! Reports on runs, for people and for programs.
+
+mod github;
+mod human;
+mod json;
+mod junit;
+mod markdown;
+
+use std::io::Write;
+
+use super::outcome::Outcome;
+use super::plan::{Plan, Task};
+use super::story::{Story, first_divergence};
+use super::verify::clock;
+use super::{Decider, pool};
+use crate::args::{ReportFormat, ReportTo, RunArgs};
+use crate::exit::Failure;
+use crate::input::{self, InputError};
+use crate::scenario::Scenario;
+use crate::world::enforcer::coverage::Coverage;
+
+/// All runs.
+#[derive(Debug)]
+pub(super) struct Ran<'a> {
+    pub(super) runs: Vec<Run<'a>>,
+    pub(super) explains: bool,
+    pub(super) coverage: Coverage,
+}
+
+/// One run.
+#[derive(Debug)]
+pub(super) struct Run<'a> {
+    pub(super) scenario: &'a Scenario,
+    /// As it was named.
+    pub(super) file: String,
+    pub(super) outcome: &'a Outcome,
+    pub(super) wall_ms: u128,
+    pub(super) stories: &'a [Story],
+    /// What did not come or hold: where, and what.
+    pub(super) problems: Vec<Problem>,
+    /// The command that runs just this again.
+    pub(super) repeat: String,
+}
+
+/// Something that is not as it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Problem {
+    /// Line and column in the scenario's file; none if the scenario does not speak of it.
+    pub(super) place: Option<(u64, u64)>,
+    pub(super) expected: String,
+    pub(super) got: String,
+}
+
+impl<'a> Ran<'a> {
+    pub(super) fn new(
+        args: &RunArgs,
+        plan: &'a Plan,
+        decider: &Decider,
+        ran: &'a [pool::Ran],
+    ) -> Self {
+        let mut coverage = Coverage::default();
+        for ran in ran {
+            coverage.add(&ran.outcome.coverage);
+        }
+        let runs = plan
+            .tasks
+            .iter()
+            .zip(ran)
+            .map(|(task, ran)| Run::new(args, plan, *task, decider, ran));
+        Self {
+            runs: runs.collect(),
+            explains: args.explain.is_some(),
+            coverage,
+        }
+    }
+
+    pub(super) fn failed(&self) -> usize {
+        self.runs.iter().filter(|run| !run.outcome.passed()).count()
+    }
+}
+
+impl<'a> Run<'a> {
+    fn new(
+        args: &RunArgs,
+        plan: &'a Plan,
+        task: Task,
+        decider: &Decider,
+        ran: &'a pool::Ran,
+    ) -> Self {
+        let loaded = &plan.scenarios[task.scenario];
+        let file = loaded.file.display().to_string();
+        let mut repeat = format!("simulator run {file} --seed {}", task.seed);
+        if let (Some(policy), false) = (&args.policy, matches!(decider, Decider::Scenario)) {
+            repeat = format!("{repeat} --policy {policy}");
+        }
+        if let Some(story) = ran
+            .stories
+            .first()
+            .filter(|_| first_divergence(&ran.outcome).is_some())
+        {
+            repeat = format!("{repeat} --explain {}", story.pod);
+        }
+        Self {
+            scenario: &loaded.scenario,
+            file,
+            outcome: &ran.outcome,
+            wall_ms: ran.wall.as_millis(),
+            stories: &ran.stories,
+            problems: problems(&ran.outcome),
+            repeat,
+        }
+    }
+}
+
+fn problems(outcome: &Outcome) -> Vec<Problem> {
+    let broken = outcome.broken.iter().map(|broken| Problem {
+        place: None,
+        expected: format!("invariant {} to hold", broken.invariant),
+        got: format!("at {}, {}", clock(broken.at), broken.what),
+    });
+    let unmet = outcome.unmet.iter().map(|unmet| Problem {
+        place: Some(unmet.place),
+        expected: unmet.expected.clone(),
+        got: unmet.got.clone(),
+    });
+    broken.chain(unmet).collect()
+}
+
+/// Writes a report to where it belongs.
+pub(super) fn write(ran: &Ran<'_>, to: &ReportTo, out: &mut dyn Write) -> Result<(), Failure> {
+    let Some(file) = &to.file else {
+        return Ok(print(ran, to.format, out)?);
+    };
+    let mut text = Vec::new();
+    print(ran, to.format, &mut text)?;
+    let text = anstream::adapter::strip_bytes(&text).into_vec();
+    input::write(file, &text)
+        .map_err(|error| InputError::about(file, format!("cannot be written: {error}")))?;
+    Ok(())
+}
+
+fn print(ran: &Ran<'_>, format: ReportFormat, out: &mut dyn Write) -> std::io::Result<()> {
+    match format {
+        ReportFormat::Human => human::print(ran, out),
+        ReportFormat::Json => json::print(ran, out),
+        ReportFormat::Junit => junit::print(ran, out),
+        ReportFormat::Github => github::print(ran, out),
+        ReportFormat::Markdown => markdown::print(ran, out),
+    }
+}
