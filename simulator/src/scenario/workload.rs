@@ -28,7 +28,7 @@ pub enum Kind {
     Pod,
     /// A Job.
     Job(Box<Job>),
-    /// A Deployment's ReplicaSet, which replaces whatever ends.
+    /// A Deployment's `ReplicaSet`, which replaces whatever ends.
     Deployment {
         /// How many pods it wants.
         replicas: u32,
