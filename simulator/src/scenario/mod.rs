@@ -11,6 +11,7 @@ pub mod metric;
 mod raw;
 pub mod supply;
 pub mod workload;
+pub mod write;
 
 use std::path::Path;
 use std::time::Duration;
@@ -240,18 +241,4 @@ impl Default for KubeletConfig {
             registry_burst: 10,
         }
     }
-}
-/// Reads a scenario.
-///
-/// # Errors
-/// Always: the format has no reader yet.
-pub fn parse(
-    file: &Path,
-    _text: &str,
-    _read_policy: &mut dyn FnMut(&Path) -> Result<Policy, Vec<InputError>>,
-) -> Result<Scenario, Vec<InputError>> {
-    Err(vec![InputError::about(
-        file,
-        "scenarios cannot be read yet",
-    )])
 }
