@@ -3,7 +3,10 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use pullstop_core::policy::Policy;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+use pullstop_core::policy::{Policy, document};
 use pullstop_simulator::input::InputError;
 use pullstop_simulator::scenario::{self, Scenario};
 use pullstop_tests::{golden, root};
@@ -192,18 +195,25 @@ fn every_field_is_read() {
     golden("tests/golden/every-field.txt", &format!("{scenario:#?}\n"));
 }
 
-/// The fields of the schema are those of the reader, and all stand in the scenario that says it has every field.
+/// What the schema knows is what the reader knows: so the scenario with every field really has every field.
 #[test]
 fn no_field_is_forgotten() {
     let text = file("tests/scenarios/every-field.yaml");
+    let policy = serde_json::to_value(document::json_schema()).unwrap();
     let schema = scenario::json_schema();
-    let mut names = Vec::new();
-    properties(&schema, &mut names);
-    // Of two that exclude each other, `parallelism` and the like are all there; a policy has only one source.
-    for name in names.iter().filter(|name| *name != "file") {
-        assert!(text.contains(&format!("{name}:")), "{name}");
+    let of_policies = policy["$defs"].as_object().unwrap();
+    let own = schema["$defs"].as_object().unwrap().iter();
+    let own = own.filter(|(name, _)| !of_policies.contains_key(*name));
+    let mut tried = 0;
+    for (name, definition) in own {
+        for field in definition["properties"].as_object().into_iter().flatten() {
+            // A policy stands in one place only.
+            let is_there = text.contains(&format!("{}:", field.0)) || field.0 == "file";
+            assert!(is_there, "{} of {name}", field.0);
+            tried += 1;
+        }
     }
-    assert!(names.len() > 100, "{}", names.len());
+    assert!(tried > 100, "only {tried} fields");
 }
 
 #[test]
@@ -232,6 +242,105 @@ fn the_policy_is_looked_for_beside_the_scenario() {
     }
 }
 
+proptest! {
+    /// Whatever somebody does to a file: it is read, or what is wrong has a place in it.
+    #[test]
+    fn no_edit_makes_the_reader_panic(edits in vec(edit(), 1..6)) {
+        let mut text = file("tests/scenarios/every-field.yaml");
+        for edit in &edits {
+            edit.apply(&mut text);
+        }
+        for error in parse(&text).err().into_iter().flatten() {
+            let lines = text.split('\n').count() as u64;
+            prop_assert!(error.place.is_some_and(|place| place.line <= lines), "{error}");
+        }
+    }
+}
+
+/// Something done to a text.
+#[derive(Clone, Debug)]
+enum Edit {
+    /// Characters are cut out.
+    Cut(prop::sample::Index, usize),
+    /// Something is written between two characters.
+    Insert(prop::sample::Index, String),
+    /// A value is replaced.
+    Value(prop::sample::Index, &'static str),
+    /// A line is written twice.
+    Repeat(prop::sample::Index),
+}
+
+impl Edit {
+    fn apply(&self, text: &mut String) {
+        let mut chars: Vec<char> = text.chars().collect();
+        match self {
+            Self::Cut(at, length) => {
+                let at = at.index(chars.len());
+                chars.drain(at..(at + length).min(chars.len()));
+            }
+            Self::Insert(at, more) => {
+                let at = at.index(chars.len());
+                chars.splice(at..at, more.chars());
+            }
+            Self::Value(at, value) => {
+                let colons: Vec<usize> = text.match_indices(": ").map(|(at, _)| at).collect();
+                let start = colons[at.index(colons.len())] + 2;
+                let length = text[start..].find([',', '}', '\n']).unwrap_or(0);
+                text.replace_range(start..start + length, value);
+                return;
+            }
+            Self::Repeat(at) => {
+                let mut lines: Vec<&str> = text.lines().collect();
+                let line = at.index(lines.len());
+                lines.insert(line, lines[line]);
+                *text = lines.join("\n");
+                return;
+            }
+        }
+        *text = chars.into_iter().collect();
+    }
+}
+
+fn edit() -> impl Strategy<Value = Edit> {
+    const VALUES: &[&str] = &[
+        "",
+        "0",
+        "-1",
+        "1",
+        "999999999999999999999",
+        "1000000",
+        "87600h",
+        "0s",
+        "1ms",
+        "true",
+        "null",
+        "~",
+        "*",
+        "'*'",
+        "\"**-*\"",
+        "[]",
+        "{}",
+        "[[",
+        "&a 1",
+        "\"\"",
+        "18446744073709551615",
+        "4294967295m",
+        "1024Ti",
+        ".5",
+        "é",
+        "\"#\"",
+        "\"/\"",
+        "2147483647",
+    ];
+    let at = any::<prop::sample::Index>;
+    prop_oneof![
+        (at(), 1..40_usize).prop_map(|(at, length)| Edit::Cut(at, length)),
+        (at(), "[ -~\n\té]{1,4}").prop_map(|(at, more)| Edit::Insert(at, more)),
+        (at(), select(VALUES)).prop_map(|(at, value)| Edit::Value(at, value)),
+        at().prop_map(Edit::Repeat),
+    ]
+}
+
 fn parse(text: &str) -> Result<Scenario, Vec<InputError>> {
     scenario::parse("scenario.yaml", text, &mut |path: &Path| {
         let place = pullstop_simulator::input::Place { line: 4, column: 9 };
@@ -249,23 +358,6 @@ fn lines(errors: &[InputError]) -> String {
         writeln!(lines, "{error}").unwrap();
     }
     lines
-}
-
-/// The names of all properties of a schema, those of policies left out.
-fn properties(schema: &serde_json::Value, names: &mut Vec<String>) {
-    for (key, value) in schema.as_object().into_iter().flatten() {
-        if key == "PolicySpec" || key.ends_with("Spec") && value.to_string().contains("pullTimeout")
-        {
-            continue;
-        }
-        if let ("properties", Some(all)) = (key.as_str(), value.as_object()) {
-            names.extend(all.keys().cloned());
-        }
-        properties(value, names);
-    }
-    for value in schema.as_array().into_iter().flatten() {
-        properties(value, names);
-    }
 }
 
 fn file(name: &str) -> String {
