@@ -199,21 +199,13 @@ fn every_field_is_read() {
 #[test]
 fn no_field_is_forgotten() {
     let text = file("tests/scenarios/every-field.yaml");
-    let policy = serde_json::to_value(document::json_schema()).unwrap();
-    let schema = scenario::json_schema();
-    let of_policies = policy["$defs"].as_object().unwrap();
-    let own = schema["$defs"].as_object().unwrap().iter();
-    let own = own.filter(|(name, _)| !of_policies.contains_key(*name));
-    let mut tried = 0;
-    for (name, definition) in own {
-        for field in definition["properties"].as_object().into_iter().flatten() {
-            // A policy stands in one place only.
-            let is_there = text.contains(&format!("{}:", field.0)) || field.0 == "file";
-            assert!(is_there, "{} of {name}", field.0);
-            tried += 1;
-        }
+    let fields = own_fields();
+    for (field, of) in &fields {
+        // A policy stands in one place only.
+        let is_there = text.contains(&format!("{field}:")) || field == "file";
+        assert!(is_there, "{field} of {of}");
     }
-    assert!(tried > 100, "only {tried} fields");
+    assert!(fields.len() > 100, "only {} fields", fields.len());
 }
 
 #[test]
@@ -222,6 +214,30 @@ fn the_smallest_scenario_is_short() {
     let scenario = parse(&text).unwrap_or_else(|errors| panic!("{}", lines(&errors)));
     assert!(text.lines().count() <= 15);
     assert_eq!(scenario.nodes.len(), 1);
+}
+
+#[test]
+fn examples_in_the_documentation_are_valid() {
+    let text = file("docs/scenarios.md");
+    let blocks = text.split("```yaml\n").skip(1);
+    let blocks: Vec<&str> = blocks.filter_map(|rest| rest.split("```").next()).collect();
+    for block in &blocks {
+        parse(block).unwrap_or_else(|errors| panic!("{}", lines(&errors)));
+    }
+    assert_eq!(blocks.len(), 1);
+}
+
+/// Whoever reads the documentation finds every field.
+#[test]
+fn every_field_is_documented() {
+    let text = file("docs/scenarios.md");
+    for (field, of) in own_fields() {
+        let words = text.split(|c: char| !c.is_ascii_alphanumeric() && !"./".contains(c));
+        let is_there = words
+            .into_iter()
+            .any(|word| word == field || word.ends_with(&format!(".{field}")));
+        assert!(is_there, "{field} of {of}");
+    }
 }
 
 #[test]
@@ -350,6 +366,20 @@ fn parse(text: &str) -> Result<Scenario, Vec<InputError>> {
             _ => Ok(Policy::default()),
         }
     })
+}
+
+/// All fields and what has them, those of policies left out.
+fn own_fields() -> Vec<(String, String)> {
+    let policy = serde_json::to_value(document::json_schema()).unwrap();
+    let schema = scenario::json_schema();
+    let of_policies = policy["$defs"].as_object().unwrap();
+    let definitions = schema["$defs"].as_object().unwrap().iter();
+    let own = definitions.filter(|(name, _)| !of_policies.contains_key(*name));
+    let fields = own.flat_map(|(name, definition)| {
+        let fields = definition["properties"].as_object().into_iter().flatten();
+        fields.map(|(field, _)| (field.clone(), name.clone()))
+    });
+    fields.collect()
 }
 
 fn lines(errors: &[InputError]) -> String {

@@ -80,9 +80,12 @@ fn find(families: &[Family], pattern: &str, what: &str) -> Result<(), String> {
     if families.iter().any(|family| family.can_be(pattern)) {
         return Ok(());
     }
-    let shown = |family: &Family| match pattern.contains('/') {
-        true => format!("{}/{}", family.namespace, family.shown()),
-        false => family.shown(),
+    let shown = |family: &Family| {
+        if pattern.contains('/') {
+            format!("{}/{}", family.namespace, family.shown())
+        } else {
+            family.shown()
+        }
     };
     let shown: Vec<String> = families.iter().map(shown).collect();
     let names = || shown.iter().map(String::as_str);
