@@ -85,6 +85,7 @@ const AROUND: &[&str] = &[
     "  faults: [{at: 2h, watchGap: {for: 0s}}]\n",
     "  faults: [{at: 5m, kubeletRestart: {nodes: \"nod-*\", downFor: 20s}}]\n",
     "  faults: [{at: 5m, kubeletRestart: {nodes: \"node-1\"}}]\n",
+    "  faults: [{at: 5m, kubeletRestart: {nodes: \"node-1\", downFor: 20s}}]\n  expect: [{job: train-3, outcome: Failed}]\n",
     "  faults: [{at: 5m, kubeletRestarts: {nodes: \"*\", downFor: 20s}}]\n",
     "  faults: [{at: 5m, deletePods: {pods: train-3-0}}, {at: 5m, deletePods: {pods: other/train-0-0}}]\n",
     "  faults: [{at: 5m, deletePods: {}}, {at: 5m}]\n",
