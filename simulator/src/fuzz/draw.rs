@@ -14,7 +14,7 @@ use crate::scenario::fault::{Fault, FaultKind, Write, WriteTrouble};
 use crate::scenario::supply::{Exists, Image, RateLimit, Registry, Secret, Trouble, TroubleKind};
 use crate::scenario::workload::{
     Arrival, Container, Job, Kind, Pace, PodFailureAction, PodFailureMatch, PodFailureRule,
-    PodTemplate, PullPolicy, Workload,
+    PodReplacement, PodTemplate, PullPolicy, Workload,
 };
 use crate::scenario::{
     DEFAULT_PATIENCE, Enforcer, Joins, KubeletConfig, NodeGroup, Queue, QueueOrder, Quota,
@@ -291,15 +291,16 @@ impl Draw {
             0 => Pace::Every(Duration::from_secs(self.chance.below(120))),
             _ => Pace::Random(self.minutes(1, 5)),
         };
+        let at = self.time() / 2;
+        let mut template = self.template(is_deployment);
+        if self.chance.chance(10) {
+            template.gated_until = Some(at + self.minutes(1, 30));
+        }
         Workload {
             name: format!("w{n}"),
             namespace: "default".to_owned(),
-            arrival: Arrival {
-                at: self.time() / 2,
-                count,
-                pace,
-            },
-            template: self.template(is_deployment),
+            arrival: Arrival { at, count, pace },
+            template,
             kind,
         }
     }
@@ -309,15 +310,23 @@ impl Draw {
             action: PodFailureAction::FailJob,
             on: PodFailureMatch::Condition("pullstop.dev/ImagePullFailed".to_owned()),
         };
+        let pod_failure_policy = if self.coin() {
+            vec![fails_job]
+        } else {
+            Vec::new()
+        };
+        // What Kubernetes sets, and with a policy demands.
+        let replacement = if pod_failure_policy.is_empty() {
+            PodReplacement::TerminatingOrFailed
+        } else {
+            PodReplacement::Failed
+        };
         Job {
             backoff_limit: self.below(3),
             parallelism: 1 + self.below(2),
             completions: 2,
-            pod_failure_policy: if self.coin() {
-                vec![fails_job]
-            } else {
-                Vec::new()
-            },
+            pod_failure_policy,
+            replacement,
             queue: self.coin().then(|| "queue".to_owned()),
             ..Job::default()
         }
@@ -359,11 +368,7 @@ impl Draw {
                 Vec::new()
             },
             wishes: Wishes::default(),
-            gated_until: if self.chance.chance(10) {
-                Some(self.time())
-            } else {
-                None
-            },
+            gated_until: None,
             node_group: None,
             active_deadline: None,
         }

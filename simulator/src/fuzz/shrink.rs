@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use pullstop_core::image::ImageReference;
+
 use crate::input::InputError;
 use crate::scenario::fault::FaultKind;
 use crate::scenario::workload::Kind;
@@ -154,7 +156,10 @@ pub(super) fn tidied(mut scenario: Scenario) -> Scenario {
     scenario
         .images
         .retain(|image| pulled.contains(&image.reference));
-    let pulls_from = |host: &str| pulled.iter().any(|image| image.starts_with(host));
+    let is_of = |image: &String, host: &str| {
+        ImageReference::parse(image).is_ok_and(|image| image.registry() == host)
+    };
+    let pulls_from = |host: &str| pulled.iter().any(|image| is_of(image, host));
     scenario
         .registries
         .retain(|registry| pulls_from(&registry.host));
