@@ -10,6 +10,7 @@
 mod classify;
 mod diagnostics;
 mod docs;
+mod mutants;
 mod replay;
 mod scenario;
 mod schema;
