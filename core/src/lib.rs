@@ -30,3 +30,5 @@ pub mod suggest;
 pub mod time;
 #[cfg(feature = "wire")]
 pub mod wire;
+#[cfg(feature = "document")]
+pub mod yaml;

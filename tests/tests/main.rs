@@ -11,6 +11,7 @@ mod classify;
 mod diagnostics;
 mod docs;
 mod replay;
+mod scenario;
 mod schema;
 mod tidy;
 mod traces;

@@ -6,7 +6,6 @@
 mod check;
 mod schema;
 
-use std::fmt;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -14,12 +13,14 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_saphyr::Spanned;
 
-use self::check::{Check, countable_causes, is_namespace};
+use self::check::countable_causes;
 use self::schema::{Anything, CauseName, WishName};
 use super::{Action, Fallback, Mode, Policy, Rule};
 use crate::cause::{Cause, Permanence};
 use crate::classify::{Classifier, Pattern};
 use crate::pod::{Phase, RestartPolicy};
+pub use crate::yaml::DocumentError;
+use crate::yaml::{self, Check, is_label};
 
 /// `apiVersion` of policies.
 pub const API_VERSION: &str = "pullstop.dev/v1alpha1";
@@ -33,8 +34,7 @@ pub const NAMESPACED_KIND: &str = "PullFailurePolicy";
 /// # Errors
 /// All that is wrong with it, in the order of the text.
 pub fn parse(text: &str) -> Result<Policy, Vec<DocumentError>> {
-    let document: PolicyDocument =
-        serde_saphyr::from_str(text).map_err(|error| vec![DocumentError::of_yaml(&error)])?;
+    let document: PolicyDocument = yaml::read("policy", text).map_err(|error| vec![error])?;
     document.validate()
 }
 
@@ -42,26 +42,6 @@ pub fn parse(text: &str) -> Result<Policy, Vec<DocumentError>> {
 pub fn json_schema() -> schemars::Schema {
     schemars::schema_for!(PolicyDocument)
 }
-
-/// Something wrong with a document.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DocumentError {
-    /// Line and column, both from 1, where they are known.
-    pub place: Option<(u64, u64)>,
-    /// What is wrong and what to do.
-    pub message: String,
-}
-
-impl fmt::Display for DocumentError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some((line, column)) = self.place {
-            write!(f, "{line}:{column}: ")?;
-        }
-        f.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for DocumentError {}
 
 /// A policy for a cluster or a namespace.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -232,57 +212,20 @@ impl PolicyDocument {
     /// # Errors
     /// All that is wrong with it.
     pub fn validate(&self) -> Result<Policy, Vec<DocumentError>> {
-        let mut check = Check { errors: Vec::new() };
-        let mut policy = Policy::default();
+        let mut check = Check::default();
         check.one_of("apiVersion", &self.api_version, &[API_VERSION]);
         check.one_of("kind", &self.kind, &[CLUSTER_KIND, NAMESPACED_KIND]);
         let spec = self.spec.as_ref().unwrap_or(const { &PolicySpec::EMPTY });
-        if let Some(mode) = &spec.mode {
-            policy.mode = check.mode(mode).unwrap_or(policy.mode);
-        }
-        if let Some(timeout) = &spec.pull_timeout {
-            policy.pull_timeout = check.pull_timeout(timeout).unwrap_or(policy.pull_timeout);
-        }
-        if let Some(scope) = &spec.scope {
-            scope.apply(&mut policy, &mut check);
-        }
-        if let Some(overrides) = &spec.overrides {
-            overrides.apply(&mut policy, &mut check);
-        }
-        if let Some(put_back) = &spec.put_back {
-            put_back.apply(&mut policy, &mut check);
-        }
+        let mut policy = spec.apply(&mut check);
         self.apply_namespace(&mut policy, &mut check);
-        let patterns = spec.patterns.iter().flatten().take(PATTERNS_MAX);
-        policy.patterns = patterns
-            .filter_map(|pattern| pattern.validate(&mut check))
-            .collect();
-        let too_many = spec
-            .patterns
-            .as_ref()
-            .is_some_and(|all| all.len() > PATTERNS_MAX);
-        if too_many || Classifier::new(&policy.patterns).is_err() {
-            let message = format!("a policy has at most {PATTERNS_MAX} patterns: remove some");
-            check.errors.push(DocumentError {
-                place: None,
-                message,
-            });
-        }
-        if let Some(rules) = &spec.rules {
-            policy = check.rules(policy, rules);
-        }
-        if check.errors.is_empty() {
-            Ok(policy)
-        } else {
-            Err(check.in_order())
-        }
+        check.finish(policy)
     }
 
     /// A `PullFailurePolicy` rules its own namespace and no other.
     fn apply_namespace(&self, policy: &mut Policy, check: &mut Check) {
         let for_one = self.kind.value == NAMESPACED_KIND;
         match (&self.metadata.value.namespace, for_one) {
-            (Some(namespace), true) if is_namespace(namespace) => {
+            (Some(namespace), true) if is_label(namespace) => {
                 policy.scope.include_namespaces = vec![namespace.clone()];
             }
             (Some(namespace), true) => {
@@ -323,6 +266,50 @@ impl PolicySpec {
         pull_timeout: None,
         put_back: None,
     };
+
+    /// The policy that stands in another document, which may rule all namespaces.
+    ///
+    /// # Errors
+    /// All that is wrong with it, with the places in that document.
+    pub fn validate(&self) -> Result<Policy, Vec<DocumentError>> {
+        let mut check = Check::default();
+        let policy = self.apply(&mut check);
+        check.finish(policy)
+    }
+
+    fn apply(&self, check: &mut Check) -> Policy {
+        let mut policy = Policy::default();
+        if let Some(mode) = &self.mode {
+            policy.mode = check.mode(mode).unwrap_or(policy.mode);
+        }
+        if let Some(timeout) = &self.pull_timeout {
+            policy.pull_timeout = check.pull_timeout(timeout).unwrap_or(policy.pull_timeout);
+        }
+        if let Some(scope) = &self.scope {
+            scope.apply(&mut policy, check);
+        }
+        if let Some(overrides) = &self.overrides {
+            overrides.apply(&mut policy, check);
+        }
+        if let Some(put_back) = &self.put_back {
+            put_back.apply(&mut policy, check);
+        }
+        self.apply_patterns(&mut policy, check);
+        match &self.rules {
+            Some(rules) => check.rules(policy, rules),
+            None => policy,
+        }
+    }
+
+    fn apply_patterns(&self, policy: &mut Policy, check: &mut Check) {
+        let patterns = self.patterns.as_deref().unwrap_or_default();
+        let valid = patterns.iter().take(PATTERNS_MAX);
+        policy.patterns = valid.filter_map(|p| p.validate(check)).collect();
+        if patterns.len() > PATTERNS_MAX || Classifier::new(&policy.patterns).is_err() {
+            let message = format!("a policy has at most {PATTERNS_MAX} patterns: remove some");
+            check.add(None, message);
+        }
+    }
 }
 
 impl ScopeSpec {

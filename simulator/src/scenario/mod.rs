@@ -3,10 +3,12 @@
 //! A file is read into raw types with places (`raw`) and from there into a valid [`Scenario`] (`check`), which is
 //! all that the simulated world ever sees.
 
+mod check;
 pub mod expect;
 pub mod fault;
 pub mod glob;
 pub mod metric;
+mod raw;
 pub mod supply;
 pub mod workload;
 
@@ -33,6 +35,27 @@ pub const DEFAULT_SEED: u64 = 1;
 ///
 /// An hour is what operators waited for a registry before giving up in the incidents behind `scenarios/`.
 pub const DEFAULT_PATIENCE: Duration = Duration::from_secs(3600);
+
+/// Reads a scenario. `file` is what errors call it, and what the path of its policy is relative to; the policy in
+/// another file is read by `read_policy`, such as [`crate::input::policy`].
+///
+/// # Errors
+/// All that is wrong with its values, in the order of the text; or the first thing that is wrong with its structure.
+pub fn parse(
+    file: &str,
+    text: &str,
+    read_policy: &mut dyn FnMut(&Path) -> Result<Policy, Vec<InputError>>,
+) -> Result<Scenario, Vec<InputError>> {
+    let file = Path::new(file);
+    let document: raw::Document = pullstop_core::yaml::read("scenario", text)
+        .map_err(|error| vec![check::located(file, error)])?;
+    check::scenario(file, &document, read_policy)
+}
+
+/// The JSON Schema of scenarios, for editors.
+pub fn json_schema() -> serde_json::Value {
+    schemars::schema_for!(raw::Document).to_value()
+}
 
 /// Something to simulate, and what to expect of it. All times are from the start.
 #[derive(Clone, Debug)]

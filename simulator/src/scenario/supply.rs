@@ -102,6 +102,11 @@ pub struct Secret {
     pub until: Option<Duration>,
 }
 
+impl TroubleKind {
+    /// The largest factor: a pull of a minute then takes most of a day.
+    pub const FACTOR_MAX: u32 = 1000;
+}
+
 impl Default for Exists {
     fn default() -> Self {
         Self {

@@ -1,0 +1,187 @@
+//! What all readers of YAML documents share: places, errors in plain words, and names that are nearly right.
+//!
+//! A document is read into raw types whose values are [`Spanned`], and checked by hand from there: so all that is
+//! wrong with its values is said at once, each with its place.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use serde_saphyr::{Location, Spanned};
+
+use crate::suggest;
+use crate::time::parse_duration;
+
+/// Something wrong with a document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DocumentError {
+    /// Line and column, both from 1, where they are known.
+    pub place: Option<(u64, u64)>,
+    /// What is wrong and what to do.
+    pub message: String,
+}
+
+impl fmt::Display for DocumentError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some((line, column)) = self.place {
+            write!(f, "{line}:{column}: ")?;
+        }
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for DocumentError {}
+
+/// Reads the raw types of a document; `noun` is what errors call it, such as `policy`.
+///
+/// # Errors
+/// The first thing that is wrong with its structure.
+pub fn read<T: DeserializeOwned>(noun: &str, text: &str) -> Result<T, DocumentError> {
+    serde_saphyr::from_str(text).map_err(|error| of_yaml(noun, &error))
+}
+
+/// Collects what is wrong while a document is gone through.
+#[derive(Debug, Default)]
+pub struct Check {
+    errors: Vec<DocumentError>,
+}
+
+impl Check {
+    /// Nothing was wrong so far.
+    pub const fn is_fine(&self) -> bool {
+        self.errors.is_empty()
+    }
+
+    /// Something is wrong with this value.
+    pub fn error<T>(&mut self, at: &Spanned<T>, message: impl Into<String>) {
+        self.add(place_of(at.referenced), message);
+    }
+
+    /// Something is wrong at this place.
+    pub fn add(&mut self, place: Option<(u64, u64)>, message: impl Into<String>) {
+        let message = message.into();
+        self.errors.push(DocumentError { place, message });
+    }
+
+    /// The text must be one of these names.
+    pub fn one_of(&mut self, what: &str, text: &Spanned<String>, names: &[&str]) {
+        let choices: Vec<(&str, ())> = names.iter().map(|name| (*name, ())).collect();
+        let _ = self.choice(what, text, &choices);
+    }
+
+    /// What the name stands for.
+    pub fn choice<T: Copy>(
+        &mut self,
+        what: &str,
+        text: &Spanned<String>,
+        choices: &[(&str, T)],
+    ) -> Option<T> {
+        let found = choices
+            .iter()
+            .find(|(name, _)| *name == text.value)
+            .map(|(_, value)| *value);
+        if found.is_none() {
+            let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
+            let hint = suggest::hint(&text.value, &names);
+            self.error(text, format!("unknown {what} `{}`: {hint}", text.value));
+        }
+        found
+    }
+
+    /// The text must be a duration.
+    pub fn duration(&mut self, text: &Spanned<String>) -> Option<Duration> {
+        parse_duration(&text.value)
+            .map_err(|error| self.error(text, error.to_string()))
+            .ok()
+    }
+
+    /// The value, if nothing was wrong.
+    ///
+    /// # Errors
+    /// All that was wrong, in the order of the text.
+    pub fn finish<T>(mut self, value: T) -> Result<T, Vec<DocumentError>> {
+        if self.errors.is_empty() {
+            return Ok(value);
+        }
+        self.errors.sort_by_key(|error| error.place);
+        Err(self.errors)
+    }
+}
+
+/// Line and column, if they are known.
+pub fn place_of(location: Location) -> Option<(u64, u64)> {
+    (location != Location::UNKNOWN).then(|| (location.line(), location.column()))
+}
+
+/// A DNS label, which is what Kubernetes wants many names to be.
+pub fn is_label(name: &str) -> bool {
+    let word = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    (1..=63).contains(&name.len())
+        && name.bytes().all(|b| word(b) || b == b'-')
+        && name.bytes().next().is_some_and(word)
+        && name.bytes().last().is_some_and(word)
+}
+
+fn of_yaml(noun: &str, error: &serde_saphyr::Error) -> DocumentError {
+    let plain = serde_saphyr::render_options! { snippets: serde_saphyr::SnippetMode::Off };
+    DocumentError {
+        place: error.location().and_then(place_of),
+        message: in_plain_words(noun, &error.render_with_options(plain)),
+    }
+}
+
+/// The parser's words, without the place that is given anyway and without advice for programmers.
+fn in_plain_words(noun: &str, message: &str) -> String {
+    const WORDS: [(&str, &str); 10] = [
+        (
+            "multiple YAML documents",
+            "a {noun} is one document: remove what follows the line `---`",
+        ),
+        (
+            "unexpected end of input",
+            "the {noun} is empty or ends too early",
+        ),
+        (
+            "expected mapping start",
+            "expected members, as in `name: value`",
+        ),
+        (
+            "expected sequence start",
+            "expected a list, as in `[one, two]`",
+        ),
+        (
+            "expected string scalar",
+            "expected a single value, not a list or members",
+        ),
+        ("invalid u32", "expected a whole number, 1 or more"),
+        ("invalid u8", "expected a whole number from 1 to 255"),
+        (
+            "cannot deserialize null",
+            "expected a text, and there is none",
+        ),
+        (
+            "recursive references",
+            "an alias cannot stand for what it stands in",
+        ),
+        (
+            "budget breached",
+            "the {noun} is too large or repeats itself too often",
+        ),
+    ];
+    if let Some((_, plain)) = WORDS.iter().find(|(begin, _)| message.contains(begin)) {
+        return plain.replace("{noun}", noun);
+    }
+    let message = message.split(" at line ").next().unwrap_or(message);
+    if let Some((field, known)) = message
+        .strip_prefix("unknown field `")
+        .and_then(|rest| rest.split_once("`, expected one of "))
+    {
+        let known: Vec<&str> = known.split(", ").collect();
+        return format!("unknown field `{field}`: {}", suggest::hint(field, &known));
+    }
+    message
+        .split(", set DuplicateKeyPolicy")
+        .next()
+        .unwrap_or(message)
+        .to_owned()
+}
