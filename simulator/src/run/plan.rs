@@ -63,10 +63,8 @@ pub(crate) fn make(
 /// All that is wrong with it.
 pub(crate) fn load(file: &Path) -> Result<Scenario, Vec<InputError>> {
     let text = input::read(file).map_err(|error| vec![error])?;
-    let folder = file.parent().unwrap_or_else(|| Path::new(""));
-    scenario::parse(file, &text, &mut |policy| {
-        input::policy(Some(&folder.join(policy)))
-    })
+    let name = file.display().to_string();
+    scenario::parse(&name, &text, &mut |policy| input::policy(Some(policy)))
 }
 
 fn tasks(seeds: Seeds, scenarios: &[Loaded]) -> Vec<Task> {

@@ -241,17 +241,3 @@ impl Default for KubeletConfig {
         }
     }
 }
-/// Reads a scenario.
-///
-/// # Errors
-/// Always: the format has no reader yet.
-pub fn parse(
-    file: &Path,
-    _text: &str,
-    _read_policy: &mut dyn FnMut(&Path) -> Result<Policy, Vec<InputError>>,
-) -> Result<Scenario, Vec<InputError>> {
-    Err(vec![InputError::about(
-        file,
-        "scenarios cannot be read yet",
-    )])
-}
