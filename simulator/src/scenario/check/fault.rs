@@ -125,10 +125,11 @@ impl Check {
         }
         let f = fault.write_trouble.as_ref()?;
         let (lasts, how) = (self.read(&f.lasts), self.read(&f.how));
+        let percent = self.or(f.percent.as_ref(), 100);
         Some(FaultKind::WriteTrouble {
             lasts: lasts?,
             how: how?,
-            percent: self.or(f.percent.as_ref(), 100),
+            percent,
         })
     }
 

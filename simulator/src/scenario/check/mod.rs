@@ -157,7 +157,7 @@ impl Check {
         let end = self.ends(until);
         if let (Some(text), true) = (until, end.is_some_and(|end| end <= from)) {
             let message = format!(
-                "`{}` is over before it begins, at {}: write a later time",
+                "`{}` is not after {}, when it begins: write a later time",
                 text.text,
                 Human(from)
             );
@@ -208,7 +208,7 @@ impl Check {
         for name in names {
             if let Some(first) = seen.get(name.text.as_str()) {
                 let message = format!(
-                    "there is a {what} `{}` already, in line {first}: rename one",
+                    "the {what} `{}` is there already, in line {first}: remove or rename one",
                     name.text
                 );
                 self.error(name, message);

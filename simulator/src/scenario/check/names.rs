@@ -80,7 +80,14 @@ fn find(families: &[Family], pattern: &str, what: &str) -> Result<(), String> {
     if families.iter().any(|family| family.can_be(pattern)) {
         return Ok(());
     }
-    let shown: Vec<String> = families.iter().map(Family::shown).collect();
+    let shown = |family: &Family| {
+        if pattern.contains('/') {
+            format!("{}/{}", family.namespace, family.shown())
+        } else {
+            family.shown()
+        }
+    };
+    let shown: Vec<String> = families.iter().map(shown).collect();
     let names = || shown.iter().map(String::as_str);
     let hint = match suggest::closest(pattern, names()) {
         Some(name) => format!("did you mean `{name}`?"),

@@ -150,9 +150,10 @@ impl Check {
             );
         }
         let rate_limit = registry.rate_limit.as_ref().and_then(|limit| {
+            let (pulls, per) = (self.read(&limit.pulls), self.read(&limit.per));
             Some(RateLimit {
-                pulls: self.read(&limit.pulls)?,
-                per: self.read(&limit.per)?,
+                pulls: pulls?,
+                per: per?,
             })
         });
         Registry {

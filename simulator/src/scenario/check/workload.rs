@@ -83,7 +83,7 @@ impl Check {
                 .map_or(NAMESPACE_USUAL, |namespace| &namespace.text);
             if let Some(first) = seen.get(&(namespace, name.text.as_str())) {
                 let message = format!(
-                    "there is a workload `{}` already, in line {first}: rename one, since pods are called after it",
+                    "the workload `{}` is there already, in line {first}: rename one, since pods are called after it",
                     name.text
                 );
                 self.error(name, message);

@@ -140,7 +140,7 @@ readers! {
         { "type": "string", "pattern": DURATION };
     /// A duration that is not zero.
     Span => std::time::Duration, |text| match Time::read(text)? {
-        std::time::Duration::ZERO => Err(format!("`{text}` is no time at all: write more, or leave it out")),
+        std::time::Duration::ZERO => Err(format!("`{text}` is no time at all: write more")),
         span => Ok(span),
     }, { "type": "string", "pattern": DURATION };
     /// A count of something that is worth a word.
