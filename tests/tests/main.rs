@@ -10,6 +10,8 @@
 mod classify;
 mod diagnostics;
 mod docs;
+mod lint;
+mod new;
 mod replay;
 mod scenario;
 mod schema;
