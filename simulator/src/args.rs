@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use pullstop_core::time::parse_duration;
+use pullstop_core::yaml::is_label;
 
 use crate::lint;
 
@@ -165,6 +166,7 @@ pub struct RunArgs {
 )]
 pub struct NewArgs {
     /// The scenario's name; the template's own if left out
+    #[arg(value_parser = parse_name)]
     pub name: Option<String>,
     /// Where to write it, `-` being standard output; NAME.yaml if left out
     #[arg(long, value_name = "FILE")]
@@ -230,6 +232,14 @@ pub enum LintOutput {
     Json,
     /// Annotations in GitHub's log
     Github,
+}
+
+fn parse_name(text: &str) -> Result<String, String> {
+    if is_label(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("use at most 63 of a–z, 0–9 and `-`, with no `-` at the ends".to_owned())
+    }
 }
 
 fn parse_deny(text: &str) -> Result<Deny, String> {

@@ -5,6 +5,8 @@ use std::fmt::Write;
 use pullstop_simulator::lint::{self, RULES, Rule};
 use pullstop_tests::{Ran, golden, simulator};
 
+const HEAD: &str = "apiVersion: pullstop.dev/v1alpha1\nkind: Scenario\nmetadata: {name: more}\n";
+
 #[test]
 fn rules_find_what_they_are_for_and_nothing_else() {
     for rule in RULES {
@@ -28,7 +30,7 @@ fn rules_find_what_they_are_for_and_nothing_else() {
 
 #[test]
 fn good_examples_pass() {
-    for rule in RULES.iter().filter(|rule| rule.code != "S001") {
+    for rule in RULES {
         let file = temporary("example.yaml", &rule.good_example());
         let ran = simulator(&["run", &file]);
         assert_eq!(ran.code, 0, "{}", said(rule, &ran));
@@ -48,6 +50,24 @@ fn codes_and_names_are_unique_and_in_order() {
     }
 }
 
+/// What rules find besides their own examples.
+const MORE: [&str; 7] = [
+    // No window, but one around everything.
+    "spec:\n  duration: 1h\n  images:\n  - {image: app, missing: true}\n  workloads:\n  - {job: train, image: app, backoffLimit: 0}\n  expect:\n  - {job: train, between: [0s, 1h]}\n",
+    // An outage without end.
+    "spec:\n  duration: 3h\n  registries:\n  - {host: docker.io, troubles: [{error: Refused}]}\n  workloads:\n  - {pod: tool, image: app}\n  expect:\n  - {pods: tool, neverFailed: true}\n",
+    // No room, ever.
+    "spec:\n  duration: 1h\n  images:\n  - {image: app, missing: true}\n  workloads:\n  - {pod: first, image: base, runs: 2h, requests: {gpus: 8}}\n  - {pod: second, at: 1m, image: base, requests: {gpus: 8}}\n  - {pod: tool, image: app}\n  expect:\n  - {pods: tool, failed: true}\n",
+    // Chance within a registry.
+    "spec:\n  duration: 1h\n  images:\n  - {image: app, missing: true}\n  registries:\n  - {host: docker.io, troubles: [{error: BadGateway, percent: 50}]}\n  workloads:\n  - {pod: tool, image: app}\n  expect:\n  - {pods: tool, failed: {afterFirstFailure: [2m, 4m]}}\n",
+    // Nothing to measure, to count or to waste.
+    "spec:\n  duration: 1h\n  images:\n  - {image: app, missing: true}\n  workloads:\n  - {pod: tool, image: app}\n  expect:\n  - {metric: \"timeToRun.p50 < 1m\"}\n  - {metric: \"queueWait.max < 1h\"}\n  - {metric: \"jobsFailed == 0\"}\n  - {metric: \"failedWrites == 0\"}\n",
+    // No rule, since the policy has but one.
+    "spec:\n  duration: 1h\n  policy: {inline: {rules: [{causes: [Timeout], attempts: 3, duration: 2m, action: Fail}]}}\n  images:\n  - {image: app, missing: true}\n  workloads:\n  - {pod: tool, image: app}\n  expect:\n  - {pods: tool, failed: {because: ManifestNotFound}}\n",
+    // Faults of a node on which there is nothing any more.
+    "spec:\n  duration: 1h\n  images:\n  - {image: app, missing: true}\n  workloads:\n  - {pod: tool, image: app}\n  faults:\n  - {at: 30m, kubeletRestart: {nodes: node-0, downFor: 20s}}\n  - {at: 31m, sandboxTrouble: {nodes: \"*\", for: 20s}}\n  expect:\n  - {pods: tool, failed: true}\n",
+];
+
 #[test]
 fn what_is_found_is_said_with_its_place() {
     let mut report = String::new();
@@ -55,7 +75,19 @@ fn what_is_found_is_said_with_its_place() {
         let ran = lint_text(&rule.bad_example(), &[]);
         write!(report, "{}\n>>> {}\n", rule.bad, ran.out).unwrap();
     }
+    for spec in MORE {
+        let ran = lint_text(&format!("{HEAD}{spec}"), &[]);
+        assert_eq!(ran.code, 1, "{spec}{}", ran.err);
+        write!(report, "{spec}\n>>> {}\n", ran.out).unwrap();
+    }
     golden("tests/golden/lint.txt", &report);
+}
+
+#[test]
+fn scenarios_with_everything_are_looked_at() {
+    let ran = simulator(&["lint", &pullstop_tests::path("tests/scenarios")]);
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    golden("tests/golden/lint-everything.txt", &ran.out);
 }
 
 #[test]

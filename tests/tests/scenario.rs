@@ -85,6 +85,7 @@ const AROUND: &[&str] = &[
     "  faults: [{at: 2h, watchGap: {for: 0s}}]\n",
     "  faults: [{at: 5m, kubeletRestart: {nodes: \"nod-*\", downFor: 20s}}]\n",
     "  faults: [{at: 5m, kubeletRestart: {nodes: \"node-1\"}}]\n",
+    "  faults: [{at: 5m, kubeletRestart: {nodes: \"node-1\", downFor: 20s}}]\n  expect: [{job: train-3, outcome: Failed}]\n",
     "  faults: [{at: 5m, kubeletRestarts: {nodes: \"*\", downFor: 20s}}]\n",
     "  faults: [{at: 5m, deletePods: {pods: train-3-0}}, {at: 5m, deletePods: {pods: other/train-0-0}}]\n",
     "  faults: [{at: 5m, deletePods: {}}, {at: 5m}]\n",
@@ -110,6 +111,9 @@ const AROUND: &[&str] = &[
     "  expect: [{job: \"train-*\", outcome: Suspended, startsBy: 5m, between: [1m, 2m]}]\n",
     "  expect: [{metric: \"timeToFail < 150s\"}, {metric: \"falseFailure == 0\"}, {metric: \"verdicts = 0\"}]\n",
     "  expect: [{metric: \"verdicts == 0\", pods: \"train-*\", failed: true}]\n",
+    "  expect: [{metric: \"verdicts == 0\", count: 2}, {metric: \"verdicts == none\"}]\n",
+    "  expect: [{pods: \"train-*\", neverFailed: false}, {pods: \"train-*\", warned: false}]\n",
+    "  expect: [{job: \"train-*\", outcome: Done, between: [10m, 2h]}]\n",
 ];
 
 /// Workloads that are wrong.
@@ -155,6 +159,11 @@ const WORKLOADS: &[&str] = &[
     "  workloads: [{job: a, image: i, activeDeadline: 0s, exitCode: 256, runs: forever}]\n",
     "  workloads: [{job: a, image: i, initContainers: [{name: s, image: i, sidecar: true, runs: 5s}, {name: main, image: i, cannotStart: CreateContainerConfigErr}]}]\n",
     "  workloads: [{job: a, image: i, indexed: true, backoffLimitPerIndex: 1, initContainers: [{name: s, image: i, sidecar: true}]}]\n  cluster: {kubernetes: \"1.28\"}\n",
+    "  workloads: [{job: a, image: i, podReplacementPolicy: Failed, podFailurePolicy: []}]\n  cluster: {kubernetes: \"1.27\"}\n",
+    "  workloads: [{job: a, image: i, requests: {cpu: 64, gpus: 8}}]\n  cluster: {nodes: [{name: cpu, capacity: {gpus: 0}}, {name: gpu, capacity: {cpu: 8}}]}\n",
+    "  workloads: [{deployment: a, containers: [{name: x, image: i, exitCode: 1}]}]\n",
+    "  workloads: [{job: a, containers: [{name: x, image: i}]}]\n  faults: [{at: 5m, editImage: {pods: \"a-*\", image: j}}]\n",
+    "  workloads: [{job: a, image: i, runs: 1m30}, {pod: b, image: i, runs: \"\"}]\n",
     "  workloads: [{job: a, image: i, colour: red}]\n",
     "  workloads: {job: a, image: i}\n",
     "  workloads: [train]\n",
@@ -238,6 +247,15 @@ fn every_field_is_documented() {
             .any(|word| word == field || word.ends_with(&format!(".{field}")));
         assert!(is_there, "{field} of {of}");
     }
+}
+
+/// A release without quotes is a number to YAML; the zero at its end counts.
+#[test]
+fn releases_need_no_quotes() {
+    let scenario = parse(&format!(
+        "{HEAD}{BASE}{TRAIN}  cluster: {{kubernetes: 1.30}}\n"
+    ));
+    assert_eq!(scenario.map(|s| s.kubernetes_minor), Ok(30));
 }
 
 #[test]

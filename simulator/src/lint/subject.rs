@@ -51,6 +51,17 @@ impl<'a> Subject<'a> {
         &self.world.cluster.truth.pods
     }
 
+    /// The pods of each workload.
+    pub(super) fn pods_by_workload(&self) -> Vec<Vec<&'a PodTruth>> {
+        let mut pods = vec![Vec::new(); self.scenario.workloads.len()];
+        for pod in self.pods() {
+            if let Some(workload) = self.workload_of(pod) {
+                pods[workload].push(pod);
+            }
+        }
+        pods
+    }
+
     /// The pods that a pattern means.
     pub(super) fn pods_named(
         &self,

@@ -3,8 +3,6 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use pullstop_core::yaml::is_label;
-
 use crate::args::{NewArgs, Template};
 use crate::exit::{Exit, Failure};
 use crate::input::{self, InputError};
@@ -12,7 +10,7 @@ use crate::input::{self, InputError};
 /// Runs the command.
 ///
 /// # Errors
-/// If the name is none, if the file is there already, and if it cannot be written.
+/// If the file is there already, and if it cannot be written.
 pub fn run(args: &NewArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
     let template = text(args.template);
     let name = args.name.as_deref().unwrap_or_else(|| own_name(template));
@@ -20,11 +18,6 @@ pub fn run(args: &NewArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
         .out
         .clone()
         .unwrap_or_else(|| PathBuf::from(format!("{name}.yaml")));
-    if !is_label(name) {
-        let message =
-            format!("`{name}` is no name: use at most 63 of a–z, 0–9 and `-` between them");
-        return Err(InputError::about(&file, message).into());
-    }
     let scenario = renamed(template, name);
     if file == Path::new(input::STDIN) {
         out.write_all(scenario.as_bytes())?;

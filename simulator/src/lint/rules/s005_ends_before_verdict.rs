@@ -1,6 +1,7 @@
 //! The scenario is over before the policy can decide.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use pullstop_core::policy::Action;
 use pullstop_core::time::Human;
@@ -80,9 +81,9 @@ fn undecided(subject: &Subject<'_>, id: PodId, pod: &PodTruth) -> Option<String>
     let is_reached = duration <= lasted && rule.attempts.get() as usize <= failures;
     (!is_reached).then(|| {
         format!(
-            "in the end, pod `{}` has failed {failures} times in {} with {cause}: rule `{}` acts after {} and {}",
+            "in the end, pulls of pod `{}` have failed {failures} times in {} with {cause}, and rule `{}` acts after {} failures and {}",
             pod.names.name,
-            Human(lasted),
+            Human(Duration::from_secs(lasted.as_secs())),
             rule.name,
             rule.attempts,
             Human(duration),

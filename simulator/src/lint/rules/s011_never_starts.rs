@@ -1,5 +1,7 @@
 //! A workload that does not come, or never gets a node.
 
+use pullstop_core::time::Human;
+
 use crate::lint::subject::Subject;
 use crate::lint::{Found, Rule};
 use crate::scenario::glob;
@@ -36,33 +38,34 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(subject: &Subject<'_>) -> Vec<Found> {
     let scenario = subject.scenario;
-    let mut found = Vec::new();
     let workloads = scenario.workloads.iter().zip(&scenario.places.workloads);
-    for (index, (workload, place)) in workloads.enumerate() {
-        let pods = || {
-            let all = subject.pods().iter();
-            all.filter(move |pod| subject.workload_of(pod) == Some(index))
-        };
-        let (come, count) = (
-            arrived(subject, workload, pods().count()),
-            workload.arrival.count as usize,
-        );
-        if come < count {
-            let message = format!(
-                "{} is over before {} of {count} come",
-                scenario.name,
-                count - come
-            );
-            found.push(Found::at(*place, message));
-        } else if pods().all(|pod| pod.bound.is_none()) && !is_expected(subject, workload, pods()) {
-            let message = format!(
-                "no pod of {} ever gets a node, and nothing is expected of it",
-                workload.shown()
-            );
-            found.push(Found::at(*place, message));
-        }
+    workloads
+        .zip(subject.pods_by_workload())
+        .filter_map(|((workload, place), pods)| {
+            Some(Found::at(*place, missing(subject, workload, &pods)?))
+        })
+        .collect()
+}
+
+/// What of a workload does not come about.
+fn missing(subject: &Subject<'_>, workload: &Workload, pods: &[&PodTruth]) -> Option<String> {
+    let come = arrived(subject, workload, pods.len());
+    let count = workload.arrival.count as usize;
+    let has_node = pods.iter().any(|pod| pod.bound.is_some());
+    if come < count {
+        Some(format!(
+            "{} of {count} come only when the scenario is over, after {}",
+            count - come,
+            Human(subject.scenario.duration)
+        ))
+    } else if !has_node && !is_expected(subject, workload, pods) {
+        Some(format!(
+            "{} never gets a node, and nothing is expected of it",
+            workload.shown()
+        ))
+    } else {
+        None
     }
-    found
 }
 
 /// How many of a workload came before the end.
@@ -85,18 +88,14 @@ fn owners<'a>(subject: &Subject<'a>, workload: &'a Workload) -> impl Iterator<It
     })
 }
 
-fn is_expected<'a>(
-    subject: &Subject<'a>,
-    workload: &'a Workload,
-    mut pods: impl Iterator<Item = &'a PodTruth>,
-) -> bool {
+fn is_expected<'a>(subject: &Subject<'a>, workload: &'a Workload, pods: &[&PodTruth]) -> bool {
     let of_job = owners(subject, workload).any(|name| {
         subject
             .jobs_expected()
             .any(|(_, expected)| glob::matches(&expected.jobs, name))
     });
     of_job
-        || pods.any(|pod| {
+        || pods.iter().any(|pod| {
             subject
                 .pods_expected()
                 .any(|(_, expected)| pod.names.matches(&expected.pods))

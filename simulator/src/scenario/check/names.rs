@@ -81,10 +81,16 @@ fn find(families: &[Family], pattern: &str, what: &str) -> Result<(), String> {
         return Ok(());
     }
     let shown = |family: &Family| {
-        if pattern.contains('/') {
-            format!("{}/{}", family.namespace, family.shown())
+        let counted = pattern.ends_with(|c: char| c.is_ascii_digit());
+        let name = if counted {
+            family.last()
         } else {
             family.shown()
+        };
+        if pattern.contains('/') {
+            format!("{}/{name}", family.namespace)
+        } else {
+            name
         }
     };
     let shown: Vec<String> = families.iter().map(shown).collect();
@@ -167,6 +173,14 @@ impl Family {
             format!("{}-*", self.name)
         } else {
             self.name.clone()
+        }
+    }
+
+    /// The last name, if the numbers are known; else as a pattern.
+    fn last(&self) -> String {
+        match self.instances {
+            Some(count) if !self.numbered => format!("{}-{}", self.name, count.saturating_sub(1)),
+            _ => self.shown(),
         }
     }
 

@@ -7,6 +7,7 @@ use pullstop_core::suggest;
 
 use super::Check;
 use super::names::{Names, listed};
+use crate::scenario::fault::FaultKind;
 use crate::scenario::raw::Spec;
 use crate::scenario::raw::supply::{ImageSpec, RegistrySpec, TroubleSpec};
 use crate::scenario::raw::value::{At, Text, place};
@@ -273,7 +274,7 @@ impl<'a> Used<'a> {
             .faults
             .iter()
             .filter_map(|fault| match &fault.what {
-                crate::scenario::fault::FaultKind::EditImage { image, .. } => Some(image),
+                FaultKind::EditImage { image, .. } => Some(image),
                 _ => None,
             });
         let mut images: Vec<&str> = of_pods
