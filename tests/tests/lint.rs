@@ -68,6 +68,29 @@ const MORE: [&str; 7] = [
     "spec:\n  duration: 1h\n  images:\n  - {image: app, missing: true}\n  workloads:\n  - {pod: tool, image: app}\n  faults:\n  - {at: 30m, kubeletRestart: {nodes: node-0, downFor: 20s}}\n  - {at: 31m, sandboxTrouble: {nodes: \"*\", for: 20s}}\n  expect:\n  - {pods: tool, failed: true}\n",
 ];
 
+/// What looks like a finding, and is none.
+const NOTHING: [&str; 3] = [
+    // One of the pods is in danger.
+    "spec:\n  duration: 1h\n  images:\n  - {image: app, appearsAt: 1m}\n  workloads:\n  - {pod: tool-a, image: app}\n  - {pod: tool-b, image: base}\n  expect:\n  - {pods: \"tool-*\", neverFailed: true}\n",
+    // The special case comes first, and all others after it.
+    "spec:\n  duration: 1h\n  images:\n  - {image: \"team/app:*\", missing: true}\n  - {image: \"team/*\", size: 1Gi}\n  workloads:\n  - {pod: tool, image: \"team/app:v1\"}\n  - {pod: web, image: \"team/web:v1\"}\n  expect:\n  - {pods: tool, failed: true}\n",
+    // Every pull meets the trouble: there is no chance in it.
+    "spec:\n  duration: 2h\n  registries:\n  - {host: docker.io, troubles: [{error: BadGateway, percent: 100}]}\n  workloads:\n  - {pod: tool, image: app}\n  expect:\n  - {pods: tool, failed: {afterFirstFailure: [60m, 64m]}}\n",
+];
+
+#[test]
+fn nothing_is_found_where_nothing_is_wrong() {
+    for spec in NOTHING {
+        let ran = lint_text(&format!("{HEAD}{spec}"), &[]);
+        assert_eq!(
+            (ran.out.as_str(), ran.code),
+            ("nothing found in 1 scenario\n", 0),
+            "{spec}{}",
+            ran.err
+        );
+    }
+}
+
 #[test]
 fn what_is_found_is_said_with_its_place() {
     let mut report = String::new();
