@@ -6,6 +6,7 @@ use crate::lint::subject::Subject;
 use crate::lint::{Found, Rule};
 use crate::scenario::expect::Fate;
 use crate::scenario::workload::Pace;
+use crate::world::kubelet::back_off;
 use crate::world::truth::PodTruth;
 
 pub(super) const RULE: Rule = Rule {
@@ -34,9 +35,6 @@ pub(super) const RULE: Rule = Rule {
 "#,
     check,
 };
-
-/// The kubelet's longest pause between two pulls (`MaxImageBackOff`, `pkg/kubelet/kubelet.go`).
-const EXACT: Duration = Duration::from_secs(300);
 
 fn check(subject: &Subject<'_>) -> Vec<Found> {
     let mut found = Vec::new();
@@ -70,8 +68,9 @@ fn check(subject: &Subject<'_>) -> Vec<Found> {
     found
 }
 
+/// Whether one pull more or less can lead out of it.
 fn is_exact(window: Option<(Duration, Duration)>) -> bool {
-    window.is_some_and(|(from, to)| to.saturating_sub(from) < EXACT)
+    window.is_some_and(|(from, to)| to.saturating_sub(from) < back_off::LONGEST)
 }
 
 fn comes_randomly(subject: &Subject<'_>, pod: &PodTruth) -> Option<&'static str> {
