@@ -10,7 +10,9 @@
 mod classify;
 mod diagnostics;
 mod docs;
+mod lint;
 mod mutants;
+mod new;
 mod replay;
 mod scenario;
 mod schema;
