@@ -12,5 +12,6 @@ mod diagnostics;
 mod docs;
 mod replay;
 mod schema;
+mod serve;
 mod tidy;
 mod traces;

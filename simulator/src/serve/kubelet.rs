@@ -244,6 +244,11 @@ impl Pod {
 
     async fn shut_down(&self) {
         self.wait(self.timing.agree).await;
+        self.update(|pod| {
+            observe(pod);
+            forget_pulls(pod);
+        });
+        self.wait(self.timing.restore).await;
         let now = self.now();
         self.update(|pod| sandbox_gone(pod, &now));
         self.wait(self.timing.terminate).await;
@@ -305,6 +310,32 @@ fn agree(pod: &mut Value) {
         condition["status"] = "False".into();
         condition["reason"] = reason.into();
         members(condition).remove("message");
+    }
+}
+
+/// The kubelet has seen this generation of the pod.
+fn observe(pod: &mut Value) {
+    let generation = pod["metadata"]["generation"].clone();
+    if generation.is_null() {
+        return;
+    }
+    let status = &mut pod["status"];
+    for condition in status["conditions"].as_array_mut().into_iter().flatten() {
+        condition["observedGeneration"] = generation.clone();
+    }
+    status["observedGeneration"] = generation;
+}
+
+/// While a pod is shut down, what was wrong with its images is not said any more.
+fn forget_pulls(pod: &mut Value) {
+    for status in pod["status"]["containerStatuses"]
+        .as_array_mut()
+        .into_iter()
+        .flatten()
+    {
+        if status["state"]["waiting"].is_object() {
+            status["state"] = json!({"waiting": {"reason": "ContainerCreating"}});
+        }
     }
 }
 

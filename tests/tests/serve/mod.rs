@@ -1,0 +1,9 @@
+//! The simulated Kubernetes API, through requests.
+
+mod client;
+mod faults;
+mod follow;
+mod objects;
+mod server;
+mod transcripts;
+mod watches;
