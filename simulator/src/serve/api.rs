@@ -21,7 +21,7 @@ use super::status::Failure;
 use super::store::{Key, Store};
 use super::watch::Watch;
 use super::write::{Writing, Written};
-use super::{admin, convert, discovery, go_json, list};
+use super::{admin, convert, discovery, go_json, list, openapi};
 
 /// The largest body that is read, as in the API server.
 const BODY_MAX_BYTES: usize = 3 << 20;
@@ -175,6 +175,9 @@ impl Api {
         if path.starts_with(admin::ROOT) {
             return admin::answer(self, asked.attributes.verb, path, &asked.body)
                 .map(|v| whole(200, &v));
+        }
+        if let Some(document) = openapi::at(&self.store, path) {
+            return Ok(whole(200, &document));
         }
         let (found, aggregated) =
             discovery::at(&self.store, path.trim_end_matches('/'), &asked.accept)
