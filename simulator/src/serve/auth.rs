@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::request::Attributes;
 use super::status::Failure;
+use super::value::set;
 
 /// The user without a token.
 pub const ANONYMOUS: &str = "system:anonymous";
@@ -159,7 +160,11 @@ impl Auth {
             name: part("name"),
             ..Attributes::default()
         };
-        review["status"] = json!({"allowed": self.allows(&request)});
+        set(
+            &mut review,
+            "status",
+            Some(json!({"allowed": self.allows(&request)})),
+        );
         review
     }
 

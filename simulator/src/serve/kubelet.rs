@@ -13,7 +13,7 @@ use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 
 use super::clock::{self, moment};
 use super::store::{Change, Key, Store};
-use super::value::{items, members, set, text};
+use super::value::{items, items_mut, members, set, text};
 
 /// The user name under which it writes.
 const WRITER: &str = "system:node:simulated";
@@ -307,8 +307,8 @@ fn agree(pod: &mut Value) {
     };
     for kind in ["Ready", "ContainersReady"] {
         let condition = condition(pod, kind);
-        condition["status"] = "False".into();
-        condition["reason"] = reason.into();
+        set(condition, "status", Some("False".into()));
+        set(condition, "reason", Some(reason.into()));
         members(condition).remove("message");
     }
 }
@@ -320,21 +320,21 @@ fn observe(pod: &mut Value) {
         return;
     }
     let status = &mut pod["status"];
-    for condition in status["conditions"].as_array_mut().into_iter().flatten() {
-        condition["observedGeneration"] = generation.clone();
+    for condition in items_mut(status, "/conditions") {
+        set(condition, "observedGeneration", Some(generation.clone()));
     }
     status["observedGeneration"] = generation;
 }
 
 /// While a pod is shut down, what was wrong with its images is not said any more.
 fn forget_pulls(pod: &mut Value) {
-    for status in pod["status"]["containerStatuses"]
-        .as_array_mut()
-        .into_iter()
-        .flatten()
-    {
+    for status in items_mut(pod, "/status/containerStatuses") {
         if status["state"]["waiting"].is_object() {
-            status["state"] = json!({"waiting": {"reason": "ContainerCreating"}});
+            set(
+                status,
+                "state",
+                Some(json!({"waiting": {"reason": "ContainerCreating"}})),
+            );
         }
     }
 }
@@ -343,21 +343,24 @@ fn forget_pulls(pod: &mut Value) {
 fn sandbox_gone(pod: &mut Value, now: &str) {
     let condition = condition(pod, "PodReadyToStartContainers");
     if text(condition, "/status") != "False" {
-        condition["status"] = "False".into();
-        condition["lastTransitionTime"] = now.into();
+        set(condition, "status", Some("False".into()));
+        set(condition, "lastTransitionTime", Some(now.into()));
     }
 }
 
 /// Containers that never ran are said to have been terminated, with a code for a process that was killed.
 fn terminate(pod: &mut Value) {
-    let statuses = pod["status"]["containerStatuses"].as_array_mut();
-    for status in statuses.into_iter().flatten() {
+    for status in items_mut(pod, "/status/containerStatuses") {
         if status["state"]["terminated"].is_null() {
-            status["state"] = json!({"terminated": {
-                "exitCode": 137, "reason": "ContainerStatusUnknown",
-                "message": "The container could not be located when the pod was terminated",
-                "startedAt": null, "finishedAt": null,
-            }});
+            set(
+                status,
+                "state",
+                Some(json!({"terminated": {
+                    "exitCode": 137, "reason": "ContainerStatusUnknown",
+                    "message": "The container could not be located when the pod was terminated",
+                    "startedAt": null, "finishedAt": null,
+                }})),
+            );
         }
     }
 }

@@ -4,7 +4,7 @@ use pullstop_core::image::ImageReference;
 use serde_json::{Value, json};
 
 use super::status::FieldError;
-use super::value::{default, items, members, text};
+use super::value::{default, items, items_mut, members, text};
 
 /// `activeDeadlineSeconds` is a positive `int32`.
 const DEADLINE_MAX: i64 = 2_147_483_647;
@@ -13,7 +13,7 @@ const DEADLINE_MAX: i64 = 2_147_483_647;
 pub(super) fn set_defaults(pod: &mut Value) {
     let spec = &mut pod["spec"];
     for list in ["containers", "initContainers"] {
-        for container in spec[list].as_array_mut().into_iter().flatten() {
+        for container in items_mut(spec, &format!("/{list}")) {
             container_defaults(container);
         }
     }
@@ -90,11 +90,7 @@ fn qos_class(spec: &Value) -> &'static str {
 
 /// Fields that a stored pod always shows, since Go has no empty times.
 pub(super) fn complete(pod: &mut Value) {
-    for condition in pod["status"]["conditions"]
-        .as_array_mut()
-        .into_iter()
-        .flatten()
-    {
+    for condition in items_mut(pod, "/status/conditions") {
         default(condition, "lastProbeTime", Value::Null);
         default(condition, "lastTransitionTime", Value::Null);
     }
@@ -169,7 +165,7 @@ fn deadline_between(least: i64, seconds: i64) -> Option<FieldError> {
 fn fixed_part(pod: &Value, old: &Value) -> Value {
     let mut spec = pod["spec"].clone();
     for list in ["containers", "initContainers"] {
-        for container in spec[list].as_array_mut().into_iter().flatten() {
+        for container in items_mut(&mut spec, &format!("/{list}")) {
             members(container).remove("image");
         }
     }

@@ -18,6 +18,43 @@ const SERVERS_OWN: [&str; 6] = [
     "selfLink",
 ];
 
+/// Members that are objects wherever they are, and lists.
+const SHAPES: [(&str, bool); 8] = [
+    ("/metadata", true),
+    ("/metadata/labels", true),
+    ("/metadata/annotations", true),
+    ("/metadata/finalizers", false),
+    ("/metadata/ownerReferences", false),
+    ("/metadata/managedFields", false),
+    ("/spec", true),
+    ("/status", true),
+];
+
+/// Whether this is an object at all: what everything else here relies on.
+pub(super) fn check_shape(resource: &Resource, object: &Value) -> Result<(), Failure> {
+    let refused = |field: &str, expected: &str| {
+        let (kind, version) = (&resource.kind, &resource.version);
+        let message = format!(
+            "{kind} in version \"{version}\" cannot be handled as a {kind}: json: cannot unmarshal: {field} is no {expected}"
+        );
+        Err(Failure::bad_request(message))
+    };
+    if !object.is_object() {
+        return refused("the body", "object");
+    }
+    for (pointer, is_object) in SHAPES {
+        let (fits, expected) = match object.pointer(pointer) {
+            None | Some(Value::Null) => continue,
+            Some(value) if is_object => (value.is_object(), "object"),
+            Some(value) => (value.is_array(), "list"),
+        };
+        if !fits {
+            return refused(&pointer[1..].replace('/', "."), expected);
+        }
+    }
+    Ok(())
+}
+
 /// Makes what a client posted an object to be stored.
 pub(super) fn prepare_new(resource: &Resource, object: &mut Value, now: String) {
     let metadata = members(&mut object["metadata"]);

@@ -18,6 +18,15 @@ pub(super) fn items<'a>(object: &'a Value, pointer: &str) -> &'a [Value] {
         .map_or(&[], Vec::as_slice)
 }
 
+/// The same, to change them.
+pub(super) fn items_mut<'a>(
+    object: &'a mut Value,
+    pointer: &str,
+) -> impl Iterator<Item = &'a mut Value> + use<'a> {
+    let list = object.pointer_mut(pointer).and_then(Value::as_array_mut);
+    list.into_iter().flatten()
+}
+
 /// Sets a member, or removes it.
 pub(super) fn set(object: &mut Value, member: &str, value: Option<Value>) {
     let map = members(object);

@@ -25,6 +25,9 @@ const BOOKMARK_EVERY: Duration = Duration::from_mins(1);
 /// The last bookmark comes so long before the end.
 const LAST_BOOKMARK: Duration = Duration::from_secs(2);
 
+/// How long what was said has to get out, before the connection is cut.
+const CUT_AFTER: Duration = Duration::from_millis(20);
+
 /// A watch that is about to begin.
 pub(super) struct Watch {
     store: Store,
@@ -60,10 +63,13 @@ impl Watch {
     ) -> Result<Self, Failure> {
         query.check_list()?;
         let asked = query.version()?.filter(|version| *version > 0);
+        let initial = asked.is_none() || query.send_initial_events;
+        let now = store.version();
         Ok(Self {
             selector: Selector::parse(resource, &query.label_selector, &query.field_selector)?,
-            position: asked.unwrap_or_else(|| store.version()),
-            initial: asked.is_none() || query.send_initial_events,
+            // All objects may be newer than what is asked for, changes may not.
+            position: asked.map_or(now, |asked| if initial { asked.max(now) } else { asked }),
+            initial,
             store: store.clone(),
             resource: resource.clone(),
             namespace: namespace.to_owned(),
@@ -91,6 +97,8 @@ impl Watch {
             () = lines.closed() => Err(End::Gone),
         };
         if matches!(ended, Err(End::Cut)) {
+            // What was said is to get out before the line is cut.
+            tokio::time::sleep(CUT_AFTER).await;
             // Whoever does not listen any more does not notice either.
             let _ = lines.send(Err(Cut)).await;
         }
@@ -103,8 +111,10 @@ impl Watch {
             .checked_sub(LAST_BOOKMARK)
             .filter(|last| *last > started);
         let mut bookmark = next_bookmark(started, last);
-        if self.initial {
-            self.say_all(out).await?;
+        if self.initial
+            && let Err(compacted) = self.say_all(out).await?
+        {
+            return self.say_expired(compacted, out).await;
         }
         loop {
             out.between_events().await?;
@@ -123,16 +133,14 @@ impl Watch {
         }
     }
 
-    /// All objects as they are now.
-    async fn say_all(&mut self, out: &mut Out) -> Result<(), End> {
-        if self.query.send_initial_events {
-            self.store.past(self.position.saturating_sub(1)).await;
-        }
+    /// All objects as they are when the watch begins; an error if that is not known any more.
+    async fn say_all(&mut self, out: &mut Out) -> Result<Result<(), Compacted>, End> {
+        self.store.past(self.position.saturating_sub(1)).await;
         let of = Key::of(self.resource.storage_group(), &self.resource.plural, "", "");
-        let version = self.store.version();
-        // It may have been compacted in this very moment; then the changes are too old as well, and say so.
-        let objects = self.store.objects_at(&of, version).unwrap_or_default();
-        self.position = version;
+        let objects = match self.store.objects_at(&of, self.position) {
+            Ok(objects) => objects,
+            Err(compacted) => return Ok(Err(compacted)),
+        };
         for (key, object) in objects {
             if self.is_here(&key) && self.selector.matches(&object) {
                 self.say("ADDED", &object, out).await?;
@@ -141,7 +149,7 @@ impl Watch {
         if self.query.send_initial_events && self.query.allow_bookmarks {
             self.say_bookmark(true, out).await?;
         }
-        Ok(())
+        Ok(Ok(()))
     }
 
     /// What has happened since the last time; an error if that is not known.

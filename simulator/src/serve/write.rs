@@ -52,6 +52,7 @@ impl Writing<'_> {
 
     /// PUT: the object in place of the one that is there.
     pub(super) fn update(mut self, mut object: Value) -> Result<Written, Failure> {
+        rules::check_shape(self.resource, &object)?;
         let named = text(&object, "/metadata/name");
         if named != self.key.name {
             let message = format!(
@@ -115,6 +116,7 @@ impl Writing<'_> {
                 &[error],
             ));
         }
+        rules::check_shape(self.resource, config)?;
         let (config, warnings) = self.without_unknown(config.clone(), self.unknown_in_object())?;
         let now = self.now();
         let manager = Manager {
@@ -200,6 +202,7 @@ impl Writing<'_> {
 
     /// The new object in place of the old one, with what this write may not change put back.
     fn replace(&self, current: &Arc<Value>, mut new: Value) -> Result<Write, Failure> {
+        rules::check_shape(self.resource, &new)?;
         let wanted = version(&new);
         if !wanted.is_empty() && wanted != version(current) {
             return Err(Failure::conflict(self.resource, &self.key.name));
@@ -247,6 +250,7 @@ impl Writing<'_> {
 
     /// Takes the name, if the path has none, and checks that the namespace is the path's.
     fn take_identity(&mut self, object: &mut Value) -> Result<(), Failure> {
+        rules::check_shape(self.resource, object)?;
         let (api_version, kind) = (self.resource.api_version(), &self.resource.kind);
         let said = (text(object, "/apiVersion"), text(object, "/kind"));
         if said != (api_version.as_str(), kind.as_str()) && said != ("", "") {

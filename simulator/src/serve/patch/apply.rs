@@ -33,6 +33,7 @@ pub(in crate::serve) fn apply(
     remove_identity(&mut wanted);
     let fields = owned("", &wanted);
     let mut entries = items(live, "/metadata/managedFields").to_vec();
+    entries.retain(Value::is_object);
     let mine = |entry: &Value| {
         text(entry, "/manager") == manager.name
             && text(entry, "/subresource") == manager.subresource

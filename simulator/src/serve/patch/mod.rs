@@ -35,18 +35,19 @@ impl Patch {
         body: &[u8],
     ) -> Result<Self, Failure> {
         let json = || go_json::parse(body).map_err(Failure::bad_request);
+        let object = || json().and_then(an_object);
         match content_type {
-            "application/merge-patch+json" => json().map(Self::Merge),
+            "application/merge-patch+json" => object().map(Self::Merge),
             // What a CRD defines has no types that say how to merge its lists.
             "application/strategic-merge-patch+json" if !resource.custom => {
-                json().map(Self::Strategic)
+                object().map(Self::Strategic)
             }
             "application/json-patch+json" => {
                 let operations = serde_json::from_value(json()?);
                 let why = |error: serde_json::Error| Failure::bad_request(error.to_string());
                 operations.map(Self::Json).map_err(why)
             }
-            "application/apply-patch+yaml" => parse_yaml(body).map(Self::Apply),
+            "application/apply-patch+yaml" => parse_yaml(body).and_then(an_object).map(Self::Apply),
             _ => Err(unsupported()),
         }
     }
@@ -77,6 +78,14 @@ pub(super) fn parse_yaml(body: &[u8]) -> Result<Value, Failure> {
         |why: String| Failure::bad_request(format!("error decoding YAML: {}", why.trim_end()));
     let text = std::str::from_utf8(body).map_err(|error| refused(error.to_string()))?;
     serde_saphyr::from_str(text).map_err(|error| refused(error.to_string()))
+}
+
+fn an_object(patch: Value) -> Result<Value, Failure> {
+    if patch.is_object() {
+        return Ok(patch);
+    }
+    let message = "json: cannot unmarshal into Go value of type map[string]interface {}";
+    Err(Failure::bad_request(message))
 }
 
 fn unsupported() -> Failure {
