@@ -6,9 +6,10 @@ use http_body_util::{BodyExt, Limited};
 use hyper::body::{Body as HttpBody, Bytes};
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{Request, Response, StatusCode};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::watch;
 
+use super::answer::{answer, injected, refused, told, whole};
 use super::auth::Auth;
 use super::body::{Body, Cut};
 use super::faults::{Fault, Faults, Plan};
@@ -20,7 +21,7 @@ use super::resources::{self, Resource};
 use super::status::Failure;
 use super::store::{Key, Store};
 use super::watch::Watch;
-use super::write::{Writing, Written};
+use super::write::Writing;
 use super::{admin, convert, discovery, go_json, list, openapi};
 
 /// The largest body that is read, as in the API server.
@@ -259,15 +260,13 @@ impl Api {
     fn write(&self, resource: &Resource, asked: &Asked) -> Result<Response<Body>, Failure> {
         let request = &asked.attributes;
         if request.resource == "selfsubjectaccessreviews" {
-            let review = self
-                .auth
-                .review(&request.user, self.object(resource, asked)?);
+            let review = self.auth.review(&request.user, object(resource, asked)?);
             return Ok(whole(201, &review));
         }
         let writing = self.writing(resource, asked);
         let written = match request.verb {
-            "create" => writing.create(self.object(resource, asked)?),
-            "update" => writing.update(self.object(resource, asked)?),
+            "create" => writing.create(object(resource, asked)?),
+            "update" => writing.update(object(resource, asked)?),
             "patch" => writing.patch(&Patch::parse(resource, &asked.content_type, &asked.body)?),
             _ => writing.delete(&options(&asked.body)?),
         }?;
@@ -286,8 +285,8 @@ impl Api {
         for object in &page.objects {
             let of = |member: &str| object["metadata"][member].as_str().unwrap_or_default();
             let mut writing = self.writing(resource, asked);
-            writing.key.namespace = of("namespace").to_owned();
-            writing.key.name = of("name").to_owned();
+            of("namespace").clone_into(&mut writing.key.namespace);
+            of("name").clone_into(&mut writing.key.name);
             match writing.delete(&options) {
                 // Somebody else was faster.
                 Err(failure) if failure.code != 404 => return Err(failure),
@@ -306,28 +305,6 @@ impl Api {
             subresource: &asked.attributes.subresource,
             query: &asked.query,
             user: &asked.attributes.user,
-        }
-    }
-
-    /// The object in a request's body.
-    fn object(&self, resource: &Resource, asked: &Asked) -> Result<Value, Failure> {
-        let kind = &resource.kind;
-        let unread = |why: String| {
-            let body = String::from_utf8_lossy(&asked.body);
-            Failure::bad_request(format!(
-                "the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; \
-                 json parse error: {why} ({body})"
-            ))
-        };
-        match asked.content_type.as_str() {
-            "application/json" | "" => go_json::parse(&asked.body).map_err(unread),
-            "application/yaml" => parse_yaml(&asked.body),
-            _ => Err(Failure::new(
-                415,
-                "UnsupportedMediaType",
-                "the body of the request was in an unknown format - accepted media types include: \
-                 application/json, application/yaml, application/vnd.kubernetes.protobuf",
-            )),
         }
     }
 }
@@ -366,74 +343,24 @@ fn options(body: &[u8]) -> Result<Value, Failure> {
     go_json::parse(body).map_err(Failure::bad_request)
 }
 
-fn told(written: &Written) -> Response<Body> {
-    let mut answer = whole(written.code, &written.object);
-    for warning in &written.warnings {
-        // 299 is "miscellaneous persistent warning"; the text is a quoted string.
-        let quoted = format!(
-            "299 - \"{}\"",
-            warning.replace('\\', "\\\\").replace('"', "\\\"")
-        );
-        if let Ok(value) = HeaderValue::from_str(&quoted) {
-            answer.headers_mut().append(header::WARNING, value);
-        }
-    }
-    answer
-}
-
-fn refused(failure: &Failure) -> Response<Body> {
-    let mut answer = whole(failure.code, &failure.body());
-    if let Some(seconds) = failure.retry_after_seconds {
-        answer
-            .headers_mut()
-            .insert(header::RETRY_AFTER, seconds.into());
-    }
-    answer
-}
-
-fn whole(code: u16, body: &Value) -> Response<Body> {
-    let code = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    answer(code, Body::Whole(body.to_string().into()))
-}
-
-fn answer(code: StatusCode, body: Body) -> Response<Body> {
-    let mut answer = Response::new(body);
-    *answer.status_mut() = code;
-    let headers = answer.headers_mut();
-    let json = HeaderValue::from_static("application/json");
-    headers.insert(header::CONTENT_TYPE, json);
-    let uncached = HeaderValue::from_static("no-cache, private");
-    headers.insert(header::CACHE_CONTROL, uncached);
-    answer
-}
-
-/// A refusal that a fault asks for, in the words that the API server has for its code.
-fn injected(code: u16, retry_after_seconds: Option<u32>) -> Failure {
-    let (reason, message) = match code {
-        409 => (
-            "Conflict",
-            "Operation cannot be fulfilled: the object has been modified; please apply your changes to the latest \
-             version and try again",
-        ),
-        410 => (
-            "Expired",
-            "The resourceVersion for the provided list is too old.",
-        ),
-        429 => (
-            "TooManyRequests",
-            "Too many requests, please try again later.",
-        ),
-        503 => (
-            "ServiceUnavailable",
-            "the server is currently unable to handle the request",
-        ),
-        504 => (
-            "Timeout",
-            "the server was unable to return a response in the time allotted",
-        ),
-        _ => ("InternalError", "Internal error occurred: injected fault"),
+/// The object in a request's body.
+fn object(resource: &Resource, asked: &Asked) -> Result<Value, Failure> {
+    let kind = &resource.kind;
+    let unread = |why: String| {
+        let body = String::from_utf8_lossy(&asked.body);
+        Failure::bad_request(format!(
+            "the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; \
+             json parse error: {why} ({body})"
+        ))
     };
-    let mut failure = Failure::new(code, reason, message).with_details(json!({}));
-    failure.retry_after_seconds = retry_after_seconds;
-    failure
+    match asked.content_type.as_str() {
+        "application/json" | "" => go_json::parse(&asked.body).map_err(unread),
+        "application/yaml" => parse_yaml(&asked.body),
+        _ => Err(Failure::new(
+            415,
+            "UnsupportedMediaType",
+            "the body of the request was in an unknown format - accepted media types include: \
+             application/json, application/yaml, application/vnd.kubernetes.protobuf",
+        )),
+    }
 }

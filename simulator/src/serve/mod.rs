@@ -9,6 +9,7 @@
 //! `docs/serve.md` says what it does and what it does not do.
 
 mod admin;
+mod answer;
 pub mod api;
 pub mod auth;
 pub mod body;

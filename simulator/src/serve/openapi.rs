@@ -44,12 +44,12 @@ fn document(version: &GroupVersion) -> Value {
             let kind = json!({
                 "group": version.group, "version": version.version, "kind": resource.kind,
             });
-            let patch = json!({
+            let operation = json!({
                 "parameters": [{"name": "fieldValidation", "in": "query", "schema": {"type": "string"}}],
                 "responses": {"200": {"description": "OK"}},
                 "x-kubernetes-action": "patch", "x-kubernetes-group-version-kind": kind,
             });
-            (path, json!({"patch": patch}))
+            (path, json!({"patch": operation}))
         })
         .collect();
     json!({

@@ -6,6 +6,10 @@ use super::status::{Failure, FieldError};
 
 /// The parameters of all kinds of requests; each request looks at its own.
 #[derive(Clone, Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "they are independent switches of the query string"
+)]
 pub(super) struct Query {
     /// Answer with a stream of changes.
     pub(super) watch: bool,

@@ -29,7 +29,7 @@ impl Attributes {
         };
         let rest = match segments.as_slice() {
             ["api", version, rest @ ..] => {
-                parsed.version = (*version).to_owned();
+                (*version).clone_into(&mut parsed.version);
                 rest
             }
             ["apis", group, version, rest @ ..] => {

@@ -56,7 +56,7 @@ pub(super) fn check_shape(resource: &Resource, object: &Value) -> Result<(), Fai
 }
 
 /// Makes what a client posted an object to be stored.
-pub(super) fn prepare_new(resource: &Resource, object: &mut Value, now: String) {
+pub(super) fn prepare_new(resource: &Resource, object: &mut Value, now: &str) {
     let metadata = members(&mut object["metadata"]);
     for member in SERVERS_OWN {
         metadata.remove(member);
@@ -71,7 +71,7 @@ pub(super) fn prepare_new(resource: &Resource, object: &mut Value, now: String) 
     match resource.plural.as_str() {
         "pods" if resource.is_core("pods") => pod::set_defaults(object),
         "namespaces" => prepare_namespace(object),
-        "customresourcedefinitions" => object["status"] = established(object, &now),
+        "customresourcedefinitions" => object["status"] = established(object, now),
         _ => {}
     }
 }

@@ -19,9 +19,9 @@ use super::status::Failure;
 use super::store::{Change, Compacted, Key, Store, at_version};
 
 /// How long a watch lasts if the client does not say; the API server's `--min-request-timeout`.
-const TIMEOUT_DEFAULT: Duration = Duration::from_mins(30);
+const TIMEOUT_DEFAULT: Duration = Duration::from_secs(30 * 60);
 /// How often a quiet watch says how far it is.
-const BOOKMARK_EVERY: Duration = Duration::from_mins(1);
+const BOOKMARK_EVERY: Duration = Duration::from_secs(60);
 /// The last bookmark comes so long before the end.
 const LAST_BOOKMARK: Duration = Duration::from_secs(2);
 

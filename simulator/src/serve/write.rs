@@ -40,7 +40,7 @@ impl Writing<'_> {
         self.take_identity(&mut object)?;
         let (object, warnings) = self.without_unknown(object, self.unknown_in_object())?;
         let mut object = convert::stored(self.resource, object);
-        rules::prepare_new(self.resource, &mut object, self.now());
+        rules::prepare_new(self.resource, &mut object, &self.now());
         rules::check_new(self.resource, &self.key, &object)?;
         self.need_namespace()?;
         let written = self.write(|current| match current {
@@ -134,7 +134,7 @@ impl Writing<'_> {
                 code = 201;
                 let object = patch::apply(&Value::Null, &config, manager)?;
                 let mut object = convert::stored(self.resource, object);
-                rules::prepare_new(self.resource, &mut object, now.clone());
+                rules::prepare_new(self.resource, &mut object, &now);
                 rules::check_new(self.resource, &self.key, &object)?;
                 return Ok(Write::Put(object));
             };

@@ -170,14 +170,12 @@ impl Follower<'_> {
                 objects.insert(name(&pod), pod);
             }
             let metadata = &page["metadata"];
-            match metadata["continue"].as_str() {
-                Some(token) => token.clone_into(&mut next),
-                None => {
-                    self.version = metadata["resourceVersion"].as_str().map(str::to_owned);
-                    self.objects = objects;
-                    return true;
-                }
-            }
+            let Some(token) = metadata["continue"].as_str() else {
+                self.version = metadata["resourceVersion"].as_str().map(str::to_owned);
+                self.objects = objects;
+                return true;
+            };
+            token.clone_into(&mut next);
         }
     }
 

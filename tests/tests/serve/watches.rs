@@ -146,9 +146,9 @@ async fn a_list_and_a_watch_from_its_version_miss_nothing() {
         .as_str()
         .unwrap()
         .to_owned();
-    let patch = json!({"status": {"phase": "Failed"}});
+    let failed = json!({"status": {"phase": "Failed"}});
     let patched = client
-        .ask("PATCH", &format!("{PODS}/a/status"), STRATEGIC, &patch)
+        .ask("PATCH", &format!("{PODS}/a/status"), STRATEGIC, &failed)
         .await;
     assert_eq!(patched.status, 200, "{}", patched.body);
     let path = format!("{PODS}?watch=1&resourceVersion={version}&timeoutSeconds=1");

@@ -59,12 +59,12 @@ pub(in crate::serve) fn apply(
         Some(before) if unchanged && object == *live => text(before, "/time").to_owned(),
         _ => manager.time.to_owned(),
     };
-    entries.push(entry(config, manager, &time, fields));
+    entries.push(entry(config, manager, &time, &fields));
     object["metadata"]["managedFields"] = entries.into();
     Ok(object)
 }
 
-fn entry(config: &Value, manager: Manager<'_>, time: &str, fields: Value) -> Value {
+fn entry(config: &Value, manager: Manager<'_>, time: &str, fields: &Value) -> Value {
     let mut entry = json!({
         "manager": manager.name, "operation": "Apply", "apiVersion": config["apiVersion"],
         "time": time, "fieldsType": "FieldsV1", "fieldsV1": fields,
@@ -349,15 +349,15 @@ mod tests {
         }
     }
 
-    fn labels(value: Value) -> Value {
+    fn labels(value: &Value) -> Value {
         json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "labels": value}})
     }
 
     #[test]
     fn what_is_not_wanted_any_more_goes_away() {
         let live = json!({"metadata": {"name": "p", "labels": {"theirs": "1"}}});
-        let first = apply(&live, &labels(json!({"a": "1", "b": "1"})), by("m")).unwrap();
-        let second = apply(&first, &labels(json!({"b": "2"})), by("m")).unwrap();
+        let first = apply(&live, &labels(&json!({"a": "1", "b": "1"})), by("m")).unwrap();
+        let second = apply(&first, &labels(&json!({"b": "2"})), by("m")).unwrap();
         assert_eq!(
             second["metadata"]["labels"],
             json!({"theirs": "1", "b": "2"})
@@ -372,15 +372,15 @@ mod tests {
 
     #[test]
     fn two_appliers_conflict_until_one_uses_force() {
-        let first = apply(&Value::Null, &labels(json!({"a": "1"})), by("one")).unwrap();
-        let config = labels(json!({"a": "2"}));
+        let first = apply(&Value::Null, &labels(&json!({"a": "1"})), by("one")).unwrap();
+        let config = labels(&json!({"a": "2"}));
         let refused = apply(&first, &config, by("two")).unwrap_err();
         assert_eq!(refused.code, 409);
         assert_eq!(
             refused.message,
             "Apply failed with 1 conflict: conflict with \"one\": .metadata.labels.a"
         );
-        let agreed = apply(&first, &labels(json!({"a": "1"})), by("two")).unwrap();
+        let agreed = apply(&first, &labels(&json!({"a": "1"})), by("two")).unwrap();
         assert_eq!(items(&agreed, "/metadata/managedFields").len(), 2);
         let forced = Manager {
             force: true,
@@ -388,7 +388,7 @@ mod tests {
         };
         let taken = apply(&first, &config, forced).unwrap();
         assert_eq!(taken["metadata"]["labels"]["a"], "2");
-        let back = apply(&taken, &labels(json!({"a": "1"})), by("one")).unwrap_err();
+        let back = apply(&taken, &labels(&json!({"a": "1"})), by("one")).unwrap_err();
         assert!(back.message.contains("\"two\""));
     }
 

@@ -22,7 +22,7 @@ pub(super) fn merge(target: &mut Value, patch: &Value) -> Result<(), String> {
     merge_at("", target, patch)
 }
 
-fn merge_at(path: &str, target: &mut Value, patch: &Value) -> Result<(), String> {
+fn merge_at(at: &str, target: &mut Value, patch: &Value) -> Result<(), String> {
     let Value::Object(patch) = patch else {
         *target = patch.clone();
         return Ok(());
@@ -48,14 +48,14 @@ fn merge_at(path: &str, target: &mut Value, patch: &Value) -> Result<(), String>
             delete_from(members, list, value);
         } else if !member.starts_with('$') {
             let order = patch.get(&format!("{SET_ORDER}{member}"));
-            merge_member(&below(path, member), members, member, value, order)?;
+            merge_member(&below(at, member), members, member, value, order)?;
         }
     }
     Ok(())
 }
 
 fn merge_member(
-    path: &str,
+    at: &str,
     target: &mut Map<String, Value>,
     member: &str,
     patch: &Value,
@@ -67,23 +67,23 @@ fn merge_member(
     }
     let slot = target.entry(member).or_insert(Value::Null);
     let Value::Array(patches) = patch else {
-        return merge_at(path, slot, patch);
+        return merge_at(at, slot, patch);
     };
     let old = match slot.take() {
         Value::Array(items) => items,
         _ => Vec::new(),
     };
-    *slot = Value::Array(match list_at(path) {
+    *slot = Value::Array(match list_at(at) {
         List::Atomic => patches.clone(),
         List::Set => union(old, patches),
-        List::Map(key) => merge_list(path, key, old, patches, order)?,
+        List::Map(key) => merge_list(at, key, old, patches, order)?,
     });
     Ok(())
 }
 
 /// Merges a list of things that are told apart by `key`.
 fn merge_list(
-    path: &str,
+    at: &str,
     key: &str,
     old: Vec<Value>,
     patches: &[Value],
@@ -99,7 +99,7 @@ fn merge_list(
     }
     let live: Vec<Value> = old.iter().map(|item| item[key].clone()).collect();
     let mut merged = old;
-    let mut patched = Vec::new();
+    let mut named = Vec::new();
     for patch in patches {
         let name = &patch[key];
         if name.is_null() {
@@ -112,18 +112,18 @@ fn merge_list(
             merged.retain(|item| item[key] != *name);
             continue;
         }
-        patched.push(name.clone());
+        named.push(name.clone());
         if let Some(item) = merged.iter_mut().find(|item| item[key] == *name) {
-            merge_at(path, item, patch)?;
+            merge_at(at, item, patch)?;
         } else {
             let mut item = Value::Null;
-            merge_at(path, &mut item, patch)?;
+            merge_at(at, &mut item, patch)?;
             merged.push(item);
         }
     }
     let wanted = match order {
         Some(Value::Array(items)) => items.iter().map(|item| item[key].clone()).collect(),
-        _ => patched,
+        _ => named,
     };
     Ok(in_order(merged, key, &wanted, &live))
 }

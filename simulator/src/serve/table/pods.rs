@@ -135,7 +135,7 @@ impl<'a> Containers<'a> {
 
 /// Whether the pod is still at its init containers; afterwards their restarts do not count.
 fn in_init(pod: &Value) -> bool {
-    !condition(pod, "Initialized").is_some_and(|one| text(one, "/status") == "True")
+    condition(pod, "Initialized").is_none_or(|one| text(one, "/status") != "True")
 }
 
 /// Why a container has ended, if it has.

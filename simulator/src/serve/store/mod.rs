@@ -1,18 +1,21 @@
 //! All objects of the cluster, one growing version, and the log of what changed.
 
-use std::collections::{BTreeMap, VecDeque};
+mod state;
+
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use super::clock::{self, Clock};
-use super::resources::{self, Resource};
-use super::value::{default, members, text};
+pub(super) use self::state::at_version;
 
-/// How many changes are kept for watchers that come late, unless they are compacted before.
-const LOG_MAX: usize = 20_000;
+use self::state::State;
+use super::clock::Clock;
+use super::convert;
+use super::resources::{self, Resource};
+use super::value::{members, text};
 
 /// The store. Copies are handles to the same objects.
 #[derive(Clone)]
@@ -21,18 +24,9 @@ pub struct Store {
 }
 
 struct Shared {
-    inner: Mutex<Inner>,
+    state: Mutex<State>,
     version: watch::Sender<u64>,
     clock: Clock,
-}
-
-struct Inner {
-    objects: BTreeMap<Key, Arc<Value>>,
-    version: u64,
-    /// Changes up to this version are forgotten.
-    compacted: u64,
-    log: VecDeque<Change>,
-    created: u64,
 }
 
 /// Where an object is.
@@ -119,16 +113,9 @@ impl fmt::Debug for Store {
 impl Store {
     /// A store with the namespaces `default` and `kube-system`.
     pub fn new(clock: Clock) -> Self {
-        let inner = Inner {
-            objects: BTreeMap::new(),
-            version: 0,
-            compacted: 0,
-            log: VecDeque::new(),
-            created: 0,
-        };
         let store = Self {
             shared: Arc::new(Shared {
-                inner: Mutex::new(inner),
+                state: Mutex::default(),
                 version: watch::Sender::new(0),
                 clock,
             }),
@@ -155,13 +142,10 @@ impl Store {
 
     /// All objects of a resource, by namespace and name.
     pub fn objects(&self, group: &str, resource: &str) -> Vec<Arc<Value>> {
+        let state = self.lock();
         let of = Key::of(group, resource, "", "");
-        let inner = self.lock();
-        let found = inner.objects.range(of.clone()..);
-        found
-            .take_while(|(key, _)| key.same_resource(&of))
-            .map(|(_, object)| Arc::clone(object))
-            .collect()
+        let found = state.of_resource(&of);
+        found.map(|(_, object)| Arc::clone(object)).collect()
     }
 
     /// Stores an object as it is, status and all, as the rest of the cluster would: no validation, no defaults but
@@ -174,12 +158,12 @@ impl Store {
         if resource.namespaced {
             self.need_namespace(&key.namespace);
         }
-        let mut object = object;
+        let mut object = convert::stored(&resource, object);
         members(&mut object["metadata"]).remove("resourceVersion");
-        Ok(self.write_as(&key, by, |_| Write::Put(object)))
+        Ok(self.write_as(&key, by, |()| Write::Put(object)))
     }
 
-    /// Changes an object in place, if it is there; what it is then.
+    /// Changes an object in place, if it is there; what it is then. `how` must not use the store.
     pub fn update(&self, key: &Key, by: &str, how: impl FnOnce(&mut Value)) -> Option<Arc<Value>> {
         let written = self.write(key, by, |current| {
             let Some(current) = current else {
@@ -187,14 +171,18 @@ impl Store {
             };
             let mut object = Value::clone(current);
             how(&mut object);
-            Ok(Write::Put(object))
+            Ok(if object == **current {
+                Write::Keep
+            } else {
+                Write::Put(object)
+            })
         });
         written.ok().flatten()
     }
 
     /// Removes an object at once, if it is there.
     pub fn delete(&self, key: &Key, by: &str) {
-        self.write_as(key, by, |_| Write::Delete);
+        self.write_as(key, by, |()| Write::Delete);
     }
 
     /// What has changed since `version`, oldest first.
@@ -202,12 +190,7 @@ impl Store {
     /// # Errors
     /// If it is not known any more.
     pub fn changes_since(&self, version: u64) -> Result<Vec<Change>, Compacted> {
-        let inner = self.lock();
-        inner.is_known(version)?;
-        let first = inner
-            .log
-            .partition_point(|change| change.version <= version);
-        Ok(inner.log.range(first..).cloned().collect())
+        self.lock().since(version)
     }
 
     /// Waits until the store is past `version`.
@@ -219,19 +202,14 @@ impl Store {
 
     /// Forgets the changes up to `version`, as etcd does every five minutes.
     pub fn compact(&self, version: u64) {
-        let mut inner = self.lock();
-        let version = version.min(inner.version);
-        while inner.log.front().is_some_and(|c| c.version <= version) {
-            inner.log.pop_front();
-        }
-        inner.compacted = inner.compacted.max(version);
+        self.lock().compact(version);
     }
 
     /// Lets the version grow to `version`, as writes of others to what is not here do.
     pub fn advance(&self, version: u64) {
-        let mut inner = self.lock();
-        inner.version = inner.version.max(version);
-        self.shared.version.send_replace(inner.version);
+        let mut state = self.lock();
+        state.version = state.version.max(version);
+        self.shared.version.send_replace(state.version);
     }
 
     /// The objects of a resource as they were at `version`, by namespace and name.
@@ -240,26 +218,7 @@ impl Store {
         of: &Key,
         version: u64,
     ) -> Result<BTreeMap<Key, Arc<Value>>, Compacted> {
-        let inner = self.lock();
-        inner.is_known(version)?;
-        let from = Key::of(&of.group, &of.resource, "", "");
-        let found = inner.objects.range(from.clone()..);
-        let mut objects: BTreeMap<Key, Arc<Value>> = found
-            .take_while(|(key, _)| key.same_resource(&from))
-            .map(|(key, object)| (key.clone(), Arc::clone(object)))
-            .collect();
-        for change in inner.log.iter().rev() {
-            if change.version <= version {
-                break;
-            }
-            if change.key.same_resource(&from) {
-                match &change.before {
-                    Some(before) => objects.insert(change.key.clone(), Arc::clone(before)),
-                    None => objects.remove(&change.key),
-                };
-            }
-        }
-        Ok(objects)
+        self.lock().at(of, version)
     }
 
     /// Decides with the object at hand what is to become of it, and does that in one step. What it is then; after
@@ -270,16 +229,16 @@ impl Store {
         by: &str,
         decide: impl FnOnce(Option<&Arc<Value>>) -> Result<Write, E>,
     ) -> Result<Option<Arc<Value>>, E> {
-        let mut inner = self.lock();
-        let before = inner.objects.get(key).cloned();
+        let mut state = self.lock();
+        let before = state.objects.get(key).cloned();
         let answer = match decide(before.as_ref())? {
             Write::Keep => before,
-            Write::Put(object) => Some(inner.put(key, before, object, by, self.shared.clock)),
-            Write::Delete => before.map(|before| inner.remove(key, before, by)),
+            Write::Put(object) => Some(state.put(key, before, object, by, self.shared.clock)),
+            Write::Delete => before.map(|before| state.remove(key, before, by)),
         };
         self.shared
             .version
-            .send_if_modified(|version| std::mem::replace(version, inner.version) != inner.version);
+            .send_if_modified(|version| std::mem::replace(version, state.version) != state.version);
         Ok(answer)
     }
 
@@ -325,94 +284,13 @@ impl Store {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing panics while it holds the lock; if it did, the objects are still whole.
         self.shared
-            .inner
+            .state
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-impl Inner {
-    fn put(
-        &mut self,
-        key: &Key,
-        before: Option<Arc<Value>>,
-        mut object: Value,
-        by: &str,
-        clock: Clock,
-    ) -> Arc<Value> {
-        self.version += 1;
-        let metadata = &mut object["metadata"];
-        let old = before.as_deref().map(|before| &before["metadata"]);
-        let kept = |member: &str| old.map(|old| old[member].clone()).filter(|v| !v.is_null());
-        if let Some(uid) = kept("uid") {
-            members(metadata).insert("uid".to_owned(), uid);
-        } else if text(metadata, "/uid").is_empty() {
-            self.created += 1;
-            members(metadata).insert("uid".to_owned(), uid(self.created).into());
-        }
-        let now = || clock::text(clock.now()).into();
-        let born = kept("creationTimestamp").unwrap_or_else(now);
-        default(metadata, "creationTimestamp", born);
-        default(metadata, "name", key.name.as_str());
-        if !key.namespace.is_empty() {
-            default(metadata, "namespace", key.namespace.as_str());
-        }
-        members(metadata).insert(
-            "resourceVersion".to_owned(),
-            self.version.to_string().into(),
-        );
-        let object = Arc::new(object);
-        self.objects.insert(key.clone(), Arc::clone(&object));
-        self.note(key, before, Some(Arc::clone(&object)), by);
-        object
-    }
-
-    fn remove(&mut self, key: &Key, before: Arc<Value>, by: &str) -> Arc<Value> {
-        self.version += 1;
-        self.objects.remove(key);
-        let gone = at_version(&before, self.version);
-        self.note(key, Some(before), None, by);
-        Arc::new(gone)
-    }
-
-    fn note(&mut self, key: &Key, before: Option<Arc<Value>>, after: Option<Arc<Value>>, by: &str) {
-        self.log.push_back(Change {
-            version: self.version,
-            key: key.clone(),
-            before,
-            after,
-            by: by.into(),
-        });
-        if self.log.len() > LOG_MAX
-            && let Some(forgotten) = self.log.pop_front()
-        {
-            self.compacted = forgotten.version;
-        }
-    }
-
-    fn is_known(&self, version: u64) -> Result<(), Compacted> {
-        if version < self.compacted {
-            return Err(Compacted {
-                oldest: self.compacted,
-            });
-        }
-        Ok(())
-    }
-}
-
-/// The object as if it had been written at this version.
-pub(super) fn at_version(object: &Value, version: u64) -> Value {
-    let mut object = object.clone();
-    object["metadata"]["resourceVersion"] = version.to_string().into();
-    object
-}
-
-/// Uids are numbered, so that the same writes give the same objects.
-fn uid(number: u64) -> String {
-    format!("00000000-0000-4000-8000-{number:012x}")
 }
 
 /// An object of a kind that is not served, or without a name.

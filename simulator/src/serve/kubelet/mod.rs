@@ -4,16 +4,19 @@
 //! deleted, and fails what has passed its active deadline. The times are those that were seen on a kubelet of
 //! Kubernetes 1.36.2.
 
+mod publish;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 
-use super::clock::{self, moment};
-use super::store::{Change, Key, Store};
-use super::value::{items, items_mut, members, set, text};
+use crate::serve::clock::{self, moment};
+use crate::serve::store::{Change, Key, Store};
+use crate::serve::value::{items, set, text};
+use publish::{agree, forget_pulls, observe, sandbox_gone, terminate};
 
 /// The user name under which it writes.
 const WRITER: &str = "system:node:simulated";
@@ -221,7 +224,7 @@ impl Pod {
             sandbox_gone(pod, &now);
         });
         self.wait(self.timing.terminate).await;
-        self.update(|pod| terminate(pod));
+        self.update(terminate);
     }
 
     /// The status manager finds that the status is not its own, unless the worker wakes before.
@@ -278,7 +281,7 @@ impl Pod {
             agree(pod);
         });
         self.wait(self.timing.terminate).await;
-        self.update(|pod| terminate(pod));
+        self.update(terminate);
     }
 
     /// Writes, if the pod is still the one that the kubelet was told of.
@@ -299,98 +302,12 @@ impl Pod {
     }
 }
 
-/// The conditions by which others see that the kubelet agrees.
-fn agree(pod: &mut Value) {
-    let reason = match text(pod, "/status/phase") {
-        "Succeeded" => "PodCompleted",
-        _ => "PodFailed",
-    };
-    for kind in ["Ready", "ContainersReady"] {
-        let condition = condition(pod, kind);
-        set(condition, "status", Some("False".into()));
-        set(condition, "reason", Some(reason.into()));
-        members(condition).remove("message");
-    }
-}
-
-/// The kubelet has seen this generation of the pod.
-fn observe(pod: &mut Value) {
-    let generation = pod["metadata"]["generation"].clone();
-    if generation.is_null() {
-        return;
-    }
-    let status = &mut pod["status"];
-    for condition in items_mut(status, "/conditions") {
-        set(condition, "observedGeneration", Some(generation.clone()));
-    }
-    status["observedGeneration"] = generation;
-}
-
-/// While a pod is shut down, what was wrong with its images is not said any more.
-fn forget_pulls(pod: &mut Value) {
-    for status in items_mut(pod, "/status/containerStatuses") {
-        if status["state"]["waiting"].is_object() {
-            set(
-                status,
-                "state",
-                Some(json!({"waiting": {"reason": "ContainerCreating"}})),
-            );
-        }
-    }
-}
-
-/// The pod's sandbox is stopped.
-fn sandbox_gone(pod: &mut Value, now: &str) {
-    let condition = condition(pod, "PodReadyToStartContainers");
-    if text(condition, "/status") != "False" {
-        set(condition, "status", Some("False".into()));
-        set(condition, "lastTransitionTime", Some(now.into()));
-    }
-}
-
-/// Containers that never ran are said to have been terminated, with a code for a process that was killed.
-fn terminate(pod: &mut Value) {
-    for status in items_mut(pod, "/status/containerStatuses") {
-        if status["state"]["terminated"].is_null() {
-            set(
-                status,
-                "state",
-                Some(json!({"terminated": {
-                    "exitCode": 137, "reason": "ContainerStatusUnknown",
-                    "message": "The container could not be located when the pod was terminated",
-                    "startedAt": null, "finishedAt": null,
-                }})),
-            );
-        }
-    }
-}
-
-/// The condition of this kind; a new one if there is none.
-fn condition<'a>(pod: &'a mut Value, kind: &str) -> &'a mut Value {
-    let status = members(&mut pod["status"]);
-    let conditions = status.entry("conditions").or_insert_with(|| json!([]));
-    if !conditions.is_array() {
-        *conditions = json!([]);
-    }
-    let place = items(conditions, "")
-        .iter()
-        .position(|one| text(one, "/type") == kind);
-    let place = place.unwrap_or_else(|| {
-        let new = json!({"type": kind, "status": "True", "lastProbeTime": null, "lastTransitionTime": null});
-        let all = conditions.as_array_mut();
-        all.map_or(0, |all| {
-            all.push(new);
-            all.len() - 1
-        })
-    });
-    &mut conditions[place]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::serve::clock::Clock;
     use pullstop_core::time::Timestamp;
+    use serde_json::json;
 
     fn start(timing: Timing) -> (Store, Key, Kubelet) {
         let store = Store::new(Clock::from(Timestamp::from_millis(0)));
@@ -481,7 +398,7 @@ mod tests {
     async fn a_deadline_fails_the_pod_in_its_own_name() {
         let (store, key, _kubelet) = start(Timing::default());
         store.update(&key, "test", |pod| {
-            pod["spec"]["activeDeadlineSeconds"] = 5.into()
+            pod["spec"]["activeDeadlineSeconds"] = 5.into();
         });
         assert_eq!(
             text(&after(&store, &key, 4000).await, "/status/phase"),
