@@ -1,5 +1,6 @@
 //! The simulated Kubernetes API, through requests.
 
+mod arbitrary;
 mod client;
 mod faults;
 mod follow;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::task::{AbortHandle, JoinHandle, JoinSet};
+use tokio::task::{AbortHandle, JoinError, JoinHandle, JoinSet};
 
 use crate::serve::clock::{self, moment};
 use crate::serve::store::{Change, Key, Store};
@@ -70,6 +70,11 @@ impl Kubelet {
             task: tokio::spawn(follower.run()),
         }
     }
+
+    /// Whether it is no longer at work, which can only be for a fault of its own.
+    pub fn is_finished(&self) -> bool {
+        self.task.is_finished()
+    }
 }
 
 impl Drop for Kubelet {
@@ -113,25 +118,38 @@ impl Follower {
             for change in changes {
                 self.take(&change);
             }
-            while self.work.try_join_next().is_some() {}
+            while let Some(done) = self.work.try_join_next() {
+                match done.map_err(JoinError::try_into_panic) {
+                    // A fault of ours is to be seen, not to look like a slow kubelet.
+                    Err(Ok(panic)) => std::panic::resume_unwind(panic),
+                    Ok(()) | Err(Err(_)) => {}
+                }
+            }
         }
     }
 
     fn take(&mut self, change: &Change) {
-        if change.key.resource != "pods" || !change.key.group.is_empty() || *change.by == *WRITER {
+        if change.key.resource != "pods" || !change.key.group.is_empty() {
             return;
         }
         let Some(after) = &change.after else {
             self.at_work.remove(&change.key);
             return;
         };
+        if *change.by == *WRITER {
+            return;
+        }
         let Some(task) = asked(change.before.as_deref(), after) else {
             return;
         };
         if let Some((before, handle)) = self.at_work.get(&change.key) {
-            let ending = *before == Task::End || *before == Task::ShutDown && task != Task::End;
+            // What has begun to end ends; only a deletion may still come in between.
+            let ending = match before {
+                Task::ShutDown => true,
+                Task::End => task != Task::ShutDown,
+                Task::PutBack | Task::Deadline => false,
+            };
             if ending && !handle.is_finished() {
-                // What has begun to end ends.
                 return;
             }
             handle.abort();
