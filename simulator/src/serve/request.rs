@@ -2,6 +2,8 @@
 
 use hyper::Method;
 
+use super::query::percent_decoded;
+
 /// What is asked for, and by whom.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Attributes {
@@ -22,7 +24,9 @@ pub(super) struct Attributes {
 impl Attributes {
     /// Reads method and path. `None` for a method that the API does not have.
     pub(super) fn parse(method: &Method, path: &str, watch: bool) -> Option<Self> {
-        let segments: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+        let segments = path.split('/').filter(|part| !part.is_empty());
+        let segments: Vec<String> = segments.map(percent_decoded).collect();
+        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
         let mut parsed = Self {
             path: path.to_owned(),
             ..Self::default()
@@ -105,6 +109,9 @@ mod tests {
         let namespace = parse("/api/v1/namespaces/demo");
         assert_eq!(namespace.resource, "namespaces");
         assert_eq!(namespace.name, "demo");
+
+        let role = parse("/apis/rbac.authorization.k8s.io/v1/clusterroles/system%3Anode");
+        assert_eq!(role.name, "system:node");
 
         let pods = parse("/api/v1/namespaces/demo/pods");
         assert_eq!((pods.resource.as_str(), pods.name.as_str()), ("pods", ""));

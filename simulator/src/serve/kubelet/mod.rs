@@ -119,10 +119,9 @@ impl Follower {
                 self.take(&change);
             }
             while let Some(done) = self.work.try_join_next() {
-                match done.map_err(JoinError::try_into_panic) {
+                if let Err(Ok(panic)) = done.map_err(JoinError::try_into_panic) {
                     // A fault of ours is to be seen, not to look like a slow kubelet.
-                    Err(Ok(panic)) => std::panic::resume_unwind(panic),
-                    Ok(()) | Err(Err(_)) => {}
+                    std::panic::resume_unwind(panic);
                 }
             }
         }
