@@ -57,7 +57,11 @@ impl Query {
             "continue" => self.continued = value,
             "labelSelector" => self.label_selector = value,
             "fieldSelector" => self.field_selector = value,
-            "timeoutSeconds" => self.timeout = Some(Duration::from_secs(number(name, &value)?)),
+            "timeoutSeconds" => {
+                // Zero is as good as nothing.
+                let seconds = Some(number(name, &value)?).filter(|seconds| *seconds > 0);
+                self.timeout = seconds.map(Duration::from_secs);
+            }
             "gracePeriodSeconds" => self.grace_period_seconds = Some(number(name, &value)?),
             "dryRun" if value == "All" => self.dry_run = true,
             "dryRun" => return Err(bad_dry_run(&value)),

@@ -23,75 +23,75 @@ const VERBS: [&str; 8] = [
 /// One version of an API group.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct GroupVersion {
+pub(super) struct GroupVersion {
     /// The group; empty for the core.
-    pub group: String,
+    pub(super) group: String,
     /// The version, such as `v1`.
-    pub version: String,
+    pub(super) version: String,
     /// What there is in it.
-    pub resources: Vec<Resource>,
+    pub(super) resources: Vec<Resource>,
 }
 
 /// One kind of object, and where it is found.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Resource {
+pub(super) struct Resource {
     /// The group; empty for the core.
     #[serde(skip)]
-    pub group: String,
+    pub(super) group: String,
     /// The version.
     #[serde(skip)]
-    pub version: String,
+    pub(super) version: String,
     /// As in paths: `pods`.
-    pub plural: String,
+    pub(super) plural: String,
     /// As people may write it: `pod`.
-    pub singular: String,
+    pub(super) singular: String,
     /// As in objects: `Pod`.
-    pub kind: String,
+    pub(super) kind: String,
     /// Whether its objects are in a namespace.
-    pub namespaced: bool,
+    pub(super) namespaced: bool,
     /// What can be done with it.
     #[serde(default = "all_verbs")]
-    pub verbs: Vec<String>,
+    pub(super) verbs: Vec<String>,
     /// Abbreviations for people.
     #[serde(default)]
-    pub short_names: Vec<String>,
+    pub(super) short_names: Vec<String>,
     /// Groups of resources for people, such as `all`.
     #[serde(default)]
-    pub categories: Vec<String>,
+    pub(super) categories: Vec<String>,
     /// `storageVersionHash` of the old form of discovery.
     #[serde(default)]
-    pub hash: String,
+    pub(super) hash: String,
     /// What hangs below an object.
     #[serde(default)]
-    pub subresources: Vec<Subresource>,
+    pub(super) subresources: Vec<Subresource>,
     /// Whether a CRD defines it.
     #[serde(skip)]
-    pub custom: bool,
+    pub(super) custom: bool,
 }
 
 /// A resource below an object.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Subresource {
+pub(super) struct Subresource {
     /// As in paths: `status`.
-    pub name: String,
+    pub(super) name: String,
     /// As in objects.
-    pub kind: String,
+    pub(super) kind: String,
     /// The group of that kind, if it is another one.
     #[serde(default)]
-    pub group: String,
+    pub(super) group: String,
     /// Its version, if it is another one.
     #[serde(default)]
-    pub version: String,
+    pub(super) version: String,
     /// What can be done with it.
     #[serde(default = "subresource_verbs")]
-    pub verbs: Vec<String>,
+    pub(super) verbs: Vec<String>,
 }
 
 impl Resource {
     /// `apiVersion` of its objects.
-    pub fn api_version(&self) -> String {
+    pub(super) fn api_version(&self) -> String {
         if self.group.is_empty() {
             self.version.clone()
         } else {
@@ -100,7 +100,7 @@ impl Resource {
     }
 
     /// `pods`, `leases.coordination.k8s.io`: as messages name it.
-    pub fn qualified(&self) -> String {
+    pub(super) fn qualified(&self) -> String {
         if self.group.is_empty() {
             self.plural.clone()
         } else {

@@ -6,22 +6,22 @@ use super::resources::Resource;
 
 /// Why a request is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
+pub(super) struct Failure {
     /// The HTTP status code.
-    pub code: u16,
+    pub(super) code: u16,
     /// One word for programs; empty where the API server gives none.
-    pub reason: &'static str,
+    pub(super) reason: &'static str,
     /// A sentence for people.
-    pub message: String,
+    pub(super) message: String,
     /// What the refusal is about, and its causes.
-    pub details: Option<Value>,
+    pub(super) details: Option<Value>,
     /// When it may be tried again, also sent as `Retry-After`.
-    pub retry_after_seconds: Option<u32>,
+    pub(super) retry_after_seconds: Option<u32>,
 }
 
 impl Failure {
     /// A refusal without details.
-    pub fn new(code: u16, reason: &'static str, message: impl Into<String>) -> Self {
+    pub(super) fn new(code: u16, reason: &'static str, message: impl Into<String>) -> Self {
         Self {
             code,
             reason,
@@ -132,7 +132,7 @@ impl Failure {
     }
 
     /// The body.
-    pub fn body(&self) -> Value {
+    pub(super) fn body(&self) -> Value {
         let mut body = json!({
             "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
             "message": self.message, "code": self.code,
@@ -152,7 +152,7 @@ impl Failure {
 
 /// What is wrong with one field.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FieldError {
+pub(super) struct FieldError {
     reason: &'static str,
     field: String,
     detail: String,

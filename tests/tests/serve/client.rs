@@ -5,8 +5,8 @@ use hyper::body::Bytes;
 use hyper::header::HeaderMap;
 use hyper::{Request, Response};
 use pullstop_core::time::Timestamp;
-use pullstop_simulator::serve::body::{Body, Cut};
-use pullstop_simulator::serve::{Api, Auth, Clock, Faults, Permission, Store};
+
+use pullstop_simulator::serve::{Api, Auth, Body, Clock, Cut, Faults, Permission, Store};
 use serde_json::{Value, json};
 
 pub(super) const STRATEGIC: &str = "application/strategic-merge-patch+json";
