@@ -12,6 +12,7 @@ pub mod new;
 pub mod replay;
 pub mod run;
 pub mod scenario;
+pub mod serve;
 pub mod simulation;
 pub mod style;
 pub mod world;

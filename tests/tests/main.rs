@@ -16,5 +16,6 @@ mod new;
 mod replay;
 mod scenario;
 mod schema;
+mod serve;
 mod tidy;
 mod traces;
