@@ -10,6 +10,7 @@
 mod classify;
 mod diagnostics;
 mod docs;
+mod fidelity;
 mod lint;
 mod mutants;
 mod new;
