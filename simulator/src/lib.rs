@@ -10,6 +10,7 @@ pub mod run;
 pub mod scenario;
 pub mod simulation;
 pub mod style;
+pub mod timeline;
 pub mod world;
 
 use std::io::Write;
@@ -26,6 +27,7 @@ pub fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit
         Command::Classify(args) => classify::run(args, out),
         Command::Replay(args) => replay::run(args, out, err),
         Command::Compare(these) => compare::run(these, args.shows_progress, out, err),
+        Command::Timeline(these) => timeline::run(these, out, err),
         Command::Run(these) => run::run(these, args.shows_progress, out, err),
     };
     let done = done.and_then(|exit| Ok(out.flush().map(|()| exit)?));
