@@ -179,6 +179,12 @@ fn in_plain_words(noun: &str, message: &str) -> String {
         let known: Vec<&str> = known.split(", ").collect();
         return format!("unknown field `{field}`: {}", suggest::hint(field, &known));
     }
+    if let Some((_, expected)) = message
+        .strip_prefix("invalid type: ")
+        .and_then(|rest| rest.split_once(", expected "))
+    {
+        return format!("expected {expected}");
+    }
     message
         .split(", set DuplicateKeyPolicy")
         .next()

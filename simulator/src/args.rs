@@ -62,6 +62,11 @@ pub enum Command {
     /// The page is one HTML file that loads nothing: it can be sent around and opened without a network. Rows are
     /// grouped by Job or Deployment; what the pointer or the arrow keys choose is told in words.
     Timeline(TimelineArgs),
+    /// Look for a world in which something breaks that must always hold.
+    ///
+    /// Draws random clusters, workloads and faults, runs them, and compares runs that must agree: events doubled,
+    /// thresholds raised, the enforcer restarted. What breaks is made as small as possible and printed as a scenario.
+    Fuzz(FuzzArgs),
 }
 
 /// What `simulator classify` is told.
@@ -194,6 +199,35 @@ pub struct TimelineArgs {
     /// Only these pods: `name` or `namespace/name`, with `*` for anything
     #[arg(long, value_name = "GLOB")]
     pub pods: Option<String>,
+}
+
+/// What `simulator fuzz` is told.
+#[derive(Debug, Parser)]
+#[command(
+    after_help = "Examples:\n  simulator fuzz --seeds 1000\n  simulator fuzz --seeds 1000000 --time 60s --out broken.yaml\n  simulator fuzz --scenario broken.yaml"
+)]
+pub struct FuzzArgs {
+    /// How many worlds to try
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub seeds: u64,
+    /// The first seed
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub first_seed: u64,
+    /// Stop after so long, such as 60s
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub time: Option<Duration>,
+    /// Policy to judge by instead of the built-in one
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
+    /// Check this world instead of random ones
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["seeds", "first_seed", "time"])]
+    pub scenario: Option<PathBuf>,
+    /// Where to write the smallest world in which something breaks
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// How many to run at a time; as many as there are processors if left out
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<NonZeroUsize>,
 }
 
 /// For whom to print a comparison.

@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use pullstop_core::policy::{Policy, document};
+use pullstop_core::yaml::DocumentError;
 
 use crate::style;
 
@@ -38,6 +39,14 @@ impl InputError {
             file: name(file),
             place: None,
             message: message.into(),
+        }
+    }
+
+    /// An error in the document that stands in `file`.
+    pub fn of_document(file: &Path, error: DocumentError) -> Self {
+        match error.place {
+            Some((line, column)) => Self::at(file, Place { line, column }, error.message),
+            None => Self::about(file, error.message),
         }
     }
 }
@@ -116,12 +125,7 @@ pub fn policy(file: Option<&Path>) -> Result<Policy, Vec<InputError>> {
     };
     let text = read(file).map_err(|error| vec![error])?;
     document::parse(&text).map_err(|errors| {
-        let place = |(line, column)| Place { line, column };
-        let located = |error: document::DocumentError| InputError {
-            file: name(file),
-            place: error.place.map(place),
-            message: error.message,
-        };
+        let located = |error| InputError::of_document(file, error);
         errors.into_iter().map(located).collect()
     })
 }

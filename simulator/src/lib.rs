@@ -4,6 +4,7 @@ pub mod args;
 pub mod classify;
 pub mod compare;
 pub mod exit;
+pub mod fuzz;
 pub mod input;
 pub mod replay;
 pub mod run;
@@ -28,6 +29,7 @@ pub fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit
         Command::Replay(args) => replay::run(args, out, err),
         Command::Compare(these) => compare::run(these, args.shows_progress, out, err),
         Command::Timeline(these) => timeline::run(these, out, err),
+        Command::Fuzz(these) => fuzz::run(these, args.shows_progress, out, err),
         Command::Run(these) => run::run(these, args.shows_progress, out, err),
     };
     let done = done.and_then(|exit| Ok(out.flush().map(|()| exit)?));

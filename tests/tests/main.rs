@@ -14,4 +14,5 @@ mod replay;
 mod scenario;
 mod schema;
 mod tidy;
+mod timeline;
 mod traces;

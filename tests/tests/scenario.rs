@@ -3,7 +3,10 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use pullstop_core::policy::Policy;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+use pullstop_core::policy::{Policy, document};
 use pullstop_simulator::input::InputError;
 use pullstop_simulator::scenario::{self, Scenario};
 use pullstop_tests::{golden, root};
@@ -82,6 +85,7 @@ const AROUND: &[&str] = &[
     "  faults: [{at: 2h, watchGap: {for: 0s}}]\n",
     "  faults: [{at: 5m, kubeletRestart: {nodes: \"nod-*\", downFor: 20s}}]\n",
     "  faults: [{at: 5m, kubeletRestart: {nodes: \"node-1\"}}]\n",
+    "  faults: [{at: 5m, kubeletRestart: {nodes: \"node-1\", downFor: 20s}}]\n  expect: [{job: train-3, outcome: Failed}]\n",
     "  faults: [{at: 5m, kubeletRestarts: {nodes: \"*\", downFor: 20s}}]\n",
     "  faults: [{at: 5m, deletePods: {pods: train-3-0}}, {at: 5m, deletePods: {pods: other/train-0-0}}]\n",
     "  faults: [{at: 5m, deletePods: {}}, {at: 5m}]\n",
@@ -107,6 +111,9 @@ const AROUND: &[&str] = &[
     "  expect: [{job: \"train-*\", outcome: Suspended, startsBy: 5m, between: [1m, 2m]}]\n",
     "  expect: [{metric: \"timeToFail < 150s\"}, {metric: \"falseFailure == 0\"}, {metric: \"verdicts = 0\"}]\n",
     "  expect: [{metric: \"verdicts == 0\", pods: \"train-*\", failed: true}]\n",
+    "  expect: [{metric: \"verdicts == 0\", count: 2}, {metric: \"verdicts == none\"}]\n",
+    "  expect: [{pods: \"train-*\", neverFailed: false}, {pods: \"train-*\", warned: false}]\n",
+    "  expect: [{job: \"train-*\", outcome: Done, between: [10m, 2h]}]\n",
 ];
 
 /// Workloads that are wrong.
@@ -152,6 +159,11 @@ const WORKLOADS: &[&str] = &[
     "  workloads: [{job: a, image: i, activeDeadline: 0s, exitCode: 256, runs: forever}]\n",
     "  workloads: [{job: a, image: i, initContainers: [{name: s, image: i, sidecar: true, runs: 5s}, {name: main, image: i, cannotStart: CreateContainerConfigErr}]}]\n",
     "  workloads: [{job: a, image: i, indexed: true, backoffLimitPerIndex: 1, initContainers: [{name: s, image: i, sidecar: true}]}]\n  cluster: {kubernetes: \"1.28\"}\n",
+    "  workloads: [{job: a, image: i, podReplacementPolicy: Failed, podFailurePolicy: []}]\n  cluster: {kubernetes: \"1.27\"}\n",
+    "  workloads: [{job: a, image: i, requests: {cpu: 64, gpus: 8}}]\n  cluster: {nodes: [{name: cpu, capacity: {gpus: 0}}, {name: gpu, capacity: {cpu: 8}}]}\n",
+    "  workloads: [{deployment: a, containers: [{name: x, image: i, exitCode: 1}]}]\n",
+    "  workloads: [{job: a, containers: [{name: x, image: i}]}]\n  faults: [{at: 5m, editImage: {pods: \"a-*\", image: j}}]\n",
+    "  workloads: [{job: a, image: i, runs: 1m30}, {pod: b, image: i, runs: \"\"}]\n",
     "  workloads: [{job: a, image: i, colour: red}]\n",
     "  workloads: {job: a, image: i}\n",
     "  workloads: [train]\n",
@@ -192,18 +204,17 @@ fn every_field_is_read() {
     golden("tests/golden/every-field.txt", &format!("{scenario:#?}\n"));
 }
 
-/// The fields of the schema are those of the reader, and all stand in the scenario that says it has every field.
+/// What the schema knows is what the reader knows: so the scenario with every field really has every field.
 #[test]
 fn no_field_is_forgotten() {
     let text = file("tests/scenarios/every-field.yaml");
-    let schema = scenario::json_schema();
-    let mut names = Vec::new();
-    properties(&schema, &mut names);
-    // Of two that exclude each other, `parallelism` and the like are all there; a policy has only one source.
-    for name in names.iter().filter(|name| *name != "file") {
-        assert!(text.contains(&format!("{name}:")), "{name}");
+    let fields = own_fields();
+    for (field, of) in &fields {
+        // A policy stands in one place only.
+        let is_there = text.contains(&format!("{field}:")) || field == "file";
+        assert!(is_there, "{field} of {of}");
     }
-    assert!(names.len() > 100, "{}", names.len());
+    assert!(fields.len() > 100, "only {} fields", fields.len());
 }
 
 #[test]
@@ -212,6 +223,39 @@ fn the_smallest_scenario_is_short() {
     let scenario = parse(&text).unwrap_or_else(|errors| panic!("{}", lines(&errors)));
     assert!(text.lines().count() <= 15);
     assert_eq!(scenario.nodes.len(), 1);
+}
+
+#[test]
+fn examples_in_the_documentation_are_valid() {
+    let text = file("docs/scenarios.md");
+    let blocks = text.split("```yaml\n").skip(1);
+    let blocks: Vec<&str> = blocks.filter_map(|rest| rest.split("```").next()).collect();
+    for block in &blocks {
+        parse(block).unwrap_or_else(|errors| panic!("{}", lines(&errors)));
+    }
+    assert_eq!(blocks.len(), 1);
+}
+
+/// Whoever reads the documentation finds every field.
+#[test]
+fn every_field_is_documented() {
+    let text = file("docs/scenarios.md");
+    for (field, of) in own_fields() {
+        let words = text.split(|c: char| !c.is_ascii_alphanumeric() && !"./".contains(c));
+        let is_there = words
+            .into_iter()
+            .any(|word| word == field || word.ends_with(&format!(".{field}")));
+        assert!(is_there, "{field} of {of}");
+    }
+}
+
+/// A release without quotes is a number to YAML; the zero at its end counts.
+#[test]
+fn releases_need_no_quotes() {
+    let scenario = parse(&format!(
+        "{HEAD}{BASE}{TRAIN}  cluster: {{kubernetes: 1.30}}\n"
+    ));
+    assert_eq!(scenario.map(|s| s.kubernetes_minor), Ok(30));
 }
 
 #[test]
@@ -232,6 +276,105 @@ fn the_policy_is_looked_for_beside_the_scenario() {
     }
 }
 
+proptest! {
+    /// Whatever somebody does to a file: it is read, or what is wrong has a place in it.
+    #[test]
+    fn no_edit_makes_the_reader_panic(edits in vec(edit(), 1..6)) {
+        let mut text = file("tests/scenarios/every-field.yaml");
+        for edit in &edits {
+            edit.apply(&mut text);
+        }
+        for error in parse(&text).err().into_iter().flatten() {
+            let lines = text.split('\n').count() as u64;
+            prop_assert!(error.place.is_some_and(|place| place.line <= lines), "{error}");
+        }
+    }
+}
+
+/// Something done to a text.
+#[derive(Clone, Debug)]
+enum Edit {
+    /// Characters are cut out.
+    Cut(prop::sample::Index, usize),
+    /// Something is written between two characters.
+    Insert(prop::sample::Index, String),
+    /// A value is replaced.
+    Value(prop::sample::Index, &'static str),
+    /// A line is written twice.
+    Repeat(prop::sample::Index),
+}
+
+impl Edit {
+    fn apply(&self, text: &mut String) {
+        let mut chars: Vec<char> = text.chars().collect();
+        match self {
+            Self::Cut(at, length) => {
+                let at = at.index(chars.len());
+                chars.drain(at..(at + length).min(chars.len()));
+            }
+            Self::Insert(at, more) => {
+                let at = at.index(chars.len());
+                chars.splice(at..at, more.chars());
+            }
+            Self::Value(at, value) => {
+                let colons: Vec<usize> = text.match_indices(": ").map(|(at, _)| at).collect();
+                let start = colons[at.index(colons.len())] + 2;
+                let length = text[start..].find([',', '}', '\n']).unwrap_or(0);
+                text.replace_range(start..start + length, value);
+                return;
+            }
+            Self::Repeat(at) => {
+                let mut lines: Vec<&str> = text.lines().collect();
+                let line = at.index(lines.len());
+                lines.insert(line, lines[line]);
+                *text = lines.join("\n");
+                return;
+            }
+        }
+        *text = chars.into_iter().collect();
+    }
+}
+
+fn edit() -> impl Strategy<Value = Edit> {
+    const VALUES: &[&str] = &[
+        "",
+        "0",
+        "-1",
+        "1",
+        "999999999999999999999",
+        "1000000",
+        "87600h",
+        "0s",
+        "1ms",
+        "true",
+        "null",
+        "~",
+        "*",
+        "'*'",
+        "\"**-*\"",
+        "[]",
+        "{}",
+        "[[",
+        "&a 1",
+        "\"\"",
+        "18446744073709551615",
+        "4294967295m",
+        "1024Ti",
+        ".5",
+        "é",
+        "\"#\"",
+        "\"/\"",
+        "2147483647",
+    ];
+    let at = any::<prop::sample::Index>;
+    prop_oneof![
+        (at(), 1..40_usize).prop_map(|(at, length)| Edit::Cut(at, length)),
+        (at(), "[ -~\n\té]{1,4}").prop_map(|(at, more)| Edit::Insert(at, more)),
+        (at(), select(VALUES)).prop_map(|(at, value)| Edit::Value(at, value)),
+        at().prop_map(Edit::Repeat),
+    ]
+}
+
 fn parse(text: &str) -> Result<Scenario, Vec<InputError>> {
     scenario::parse("scenario.yaml", text, &mut |path: &Path| {
         let place = pullstop_simulator::input::Place { line: 4, column: 9 };
@@ -243,29 +386,26 @@ fn parse(text: &str) -> Result<Scenario, Vec<InputError>> {
     })
 }
 
+/// All fields and what has them, those of policies left out.
+fn own_fields() -> Vec<(String, String)> {
+    let policy = serde_json::to_value(document::json_schema()).unwrap();
+    let schema = scenario::json_schema();
+    let of_policies = policy["$defs"].as_object().unwrap();
+    let definitions = schema["$defs"].as_object().unwrap().iter();
+    let own = definitions.filter(|(name, _)| !of_policies.contains_key(*name));
+    let fields = own.flat_map(|(name, definition)| {
+        let fields = definition["properties"].as_object().into_iter().flatten();
+        fields.map(|(field, _)| (field.clone(), name.clone()))
+    });
+    fields.collect()
+}
+
 fn lines(errors: &[InputError]) -> String {
     let mut lines = String::new();
     for error in errors {
         writeln!(lines, "{error}").unwrap();
     }
     lines
-}
-
-/// The names of all properties of a schema, those of policies left out.
-fn properties(schema: &serde_json::Value, names: &mut Vec<String>) {
-    for (key, value) in schema.as_object().into_iter().flatten() {
-        if key == "PolicySpec" || key.ends_with("Spec") && value.to_string().contains("pullTimeout")
-        {
-            continue;
-        }
-        if let ("properties", Some(all)) = (key.as_str(), value.as_object()) {
-            names.extend(all.keys().cloned());
-        }
-        properties(value, names);
-    }
-    for value in schema.as_array().into_iter().flatten() {
-        properties(value, names);
-    }
 }
 
 fn file(name: &str) -> String {

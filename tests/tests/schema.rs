@@ -1,12 +1,15 @@
-//! The JSON Schema of policies is the one of the code, and agrees with the reader.
+//! The JSON Schemas of policies and scenarios are those of the code, and agree with the readers.
 
 use pullstop_core::policy::{Policy, document};
+use pullstop_simulator::scenario;
 use pullstop_tests::golden;
 
 #[test]
-fn the_schema_is_up_to_date() {
+fn the_schemas_are_up_to_date() {
     let schema = serde_json::to_string_pretty(&document::json_schema()).unwrap() + "\n";
     golden("docs/policy.schema.json", &schema);
+    let schema = serde_json::to_string_pretty(&scenario::json_schema()).unwrap() + "\n";
+    golden("docs/scenario.schema.json", &schema);
 }
 
 #[test]

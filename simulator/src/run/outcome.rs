@@ -168,8 +168,8 @@ fn is_missed(world: &World, id: PodId) -> bool {
     })
 }
 
-/// FNV-1a over all that happened to pods.
-fn fingerprint(world: &World) -> u64 {
+/// A number that is the same for the same history: FNV-1a over all that happened to pods.
+pub fn fingerprint(world: &World) -> u64 {
     let mut hash = 0xCBF2_9CE4_8422_2325_u64;
     let mut add = |number: u64| hash = (hash ^ number).wrapping_mul(0x0000_0100_0000_01B3);
     add(world.events);

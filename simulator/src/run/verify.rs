@@ -148,7 +148,8 @@ fn wrong_since(fate: Fate, pod: &PodTruth, now: Timestamp) -> Option<Timestamp> 
     }
 }
 
-fn fate_of(pod: &PodTruth) -> String {
+/// What has become of a pod by the policy.
+pub(crate) fn fate_of(pod: &PodTruth) -> String {
     match (&pod.failed, pod.warned) {
         (Some(failed), _) => {
             let first = pod.first_failure_at().unwrap_or(failed.at);

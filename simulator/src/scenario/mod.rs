@@ -49,7 +49,7 @@ pub fn parse(
 ) -> Result<Scenario, Vec<InputError>> {
     let file = Path::new(file);
     let document: raw::Document = pullstop_core::yaml::read("scenario", text)
-        .map_err(|error| vec![check::located(file, error)])?;
+        .map_err(|error| vec![InputError::of_document(file, error)])?;
     check::scenario(file, &document, read_policy)
 }
 

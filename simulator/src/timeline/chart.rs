@@ -72,6 +72,7 @@ pub(super) enum Kind {
     Running,
     Succeeded,
     Failed,
+    Missing,
     Trouble,
     Verdict,
     Warned,
@@ -82,7 +83,7 @@ pub(super) enum Kind {
 
 impl Kind {
     /// All of them, with the name of their colour and what the legend says.
-    pub(super) const ALL: [(Self, &'static str, &'static str); 20] = [
+    pub(super) const ALL: [(Self, &'static str, &'static str); 21] = [
         (Self::Waiting, "waiting", "waits for a node or its queue"),
         (Self::Queued, "queued", "pull waits for its turn"),
         (Self::Pulling, "pulling", "pull in flight at the end"),
@@ -101,9 +102,14 @@ impl Kind {
         (Self::Running, "running", "runs, or is at work"),
         (Self::Succeeded, "succeeded", "has succeeded"),
         (Self::Failed, "failed", "has failed"),
+        (
+            Self::Missing,
+            "missing",
+            "image, secret or node is not there",
+        ),
         (Self::Trouble, "trouble", "trouble or fault"),
         (Self::Verdict, "verdict", "verdict: failed by the policy"),
-        (Self::Warned, "warned", "verdict: warned of"),
+        (Self::Warned, "warned", "verdict: warned of, or a dry run"),
         (Self::PutBack, "put-back", "put back by the kubelet"),
         (Self::ByHand, "by-hand", "done by hand"),
         (Self::Removed, "removed", "deleted"),

@@ -47,7 +47,7 @@ impl Drawing<'_> {
         let mut row = Row::new(format!("registry {}", registry.host));
         for trouble in &registry.troubles {
             let time = (trouble.from, trouble.until.unwrap_or(self.end));
-            self.band(&mut row, time, &trouble_in_words(trouble));
+            self.band(&mut row, Kind::Trouble, time, &trouble_in_words(trouble));
         }
         if let Some(limit) = registry.rate_limit {
             let words = format!("allows {} pulls in {}", limit.pulls, Human(limit.per));
@@ -62,7 +62,7 @@ impl Drawing<'_> {
         if let Some(defect) = image.defect {
             let mut row = Row::new(name);
             let words = format!("can never be used: {defect:?}");
-            self.band(&mut row, (Duration::ZERO, self.end), &words);
+            self.band(&mut row, Kind::Missing, (Duration::ZERO, self.end), &words);
             return Some(row);
         }
         let words = format!("cannot be pulled: {:?}", exists.missing);
@@ -80,10 +80,10 @@ impl Drawing<'_> {
         let mut row = Row::new(name);
         let begins = from.unwrap_or(self.end);
         if !begins.is_zero() {
-            self.band(&mut row, (Duration::ZERO, begins), words);
+            self.band(&mut row, Kind::Missing, (Duration::ZERO, begins), words);
         }
         if let Some(until) = until.filter(|until| *until < self.end) {
-            self.band(&mut row, (until, self.end), words);
+            self.band(&mut row, Kind::Missing, (until, self.end), words);
         }
         (!row.lines.is_empty()).then_some(row)
     }
@@ -92,7 +92,12 @@ impl Drawing<'_> {
         let mut row = Row::new(format!("nodes {}-*", group.name));
         match group.joins {
             Joins::At(at) if at.is_zero() => return None,
-            Joins::At(at) => self.band(&mut row, (Duration::ZERO, at), "have not joined yet"),
+            Joins::At(at) => self.band(
+                &mut row,
+                Kind::Missing,
+                (Duration::ZERO, at),
+                "have not joined yet",
+            ),
             Joins::Scaled { boots_in } => {
                 let words = format!("join when pods need them, {} later", Human(boots_in));
                 row.line(ZERO, self.texts.place(words));
@@ -111,7 +116,12 @@ impl Drawing<'_> {
                 .or_insert_with_key(|name| Row::new(name.as_str()));
             let words = fault.what.to_string();
             if let Some(lasts) = lasts {
-                self.band(row, (fault.at, fault.at.saturating_add(lasts)), &words);
+                self.band(
+                    row,
+                    Kind::Trouble,
+                    (fault.at, fault.at.saturating_add(lasts)),
+                    &words,
+                );
             } else {
                 let text = self.texts.place(words);
                 row.mark(Kind::ByHand, ZERO.after(fault.at), text);
@@ -121,10 +131,16 @@ impl Drawing<'_> {
         rows.into_values().collect()
     }
 
-    fn band(&mut self, row: &mut Row, (from, until): (Duration, Duration), words: &str) {
+    fn band(
+        &mut self,
+        row: &mut Row,
+        kind: Kind,
+        (from, until): (Duration, Duration),
+        words: &str,
+    ) {
         let at = |time: Duration| -> Timestamp { ZERO.after(time.min(self.end)) };
         let text = self.texts.place(words);
-        row.span(Kind::Trouble, 0, (at(from), at(until)), text);
+        row.span(kind, 0, (at(from), at(until)), text);
         row.line(at(from), text);
     }
 }

@@ -17,9 +17,9 @@ for (const group of chart.groups) {
     total += height;
   }
 }
-// What happens to the cluster is shown behind all rows.
-const bands = chart.groups.length && chart.groups[0].head.name === 'Cluster'
-  ? chart.groups[0].rows.flatMap(row => row.spans) : [];
+// What troubles the cluster is shown behind all rows.
+const TROUBLE = chart.kinds.indexOf('trouble');
+const bands = rows.flatMap(({ row }) => row.spans.filter(([kind]) => kind === TROUBLE));
 
 let from = 0, until = chart.durationMs, width = 0, height = 0, names = 0;
 let chosen = -1, colours = {}, isPrinting = false, isDue = false;
@@ -101,7 +101,7 @@ function drawRow({ row, height: tall, isHead }, top, isChosen) {
     if (ends < from || begins > until) continue;
     pen.fillStyle = colours.kinds[kind];
     const left = x(begins);
-    pen.fillRect(left, top + GAP / 2 + lane * LANE + 1, Math.max(x(ends) - left, 2), LANE - 2);
+    pen.fillRect(left, top + GAP / 2 + lane * LANE + 1, Math.max(x(ends) - left, 3), LANE - 2);
   }
   for (const [kind, at] of row.marks) {
     if (at < from || at > until) continue;
@@ -179,7 +179,7 @@ function under(px, y) {
   if (mark) return `${clock(mark[1])}: ${chart.texts[mark[2]]}`;
   const lane = Math.floor((y + view.scrollTop - top - GAP / 2) / LANE);
   const span = row.spans.findLast(([, in_, begins, ends]) =>
-    in_ === lane && x(begins) - 1 <= px && px <= Math.max(x(ends), x(begins) + 2) + 1);
+    in_ === lane && x(begins) - 1 <= px && px <= Math.max(x(ends), x(begins) + 3) + 1);
   return span ? `${clock(span[2])} – ${clock(span[3])}: ${chart.texts[span[4]]}` : row.name;
 }
 
@@ -197,7 +197,7 @@ function choose(place) {
   }
   const heading = document.createElement('h3');
   heading.textContent = row.name;
-  story.replaceChildren(heading, table);
+  story.replaceChildren(heading, row.lines.length ? table : 'Nothing is told of it.');
   later();
 }
 

@@ -11,7 +11,7 @@ use super::chart::{Chart, Group, Kind, Row, Texts};
 use super::choice::Chosen;
 use super::cluster;
 use crate::run::story;
-use crate::run::verify::clock;
+use crate::run::verify::{self, clock};
 use crate::scenario::Scenario;
 use crate::world::World;
 use crate::world::control::OwnerState;
@@ -63,6 +63,7 @@ impl<'a> Gathered<'a> {
         for entry in world.cluster.journal.entries() {
             gathered.tell(entry, texts);
         }
+        gathered.verdicts(texts);
         for (id, (since, phase)) in std::mem::take(&mut gathered.ended) {
             gathered.tail(id, (since, world.cluster.now), phase, texts);
         }
@@ -103,6 +104,21 @@ impl<'a> Gathered<'a> {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Verdicts as they were stored: rivals have some too, but nothing to say about them.
+    fn verdicts(&mut self, texts: &mut Texts) {
+        for (id, row) in &mut self.pods {
+            let Some(pod) = self.world.cluster.truth.pod(*id) else {
+                continue;
+            };
+            if let Some(failed) = pod.failed {
+                let text = texts.place(verify::fate_of(pod));
+                row.mark(Kind::Verdict, failed.at, text);
+                row.line(failed.at, text);
+                row.lines.sort_by_key(|(at, _)| *at);
+            }
         }
     }
 
@@ -157,13 +173,8 @@ fn owner_of(world: &World, pod: PodId) -> Option<OwnerId> {
 
 fn mark_of(what: &What) -> Option<Kind> {
     match what {
-        What::Decided(decision) | What::Noticed(Happening::Would(decision)) => {
-            match decision.deed {
-                Deed::Fail | Deed::Report => Some(Kind::Verdict),
-                Deed::Warn => Some(Kind::Warned),
-                Deed::Nothing => None,
-            }
-        }
+        What::Decided(decision) if decision.deed == Deed::Warn => Some(Kind::Warned),
+        What::Noticed(Happening::Would(_)) => Some(Kind::Warned),
         What::PutBack => Some(Kind::PutBack),
         What::Write(_) => Some(Kind::ByHand),
         What::Removed => Some(Kind::Removed),
@@ -196,8 +207,9 @@ fn pod_row(world: &World, pod: &PodTruth, texts: &mut Texts) -> Row {
         }
     }
     for (place, attempt) in pod.attempts.iter().enumerate() {
-        pull(world, pod, attempt, end, &mut row, texts);
+        // What comes later lies above: a pull of a moment must not vanish under a wait of minutes.
         back_off(pod, place, end, &mut row, texts);
+        pull(world, pod, attempt, end, &mut row, texts);
     }
     row
 }

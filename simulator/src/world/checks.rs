@@ -86,11 +86,14 @@ impl Checks {
         match what {
             Happening::Held { .. } => self.held.push(pod),
             Happening::Counted { failures, .. } => {
-                let really = c
-                    .truth
-                    .pod(pod)
-                    .map_or(0, |truth| failures_of(truth, |_| true));
-                if *failures > really {
+                let really = c.truth.pod(pod).map_or(0, |truth| {
+                    truth
+                        .attempts
+                        .iter()
+                        .filter(|a| failed_at(a).is_some())
+                        .count()
+                });
+                if *failures as usize > really {
                     self.add(2, c.now, pod, || {
                         format!("{failures} failures were counted, of which only {really} happened")
                     });

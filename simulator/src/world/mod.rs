@@ -194,7 +194,7 @@ impl World {
 }
 
 /// Every image that a container has, or may come to have.
-fn image_names(scenario: &Scenario) -> impl Iterator<Item = &str> {
+pub fn image_names(scenario: &Scenario) -> impl Iterator<Item = &str> {
     let containers = scenario
         .workloads
         .iter()

@@ -7,6 +7,7 @@ use crate::scenario::raw::Spec;
 use crate::scenario::raw::cluster::{CapacitySpec, NodesSpec, QueueSpec};
 use crate::scenario::raw::value::{At, Placed};
 use crate::scenario::{Joins, KubeletConfig, NodeGroup, Queue, QueueOrder, Quota, Resources};
+use crate::world::errors::Runtime;
 
 /// The newest release that is modelled.
 const NEWEST_MINOR: u32 = 36;
@@ -158,7 +159,7 @@ impl NodeGroup {
                 pods: 110,
             },
             joins: Joins::At(Duration::ZERO),
-            runtime: crate::world::errors::Runtime::default(),
+            runtime: Runtime::default(),
             kubelet: KubeletConfig::default(),
             images: Vec::new(),
             identity_after: Duration::ZERO,

@@ -6,6 +6,7 @@ use super::supply::Used;
 use crate::scenario::fault::{FaultKind, Write};
 use crate::scenario::raw::Spec;
 use crate::scenario::raw::fault::{EditImage, FaultSpec};
+use crate::scenario::raw::read::Word;
 use crate::scenario::raw::value::{At, Place, Text, place};
 use crate::scenario::{Fault, Scenario};
 
@@ -125,10 +126,11 @@ impl Check {
         }
         let f = fault.write_trouble.as_ref()?;
         let (lasts, how) = (self.read(&f.lasts), self.read(&f.how));
+        let percent = self.or(f.percent.as_ref(), 100);
         Some(FaultKind::WriteTrouble {
             lasts: lasts?,
             how: how?,
-            percent: self.or(f.percent.as_ref(), 100),
+            percent,
         })
     }
 
@@ -193,7 +195,7 @@ impl FaultSpec {
         ]
     }
 
-    fn nodes(&self) -> impl Iterator<Item = &Text<crate::scenario::raw::read::Word>> {
+    fn nodes(&self) -> impl Iterator<Item = &Text<Word>> {
         let all = [
             self.kubelet_restart.as_ref().map(|fault| &fault.nodes),
             self.sandbox_trouble.as_ref().map(|fault| &fault.nodes),
@@ -203,7 +205,7 @@ impl FaultSpec {
         all.into_iter().flatten()
     }
 
-    fn pods(&self) -> impl Iterator<Item = &Text<crate::scenario::raw::read::Word>> {
+    fn pods(&self) -> impl Iterator<Item = &Text<Word>> {
         let all = [
             self.edit_image.as_ref().map(|fault| &fault.pods),
             self.delete_pods.as_ref().map(|fault| &fault.pods),

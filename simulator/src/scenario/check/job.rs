@@ -6,7 +6,8 @@ use pullstop_core::pod::RestartPolicy;
 
 use super::Check;
 use super::workload::Around;
-use crate::scenario::raw::read::Read;
+use crate::scenario::Queue;
+use crate::scenario::raw::read::{Read, Time};
 use crate::scenario::raw::value::{At, Place, place};
 use crate::scenario::raw::workload::{PodFailureRuleSpec, WorkloadSpec};
 use crate::scenario::workload::{
@@ -45,7 +46,6 @@ impl Check {
             ),
             ("ttlAfterFinished", place(w.ttl_after_finished.as_ref())),
         ];
-        let written = |(name, place): (_, Option<Place>)| Some((name, place?));
         if w.job.is_none() && w.name().is_some() {
             for (name, place) in of_jobs.into_iter().filter_map(written) {
                 self.error(
@@ -60,7 +60,9 @@ impl Check {
     }
 
     pub(super) fn job(&mut self, w: &WorkloadSpec, around: &Around<'_>) -> Job {
-        self.job_fits_together(w, around);
+        self.queue_fits(w, around.queues);
+        self.indexes_fit(w);
+        self.failures_fit(w, around.kubernetes_minor);
         let rules = w.pod_failure_policy.as_ref();
         let policy: Vec<PodFailureRule> = rules
             .iter()
@@ -98,38 +100,46 @@ impl Check {
 
     /// When the first of a workload comes, as far as that can be read; errors are said where it is checked.
     pub(super) fn arrives(&self, w: &WorkloadSpec) -> Duration {
-        let at =
-            w.at.as_ref()
-                .and_then(|at| crate::scenario::raw::read::Time::read(&at.text).ok());
+        let at = w.at.as_ref().and_then(|at| Time::read(&at.text).ok());
         at.unwrap_or_default().min(self.end)
     }
 
-    /// What Kubernetes refuses, or what would have no effect.
-    fn job_fits_together(&mut self, w: &WorkloadSpec, around: &Around<'_>) {
-        if let Some(queue) = &w.queue {
-            self.known(
-                "queue",
-                "spec.queues",
-                queue,
-                around.queues.iter().map(|queue| queue.name.as_str()),
-            );
+    fn queue_fits(&mut self, w: &WorkloadSpec, queues: &[Queue]) {
+        let Some(queue) = &w.queue else {
+            if let Some(priority) = &w.priority {
+                self.error(
+                    priority,
+                    "`priority` is that in a queue: name the `queue` too",
+                );
+            }
+            return;
+        };
+        self.known(
+            "queue",
+            "spec.queues",
+            queue,
+            queues.iter().map(|queue| queue.name.as_str()),
+        );
+        if let Some(until) = &w.suspended_until {
+            let message =
+                "the queue says when the Job is resumed: remove `suspendedUntil` or `queue`";
+            self.error(until, message);
         }
-        if let (Some(priority), None) = (&w.priority, &w.queue) {
-            self.error(
-                priority,
-                "`priority` is that in a queue: name the `queue` too",
-            );
-        }
-        if let (Some(until), Some(_)) = (&w.suspended_until, &w.queue) {
-            self.error(
-                until,
-                "the queue says when the Job is resumed: remove `suspendedUntil` or `queue`",
-            );
-        }
-        let indexed = w
+    }
+
+    /// What Kubernetes refuses (`pkg/apis/batch/validation`).
+    fn indexes_fit(&mut self, w: &WorkloadSpec) {
+        let is_indexed = w
             .indexed
             .as_ref()
             .is_some_and(|indexed| indexed.text == "true");
+        if is_indexed {
+            if let (Some(max), None) = (&w.max_failed_indexes, &w.backoff_limit_per_index) {
+                let message = "no index ever fails for good without `backoffLimitPerIndex`: add it";
+                self.error(max, message);
+            }
+            return;
+        }
         let of_indexes = [
             (
                 "backoffLimitPerIndex",
@@ -137,63 +147,60 @@ impl Check {
             ),
             ("maxFailedIndexes", place(w.max_failed_indexes.as_ref())),
         ];
-        for (name, place) in of_indexes {
-            if let (Some(place), false) = (place, indexed) {
-                self.error(
-                    &place,
-                    format!("only indexed Jobs have `{name}`: add `indexed: true`"),
-                );
-            }
-        }
-        if let (Some(max), None, true) =
-            (&w.max_failed_indexes, &w.backoff_limit_per_index, indexed)
-        {
+        for (name, place) in of_indexes.into_iter().filter_map(written) {
             self.error(
-                max,
-                "no index ever fails for good without `backoffLimitPerIndex`: add it",
+                &place,
+                format!("only indexed Jobs have `{name}`: add `indexed: true`"),
             );
         }
+    }
+
+    /// What Kubernetes refuses, and what its release does not have.
+    fn failures_fit(&mut self, w: &WorkloadSpec, kubernetes_minor: u32) {
+        let never = RestartPolicy::Never.as_str();
         let restarts = w
             .restart_policy
             .as_ref()
-            .is_some_and(|policy| policy.text != RestartPolicy::Never.as_str());
-        let for_never = [
-            (
-                "backoffLimitPerIndex",
-                place(w.backoff_limit_per_index.as_ref()),
-            ),
-            ("podFailurePolicy", place(w.pod_failure_policy.as_ref())),
-        ];
-        for (name, place) in for_never {
-            if let (Some(place), true) = (place, restarts) {
-                let message = format!(
-                    "Kubernetes allows `{name}` only with `restartPolicy: Never`: change one of them"
-                );
-                self.error(&place, message);
-            }
+            .is_some_and(|policy| policy.text != never);
+        let per_index = (
+            "backoffLimitPerIndex",
+            place(w.backoff_limit_per_index.as_ref()),
+        );
+        let policy = ("podFailurePolicy", place(w.pod_failure_policy.as_ref()));
+        let replacement = (
+            "podReplacementPolicy",
+            place(w.pod_replacement_policy.as_ref()),
+        );
+        for (name, place) in [per_index, policy]
+            .into_iter()
+            .filter_map(written)
+            .filter(|_| restarts)
+        {
+            let message = format!(
+                "Kubernetes allows `{name}` only with `restartPolicy: Never`: change one of them"
+            );
+            self.error(&place, message);
         }
-        if let (Some(policy), true) = (&w.pod_replacement_policy, w.pod_failure_policy.is_some())
-            && policy.text == "TerminatingOrFailed"
+        for (name, place) in [per_index, replacement].into_iter().filter_map(written) {
+            self.needs_release(name, place, kubernetes_minor);
+        }
+        let Some(rules) = &w.pod_failure_policy else {
+            return;
+        };
+        self.ensure(
+            !rules.is_empty(),
+            rules,
+            "a policy without rules says nothing: add some, or remove it",
+        );
+        if let Some(text) = w
+            .pod_replacement_policy
+            .as_ref()
+            .filter(|p| p.text == "TerminatingOrFailed")
         {
             self.error(
-                policy,
+                text,
                 "Kubernetes allows only `Failed` with a `podFailurePolicy`: remove this",
             );
-        }
-        let newer = [
-            (
-                "backoffLimitPerIndex",
-                place(w.backoff_limit_per_index.as_ref()),
-            ),
-            (
-                "podReplacementPolicy",
-                place(w.pod_replacement_policy.as_ref()),
-            ),
-        ];
-        for (name, place) in newer {
-            if let Some(place) = place {
-                self.needs_release(name, place, around.kubernetes_minor);
-            }
         }
     }
 
@@ -286,4 +293,9 @@ impl Check {
             }
         }
     }
+}
+
+/// What is written, of all that may be.
+fn written((name, place): (&'static str, Option<Place>)) -> Option<(&'static str, Place)> {
+    Some((name, place?))
 }

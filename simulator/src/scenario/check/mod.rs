@@ -9,19 +9,21 @@ mod names;
 mod supply;
 mod workload;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
 use pullstop_core::policy::Policy;
+use pullstop_core::policy::document::PolicySpec;
 use pullstop_core::suggest;
 use pullstop_core::time::Human;
-use pullstop_core::yaml::{self, DocumentError};
+use pullstop_core::yaml;
 
 use super::raw::read::{Read, Span, Time};
 use super::raw::value::{At, Place, Placed, Text, place};
 use super::raw::{Document, PolicySource, Spec};
 use super::{API_VERSION, DEFAULT_PATIENCE, DEFAULT_SEED, Enforcer, KIND, Scenario};
-use crate::input::{self, InputError};
+use crate::input::InputError;
 
 /// The policy in a file, or what is wrong with that file.
 pub(crate) type ReadPolicy<'a> = dyn FnMut(&Path) -> Result<Policy, Vec<InputError>> + 'a;
@@ -38,19 +40,13 @@ pub(crate) fn scenario(
     let (policy, elsewhere) = check.policy(file, spec, read_policy);
     let scenario = check.spec(document, policy);
     let checked = check.yaml.finish(scenario);
-    let here = |errors: Vec<DocumentError>| errors.into_iter().map(|error| located(file, error));
     match (checked, elsewhere.is_empty()) {
         (Ok(scenario), true) => Ok(scenario),
         (Ok(_), false) => Err(elsewhere),
-        (Err(errors), _) => Err(here(errors).chain(elsewhere).collect()),
-    }
-}
-
-/// The error as one in `file`.
-pub(crate) fn located(file: &Path, error: DocumentError) -> InputError {
-    match error.place {
-        Some((line, column)) => InputError::at(file, input::Place { line, column }, error.message),
-        None => InputError::about(file, error.message),
+        (Err(errors), _) => {
+            let located = |error| InputError::of_document(file, error);
+            Err(errors.into_iter().map(located).chain(elsewhere).collect())
+        }
     }
 }
 
@@ -157,7 +153,7 @@ impl Check {
         let end = self.ends(until);
         if let (Some(text), true) = (until, end.is_some_and(|end| end <= from)) {
             let message = format!(
-                "`{}` is over before it begins, at {}: write a later time",
+                "`{}` is not after {}, when it begins: write a later time",
                 text.text,
                 Human(from)
             );
@@ -204,11 +200,11 @@ impl Check {
 
     /// A second of the same name is an error.
     fn unique<'a, T: 'a>(&mut self, what: &str, names: impl Iterator<Item = &'a Text<T>>) {
-        let mut seen = std::collections::BTreeMap::new();
+        let mut seen = BTreeMap::new();
         for name in names {
             if let Some(first) = seen.get(name.text.as_str()) {
                 let message = format!(
-                    "there is a {what} `{}` already, in line {first}: rename one",
+                    "the {what} `{}` is there already, in line {first}: remove or rename one",
                     name.text
                 );
                 self.error(name, message);
@@ -290,10 +286,7 @@ impl Check {
         }
     }
 
-    fn inline_policy(
-        &mut self,
-        inline: &At<pullstop_core::policy::document::PolicySpec>,
-    ) -> Policy {
+    fn inline_policy(&mut self, inline: &At<PolicySpec>) -> Policy {
         inline.validate().unwrap_or_else(|errors| {
             for error in errors {
                 self.yaml

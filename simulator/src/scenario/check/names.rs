@@ -80,7 +80,20 @@ fn find(families: &[Family], pattern: &str, what: &str) -> Result<(), String> {
     if families.iter().any(|family| family.can_be(pattern)) {
         return Ok(());
     }
-    let shown: Vec<String> = families.iter().map(Family::shown).collect();
+    let shown = |family: &Family| {
+        let counted = pattern.ends_with(|c: char| c.is_ascii_digit());
+        let name = if counted {
+            family.last()
+        } else {
+            family.shown()
+        };
+        if pattern.contains('/') {
+            format!("{}/{name}", family.namespace)
+        } else {
+            name
+        }
+    };
+    let shown: Vec<String> = families.iter().map(shown).collect();
     let names = || shown.iter().map(String::as_str);
     let hint = match suggest::closest(pattern, names()) {
         Some(name) => format!("did you mean `{name}`?"),
@@ -160,6 +173,14 @@ impl Family {
             format!("{}-*", self.name)
         } else {
             self.name.clone()
+        }
+    }
+
+    /// The last name, if the numbers are known; else as a pattern.
+    fn last(&self) -> String {
+        match self.instances {
+            Some(count) if !self.numbered => format!("{}-{}", self.name, count.saturating_sub(1)),
+            _ => self.shown(),
         }
     }
 

@@ -7,6 +7,7 @@ use pullstop_core::suggest;
 
 use super::Check;
 use super::names::{Names, listed};
+use crate::scenario::fault::FaultKind;
 use crate::scenario::raw::Spec;
 use crate::scenario::raw::supply::{ImageSpec, RegistrySpec, TroubleSpec};
 use crate::scenario::raw::value::{At, Text, place};
@@ -150,9 +151,10 @@ impl Check {
             );
         }
         let rate_limit = registry.rate_limit.as_ref().and_then(|limit| {
+            let (pulls, per) = (self.read(&limit.pulls), self.read(&limit.per));
             Some(RateLimit {
-                pulls: self.read(&limit.pulls)?,
-                per: self.read(&limit.per)?,
+                pulls: pulls?,
+                per: per?,
             })
         });
         Registry {
@@ -272,7 +274,7 @@ impl<'a> Used<'a> {
             .faults
             .iter()
             .filter_map(|fault| match &fault.what {
-                crate::scenario::fault::FaultKind::EditImage { image, .. } => Some(image),
+                FaultKind::EditImage { image, .. } => Some(image),
                 _ => None,
             });
         let mut images: Vec<&str> = of_pods

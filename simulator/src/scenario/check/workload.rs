@@ -8,6 +8,7 @@ use pullstop_core::time::Human;
 use super::Check;
 use super::names::Names;
 use crate::scenario::raw::Spec;
+use crate::scenario::raw::read::Label;
 use crate::scenario::raw::value::{At, Placed, Text, place};
 use crate::scenario::raw::workload::{RequestsSpec, WorkloadSpec};
 use crate::scenario::workload::{Arrival, Kind, Pace, PodTemplate};
@@ -83,7 +84,7 @@ impl Check {
                 .map_or(NAMESPACE_USUAL, |namespace| &namespace.text);
             if let Some(first) = seen.get(&(namespace, name.text.as_str())) {
                 let message = format!(
-                    "there is a workload `{}` already, in line {first}: rename one, since pods are called after it",
+                    "the workload `{}` is there already, in line {first}: rename one, since pods are called after it",
                     name.text
                 );
                 self.error(name, message);
@@ -299,7 +300,7 @@ fn lacking(requests: &Resources, nodes: &[&Resources]) -> String {
 
 impl WorkloadSpec {
     /// The first name that is written.
-    pub(super) fn name(&self) -> Option<&Text<crate::scenario::raw::read::Label>> {
+    pub(super) fn name(&self) -> Option<&Text<Label>> {
         self.job
             .as_ref()
             .or(self.pod.as_ref())

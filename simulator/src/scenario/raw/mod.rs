@@ -23,6 +23,7 @@ use super::{API_VERSION, KIND};
 
 /// A cluster, what goes wrong in it, and what is expected of the policy.
 #[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "Scenario")]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Document {
     /// Always `pullstop.dev/v1alpha1`.

@@ -1,5 +1,10 @@
 //! What texts are read as: numbers, times, sizes, names.
 
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+use std::time::Duration;
+
 use pullstop_core::cause::Cause;
 use pullstop_core::pod::{Phase, RestartPolicy};
 use pullstop_core::policy::Mode;
@@ -11,7 +16,7 @@ use schemars::{Schema, json_schema};
 use crate::scenario::QueueOrder;
 use crate::scenario::expect::JobOutcome;
 use crate::scenario::fault::{Write, WriteTrouble};
-use crate::scenario::metric::Condition;
+use crate::scenario::metric::{Condition, thousandths};
 use crate::scenario::supply::TroubleKind;
 use crate::scenario::workload::{PodFailureAction, PodReplacement, PullPolicy};
 use crate::world::errors::{PullError, Runtime};
@@ -136,11 +141,11 @@ macro_rules! readers {
 
 readers! {
     /// A duration, zero among them.
-    Time => std::time::Duration, |text| parse_duration(text).map_err(|error| error.to_string()),
+    Time => Duration, |text| parse_duration(text).map_err(|error| error.to_string()),
         { "type": "string", "pattern": DURATION };
     /// A duration that is not zero.
-    Span => std::time::Duration, |text| match Time::read(text)? {
-        std::time::Duration::ZERO => Err(format!("`{text}` is no time at all: write more, or leave it out")),
+    Span => Duration, |text| match Time::read(text)? {
+        Duration::ZERO => Err(format!("`{text}` is no time at all: write more")),
         span => Ok(span),
     }, { "type": "string", "pattern": DURATION };
     /// A count of something that is worth a word.
@@ -203,7 +208,7 @@ readers! {
 /// More of anything than fits into a scenario.
 const SIZE_MAX: u32 = 1_000_000;
 /// The releases whose kubelets and controllers are modelled: since 1.27 kubelets can pull in parallel.
-const RELEASES: std::ops::RangeInclusive<u32> = 27..=36;
+const RELEASES: RangeInclusive<u32> = 27..=36;
 const DURATION: &str = "^([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$";
 /// The largest size, 1 PiB: large enough for any node, small enough that no sum overflows.
 const MEBIBYTES_MAX: u128 = 1 << 30;
@@ -212,7 +217,7 @@ const CPU_MILLIS_MAX: u64 = 1_000_000_000;
 
 fn whole<T>(text: &str, min: T, max: T) -> Result<T, String>
 where
-    T: std::str::FromStr + PartialOrd + std::fmt::Display + Copy,
+    T: FromStr + PartialOrd + Display + Copy,
 {
     let number = text.parse::<T>().ok();
     let fits = number.filter(|number| min <= *number && *number <= max);
@@ -225,7 +230,7 @@ where
 fn cpu_millis(text: &str) -> Result<u64, String> {
     let millis = match text.strip_suffix('m') {
         Some(millis) => millis.parse().ok(),
-        None => crate::scenario::metric::thousandths(text),
+        None => thousandths(text),
     };
     let fits = millis.filter(|millis| *millis <= CPU_MILLIS_MAX);
     fits.ok_or_else(|| format!("`{text}` is not a number of CPUs: write `2`, `0.5` or `500m`"))

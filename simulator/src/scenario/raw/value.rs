@@ -114,7 +114,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for OrMore<T> {
             type Value = OrMore<T>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("`true`, or members that say more")
+                f.write_str("`true` or members, as in `name: value`")
             }
 
             fn visit_bool<E: Error>(self, value: bool) -> Result<Self::Value, E> {
