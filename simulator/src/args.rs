@@ -62,6 +62,11 @@ pub enum Command {
     /// The page is one HTML file that loads nothing: it can be sent around and opened without a network. Rows are
     /// grouped by Job or Deployment; what the pointer or the arrow keys choose is told in words.
     Timeline(TimelineArgs),
+    /// Turn recorded pods into a scenario that plays the same troubles.
+    ///
+    /// Reads recordings as `simulator replay` does, Jobs and Events in them too if there are any. Several recordings
+    /// become one cluster. What the recording cannot show is guessed; comments in the scenario say so.
+    Import(ImportArgs),
     /// Look for a world in which something breaks that must always hold.
     ///
     /// Draws random clusters, workloads and faults, runs them, and compares runs that must agree: events doubled,
@@ -199,6 +204,20 @@ pub struct TimelineArgs {
     /// Only these pods: `name` or `namespace/name`, with `*` for anything
     #[arg(long, value_name = "GLOB")]
     pub pods: Option<String>,
+}
+
+/// What `simulator import` is told.
+#[derive(Debug, Parser)]
+#[command(
+    after_help = "Example:\n  simulator import trace.jsonl --out scenario.yaml\n  simulator run --policy policy.yaml scenario.yaml"
+)]
+pub struct ImportArgs {
+    /// Recordings; `-` is standard input
+    #[arg(required = true, value_name = "TRACE")]
+    pub traces: Vec<PathBuf>,
+    /// Where to write the scenario; standard output if left out
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
 }
 
 /// What `simulator fuzz` is told.

@@ -5,6 +5,7 @@ pub mod classify;
 pub mod compare;
 pub mod exit;
 pub mod fuzz;
+pub mod import;
 pub mod input;
 pub mod replay;
 pub mod run;
@@ -28,6 +29,7 @@ pub fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit
         Command::Classify(args) => classify::run(args, out),
         Command::Replay(args) => replay::run(args, out, err),
         Command::Compare(these) => compare::run(these, args.shows_progress, out, err),
+        Command::Import(these) => import::run(these, out, err),
         Command::Timeline(these) => timeline::run(these, out, err),
         Command::Fuzz(these) => fuzz::run(these, args.shows_progress, out, err),
         Command::Run(these) => run::run(these, args.shows_progress, out, err),

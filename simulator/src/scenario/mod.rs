@@ -8,7 +8,7 @@ pub mod expect;
 pub mod fault;
 pub mod glob;
 pub mod metric;
-mod raw;
+pub(crate) mod raw;
 pub mod supply;
 pub mod workload;
 pub mod write;
