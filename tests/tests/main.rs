@@ -10,6 +10,7 @@
 mod classify;
 mod diagnostics;
 mod docs;
+mod import;
 mod replay;
 mod scenario;
 mod schema;

@@ -102,7 +102,7 @@ fn sandbox(recording: &Recording, notes: &mut Notes) -> Option<Fault> {
         at: from,
         what: FaultKind::SandboxTrouble {
             nodes: "*".to_owned(),
-            lasts: (until - from).max(Duration::from_secs(1)),
+            lasts: until.saturating_sub(from).max(Duration::from_secs(1)),
         },
     })
 }

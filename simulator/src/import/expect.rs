@@ -19,8 +19,8 @@ pub(super) fn duration(recording: &Recording) -> Duration {
         let took = took.map_or(Duration::ZERO, |(ended, ran)| ended.saturating_sub(ran));
         Some(runs_by(pod)? + took + SLACK)
     });
-    let recorded = Duration::from_secs(recording.length.as_secs() + 1);
-    ends.max().unwrap_or_default().max(recorded + SLACK)
+    let recorded = recording.length + SLACK;
+    whole_seconds(ends.max().unwrap_or_default().max(recorded))
 }
 
 /// The lines of `expect`.
@@ -50,6 +50,10 @@ fn runs_by(pod: &PodSight) -> Option<Duration> {
         .iter()
         .any(|container| !container.failures.is_empty());
     let late = if has_failed { RETRY } else { SLACK };
-    let by = pod.ran_at? + late;
-    Some(Duration::from_secs(by.as_secs() + 1))
+    Some(whole_seconds(pod.ran_at? + late))
+}
+
+/// A little later, at a time that is easy to read.
+const fn whole_seconds(time: Duration) -> Duration {
+    Duration::from_secs(time.as_secs() + 1)
 }

@@ -76,8 +76,8 @@ fn scenario(traces: &[PathBuf], recording: &Recording, classifier: &Classifier) 
          done.",
     );
     let supply = supply::of(recording, classifier, &mut notes);
-    let nodes = nodes::of(recording, supply.runtime, &mut notes);
-    let group = |pod: &sights::PodSight| nodes::group_of(pod, &nodes);
+    let groups = nodes::of(recording, supply.runtime, &mut notes);
+    let group = |pod: &sights::PodSight| nodes::group_of(pod, &groups);
     let workloads = workloads::of(recording, &group, &mut notes);
     let faults = deeds::of(recording, &workloads.names, &mut notes);
     let scenario = Scenario {
@@ -88,7 +88,7 @@ fn scenario(traces: &[PathBuf], recording: &Recording, classifier: &Classifier) 
         policy: Policy::default(),
         enforcer: Enforcer::default(),
         kubernetes_minor: if supply.back_off_tells_why { 36 } else { 31 },
-        nodes,
+        nodes: groups,
         registries: supply.registries,
         images: supply.images,
         secrets: supply.secrets,

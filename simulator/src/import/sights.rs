@@ -142,7 +142,7 @@ impl PodSight {
                 continue;
             };
             if sight.latest_image != container.image {
-                sight.latest_image = container.image.to_owned();
+                container.image.clone_into(&mut sight.latest_image);
                 let name = container.name.to_owned();
                 self.edits.push((at, name, container.image.to_owned()));
             }
