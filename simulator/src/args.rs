@@ -215,7 +215,7 @@ pub struct ImportArgs {
     /// Recordings; `-` is standard input
     #[arg(required = true, value_name = "TRACE")]
     pub traces: Vec<PathBuf>,
-    /// Where to write the scenario; standard output if left out
+    /// Where to write the scenario; standard output if left out or `-`
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
 }

@@ -11,6 +11,7 @@ mod classify;
 mod diagnostics;
 mod docs;
 mod import;
+mod mutants;
 mod replay;
 mod scenario;
 mod schema;

@@ -46,7 +46,11 @@ pub fn run(args: &ImportArgs, out: &mut dyn Write, err: &mut dyn Write) -> Resul
     let classifier = Classifier::new(&[])
         .map_err(|error| InputError::about(Path::new("classifier"), error.to_string()))?;
     let text = scenario(&args.traces, &recording, &classifier);
-    match &args.out {
+    match args
+        .out
+        .as_deref()
+        .filter(|file| *file != Path::new(input::STDIN))
+    {
         None => out.write_all(text.as_bytes())?,
         Some(file) => input::write(file, text.as_bytes())
             .map_err(|error| InputError::about(file, format!("cannot be written: {error}")))?,
