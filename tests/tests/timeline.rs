@@ -123,6 +123,8 @@ fn of_many_pods_those_that_were_failed_come_first() {
     assert!(html.contains(said));
     let chart = chart(&Ran { out: html, ..ran });
     let rows = rows(&chart);
+    // Behind the headings of the cluster and of its missing image, and that of pods without owner.
+    assert_eq!(rows[3]["name"], "default/bad-0");
     let bad = rows
         .iter()
         .filter(|row| row["name"].as_str().unwrap().contains("/bad-"));

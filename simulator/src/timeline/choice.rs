@@ -15,7 +15,7 @@ const ROWS_MAX: usize = 2000;
 /// What is shown.
 #[derive(Debug)]
 pub(super) struct Chosen {
-    /// The pods, in the order of their creation.
+    /// The pods: in the order of their creation if all are shown, and otherwise by how much they matter.
     pub(super) pods: Vec<PodId>,
     /// Jobs that never made a pod: they wait.
     pub(super) waiting_jobs: Vec<OwnerId>,
@@ -61,10 +61,13 @@ pub(super) fn choose(
     ranked.truncate(ROWS_MAX);
     waiting_jobs.truncate(ROWS_MAX - ranked.len());
     let mut pods: Vec<PodId> = ranked.into_iter().map(|(_, id)| id).collect();
-    pods.sort_unstable();
+    let rows_left_out = wanted - pods.len() - waiting_jobs.len();
+    if rows_left_out == 0 {
+        pods.sort_unstable();
+    }
     Chosen {
         pods_total: world.cluster.truth.pods.len(),
-        rows_left_out: wanted - pods.len() - waiting_jobs.len(),
+        rows_left_out,
         pattern: pattern.map(str::to_owned),
         pods,
         waiting_jobs,

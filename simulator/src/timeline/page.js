@@ -250,7 +250,11 @@ document.getElementById('all').onclick = () => show(0, chart.durationMs);
 
 // On paper all rows are drawn, as far as a canvas can be that long.
 for (const [name, prints] of [['beforeprint', true], ['afterprint', false]]) {
-  window.addEventListener(name, () => { isPrinting = prints; measure(); });
+  window.addEventListener(name, () => {
+    isPrinting = prints;
+    document.documentElement.toggleAttribute('data-printing', prints);
+    measure();
+  });
 }
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', measure);
 new ResizeObserver(measure).observe(view);

@@ -20,11 +20,11 @@ use crate::world::ids::{OwnerId, PodId};
 use crate::world::journal::{Entry, What};
 use crate::world::truth::{Attempt, PodTruth};
 
-/// The cluster's troubles first, then each owner with its pods, in the order in which they came.
+/// The cluster's troubles first, then each owner with its pods, in the order of the choice.
 pub(super) fn chart(world: &World, scenario: &Scenario, chosen: &Chosen) -> Chart {
     let mut texts = Texts::default();
     let mut groups: Vec<Group> = cluster::group(scenario, &mut texts).into_iter().collect();
-    groups.extend(Gathered::new(world, chosen, &mut texts).into_groups());
+    groups.extend(Gathered::new(world, chosen, &mut texts).into_groups(chosen));
     Chart {
         duration_ms: u64::try_from(scenario.duration.as_millis()).unwrap_or(u64::MAX),
         kinds: Kind::ALL.into_iter().map(|(_, name, _)| name).collect(),
@@ -137,11 +137,14 @@ impl<'a> Gathered<'a> {
     }
 
     /// Pods by their owners; those without one follow at the place of the first of them.
-    fn into_groups(mut self) -> Vec<Group> {
+    fn into_groups(mut self, chosen: &Chosen) -> Vec<Group> {
         let mut groups: Vec<(Option<OwnerId>, Group)> = Vec::new();
         let mut places: BTreeMap<Option<OwnerId>, usize> = BTreeMap::new();
-        for (id, row) in std::mem::take(&mut self.pods) {
-            let owner = owner_of(self.world, id);
+        for id in &chosen.pods {
+            let Some(row) = self.pods.remove(id) else {
+                continue;
+            };
+            let owner = owner_of(self.world, *id);
             let place = *places.entry(owner).or_insert(groups.len());
             if place == groups.len() {
                 let head = owner.and_then(|id| self.owners.remove(&id));
