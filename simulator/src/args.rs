@@ -60,6 +60,16 @@ pub enum Command {
     /// Prints for each how many pods it failed that would have run, how many it missed, how long it took, and what
     /// was wasted meanwhile. The rivals are named after the projects whose rules and defaults they have.
     Compare(CompareArgs),
+    /// Draw one run as a page: pods, pulls, back-offs, troubles and verdicts over virtual time.
+    ///
+    /// The page is one HTML file that loads nothing: it can be sent around and opened without a network. Rows are
+    /// grouped by Job or Deployment; what the pointer or the arrow keys choose is told in words.
+    Timeline(TimelineArgs),
+    /// Turn recorded pods into a scenario that plays the same troubles.
+    ///
+    /// Reads recordings as `simulator replay` does, Jobs and Events in them too if there are any. Several recordings
+    /// become one cluster. What the recording cannot show is guessed; comments in the scenario say so.
+    Import(ImportArgs),
     /// Look for a world in which something breaks that must always hold.
     ///
     /// Draws random clusters, workloads and faults, runs them, and compares runs that must agree: events doubled,
@@ -280,6 +290,43 @@ pub struct CompareArgs {
     /// How to print
     #[arg(long, short, value_enum, default_value_t = CompareOutput::Human)]
     pub output: CompareOutput,
+}
+
+/// What `simulator timeline` is told.
+#[derive(Debug, Parser)]
+#[command(
+    after_help = "Examples:\n  simulator timeline scenario.yaml --out timeline.html\n  simulator timeline scenario.yaml --policy tekton --pods 'train-*' --out tekton.html"
+)]
+pub struct TimelineArgs {
+    /// The scenario
+    #[arg(value_name = "SCENARIO")]
+    pub scenario: PathBuf,
+    /// Where the page goes; `-` is standard output
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// Seed to use instead of the scenario's own
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Policy to judge by instead of the scenario's own: a file, or a rival's name as in `simulator run`
+    #[arg(long, value_name = "FILE|RIVAL")]
+    pub policy: Option<String>,
+    /// Only these pods: `name` or `namespace/name`, with `*` for anything
+    #[arg(long, value_name = "GLOB")]
+    pub pods: Option<String>,
+}
+
+/// What `simulator import` is told.
+#[derive(Debug, Parser)]
+#[command(
+    after_help = "Example:\n  simulator import trace.jsonl --out scenario.yaml\n  simulator run --policy policy.yaml scenario.yaml"
+)]
+pub struct ImportArgs {
+    /// Recordings; `-` is standard input
+    #[arg(required = true, value_name = "TRACE")]
+    pub traces: Vec<PathBuf>,
+    /// Where to write the scenario; standard output if left out or `-`
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
 }
 
 /// What `simulator fuzz` is told.

@@ -6,6 +6,7 @@ pub mod compare;
 pub mod exit;
 pub mod fuzz;
 mod github;
+pub mod import;
 pub mod input;
 pub mod lint;
 pub mod new;
@@ -15,6 +16,7 @@ pub mod scenario;
 pub mod serve;
 pub mod simulation;
 pub mod style;
+pub mod timeline;
 pub mod world;
 
 use std::io::Write;
@@ -31,6 +33,8 @@ pub fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit
         Command::Classify(args) => classify::run(args, out),
         Command::Replay(args) => replay::run(args, out, err),
         Command::Compare(these) => compare::run(these, args.shows_progress, out, err),
+        Command::Import(these) => import::run(these, out, err),
+        Command::Timeline(these) => timeline::run(these, out, err),
         Command::Fuzz(these) => fuzz::run(these, args.shows_progress, out, err),
         Command::New(these) => new::run(these, out),
         Command::Lint(these) => lint::run(these, out, err),

@@ -80,7 +80,7 @@ impl<'a> Driver<'a> {
     }
 
     fn event(&mut self, event: &'a Event) {
-        let Some(pod) = &event.pod else { return };
+        let Some(pod) = &event.object else { return };
         match event.kind {
             EventKind::Added => self.see(event, pod, Seen::Standing),
             EventKind::Modified => self.see(event, pod, Seen::Changing),

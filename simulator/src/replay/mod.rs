@@ -7,7 +7,7 @@
 pub mod drive;
 mod human;
 mod json;
-mod moment;
+pub(crate) mod moment;
 pub mod story;
 mod timeline;
 pub mod trace;

@@ -4,7 +4,7 @@ use jiff::Timestamp as Calendar;
 use pullstop_core::time::Timestamp;
 
 /// Reads RFC 3339, such as `2026-11-22T15:04:29.598418Z`; cut to the millisecond.
-pub(super) fn parse(text: &str) -> Option<Timestamp> {
+pub(crate) fn parse(text: &str) -> Option<Timestamp> {
     let moment: Calendar = text.parse().ok()?;
     u64::try_from(moment.as_millisecond())
         .ok()

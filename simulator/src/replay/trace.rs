@@ -18,11 +18,11 @@ use crate::input::{self, InputError, Place};
 
 /// One recording.
 #[derive(Debug)]
-pub struct Trace {
+pub struct Trace<T = WirePod> {
     /// The file, as it was named.
     pub name: String,
     /// Its events, in order.
-    pub events: Vec<Event>,
+    pub events: Vec<Event<T>>,
     /// Damaged events that were skipped.
     pub skipped: Vec<InputError>,
     /// What makes the recording less than it could be.
@@ -31,15 +31,15 @@ pub struct Trace {
 
 /// One watch event.
 #[derive(Debug)]
-pub struct Event {
+pub struct Event<T = WirePod> {
     /// The recording's number among those that are replayed together.
     pub trace: usize,
     /// When it arrived.
     pub at: Timestamp,
     /// What happened to the object.
     pub kind: EventKind,
-    /// The pod it is about, if it is about one.
-    pub pod: Option<WirePod>,
+    /// The object it is about, if it is one of those that are asked for.
+    pub object: Option<T>,
 }
 
 /// What a watch says of an object.
@@ -54,17 +54,36 @@ pub enum EventKind {
     Error,
 }
 
-/// Reads the recording in `file`.
+/// Reads the pods of the recording in `file`.
 ///
 /// # Errors
 /// If the file cannot be read, or at the first damaged event unless told to keep going.
 pub fn read(file: &Path, keep_going: bool) -> Result<Trace, InputError> {
+    read_as(file, keep_going, &|reader, kind, object| match kind {
+        "Pod" => reader.pod(object).map(Some),
+        _ => Ok(None),
+    })
+}
+
+/// Makes what is asked for of an object of this kind; none if it is not asked for.
+pub(crate) type Take<'t, T> =
+    &'t dyn Fn(&Reader<'_>, &str, &RawValue) -> Result<Option<T>, InputError>;
+
+/// Reads the objects of the recording in `file` of which `take` makes something.
+///
+/// # Errors
+/// As [`read`].
+pub(crate) fn read_as<T>(
+    file: &Path,
+    keep_going: bool,
+    take: Take<'_, T>,
+) -> Result<Trace<T>, InputError> {
     let text = input::read(file)?;
     let mut reader = Reader::new(file, &text);
     let mut events = Vec::new();
     let mut skipped = Vec::new();
     loop {
-        match reader.next() {
+        match reader.next(take) {
             Ok(Some(event)) => events.push(event),
             Ok(None) => break,
             Err(error) if keep_going => {
@@ -84,7 +103,8 @@ pub fn read(file: &Path, keep_going: bool) -> Result<Trace, InputError> {
     })
 }
 
-struct Reader<'a> {
+/// Goes through a recording, event by event.
+pub(crate) struct Reader<'a> {
     file: &'a Path,
     text: &'a str,
     /// Where the next event begins.
@@ -138,7 +158,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn next(&mut self) -> Result<Option<Event>, InputError> {
+    fn next<T>(&mut self, take: Take<'_, T>) -> Result<Option<Event<T>>, InputError> {
         let rest = &self.text[self.offset..];
         self.advance(rest.len() - rest.trim_start().len());
         let rest = &self.text[self.offset..];
@@ -154,7 +174,7 @@ impl<'a> Reader<'a> {
             None => Ok(None),
             Some(Err(error)) => Err(self.damage(piece, &error)),
             Some(Ok(raw)) => {
-                let event = self.event(&raw)?;
+                let event = self.event(&raw, take)?;
                 self.advance(values.byte_offset());
                 Ok(Some(event))
             }
@@ -167,11 +187,14 @@ impl<'a> Reader<'a> {
         self.offset += by;
     }
 
-    fn event(&mut self, raw: &RawEvent<'_>) -> Result<Event, InputError> {
+    fn event<T>(&mut self, raw: &RawEvent<'_>, take: Take<'_, T>) -> Result<Event<T>, InputError> {
         let (kind, object) = self.shape(raw)?;
         let at = self.time(raw, object)?;
-        let pod = match kind {
-            EventKind::Added | EventKind::Modified | EventKind::Deleted => self.pod(object)?,
+        let object = match kind {
+            EventKind::Added | EventKind::Modified | EventKind::Deleted => {
+                let about: Kind = self.decode(object)?;
+                take(self, about.kind.as_deref().unwrap_or_default(), object)?
+            }
             EventKind::Bookmark => None,
             EventKind::Error => {
                 self.broken.push(self.line);
@@ -182,19 +205,15 @@ impl<'a> Reader<'a> {
             trace: 0,
             at,
             kind,
-            pod,
+            object,
         })
     }
 
-    /// The pod that the event is about; none if it is about something else.
-    fn pod(&self, object: &RawValue) -> Result<Option<WirePod>, InputError> {
-        let about: Kind = self.decode(object)?;
-        if about.kind.as_deref() != Some("Pod") {
-            return Ok(None);
-        }
+    /// A pod, of which a snapshot can be taken.
+    pub(crate) fn pod(&self, object: &RawValue) -> Result<WirePod, InputError> {
         let pod: WirePod = self.decode(object)?;
         match pod.snapshot(None, |_| ()) {
-            Ok(()) => Ok(Some(pod)),
+            Ok(()) => Ok(pod),
             Err(error) => Err(InputError::at(self.file, self.place(0), error.to_string())),
         }
     }
@@ -241,7 +260,11 @@ impl<'a> Reader<'a> {
         Ok(self.latest.unwrap_or(Timestamp::from_millis(0)))
     }
 
-    fn decode<'r, T: Deserialize<'r>>(&self, object: &'r RawValue) -> Result<T, InputError> {
+    /// The object as a `T`, or what is wrong with it and where.
+    pub(crate) fn decode<'r, T: Deserialize<'r>>(
+        &self,
+        object: &'r RawValue,
+    ) -> Result<T, InputError> {
         let mut json = serde_json::Deserializer::from_str(object.get());
         serde_path_to_error::deserialize(&mut json).map_err(|error| {
             // The object is a slice of the text, so its place there is known.

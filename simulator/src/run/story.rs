@@ -93,7 +93,8 @@ fn line(world: &World, pod: PodId, entry: &Entry) -> Option<Line> {
     })
 }
 
-fn in_words(world: &World, pod: PodId, what: &What) -> Option<String> {
+/// What a line of the journal says of the pod, if it is worth a line.
+pub(crate) fn in_words(world: &World, pod: PodId, what: &What) -> Option<String> {
     let container = |place: usize| {
         let truth = world.cluster.truth.pod(pod);
         let spec = truth.and_then(|truth| truth.template.containers.get(place));
@@ -132,7 +133,8 @@ fn in_words(world: &World, pod: PodId, what: &What) -> Option<String> {
     })
 }
 
-fn ending_in_words(ending: Ending) -> String {
+/// How a pull ended.
+pub(crate) fn ending_in_words(ending: Ending) -> String {
     match ending {
         Ending::Pulled => "succeeds".to_owned(),
         Ending::Failed(error) => format!("fails: {error:?}"),

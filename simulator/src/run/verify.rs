@@ -89,7 +89,7 @@ fn pod_came(
     if let Some(fate) = &expected.fate
         && let Some(at) = wrong_since(*fate, pod, world.cluster.now)
     {
-        differs(fate_in_words(*fate), fate_of(pod), Some(at));
+        differs(fate.to_string(), fate_of(pod), Some(at));
     }
     if let Some(phase) = expected.phase {
         let got = phase_of(world, id, pod);
@@ -148,33 +148,8 @@ fn wrong_since(fate: Fate, pod: &PodTruth, now: Timestamp) -> Option<Timestamp> 
     }
 }
 
-fn fate_in_words(fate: Fate) -> String {
-    let cause =
-        |because: Option<_>| because.map_or_else(String::new, |cause| format!(" for {cause}"));
-    match fate {
-        Fate::NeverFailed => "never to be failed".to_owned(),
-        Fate::Warned { because } => format!("to be warned of{}, not failed", cause(because)),
-        Fate::Failed {
-            between,
-            after_first_failure,
-            because,
-        } => {
-            let between = between.map_or_else(String::new, |(low, high)| {
-                format!(" between {} and {}", Human(low), Human(high))
-            });
-            let after = after_first_failure.map_or_else(String::new, |(low, high)| {
-                format!(
-                    ", {} to {} after its first failure",
-                    Human(low),
-                    Human(high)
-                )
-            });
-            format!("to be failed{}{between}{after}", cause(because))
-        }
-    }
-}
-
-fn fate_of(pod: &PodTruth) -> String {
+/// What has become of a pod by the policy.
+pub(crate) fn fate_of(pod: &PodTruth) -> String {
     match (&pod.failed, pod.warned) {
         (Some(failed), _) => {
             let first = pod.first_failure_at().unwrap_or(failed.at);
@@ -220,11 +195,11 @@ fn job_came(expected: &JobsExpected, job: &JobState, add: &mut dyn FnMut(Unmet))
     };
     let (outcome, ended_at) = outcome_of(job);
     let in_words = ended_at.map_or_else(
-        || name_of(outcome).to_owned(),
-        |at| format!("{} at {}", name_of(outcome), clock(at)),
+        || outcome.as_str().to_owned(),
+        |at| format!("{} at {}", outcome.as_str(), clock(at)),
     );
-    if expected.outcome.is_some_and(|wanted| wanted != outcome) {
-        let wanted = expected.outcome.map_or("", name_of);
+    if let Some(wanted) = expected.outcome.filter(|wanted| *wanted != outcome) {
+        let wanted = wanted.as_str();
         differs(format!("to be {wanted}"), in_words.clone(), ended_at);
     }
     if let Some((low, high)) = expected.between
@@ -292,17 +267,8 @@ fn outcome_of(job: &JobState) -> (JobOutcome, Option<Timestamp>) {
     }
 }
 
-const fn name_of(outcome: JobOutcome) -> &'static str {
-    match outcome {
-        JobOutcome::Complete => "Complete",
-        JobOutcome::Failed => "Failed",
-        JobOutcome::Active => "Active",
-        JobOutcome::Suspended => "Suspended",
-    }
-}
-
 /// A moment, from the start.
-pub(super) fn clock(at: Timestamp) -> Human {
+pub(crate) fn clock(at: Timestamp) -> Human {
     Human(at.since(ZERO))
 }
 

@@ -1,9 +1,11 @@
 //! What a scenario expects.
 
+use std::fmt;
 use std::time::Duration;
 
 use pullstop_core::cause::Cause;
 use pullstop_core::pod::Phase;
+use pullstop_core::time::Human;
 
 use super::metric::Condition;
 
@@ -93,4 +95,96 @@ pub enum JobOutcome {
     Active,
     /// Waits for its queue.
     Suspended,
+}
+
+impl JobOutcome {
+    /// Its name in scenarios.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Complete => "Complete",
+            Self::Failed => "Failed",
+            Self::Active => "Active",
+            Self::Suspended => "Suspended",
+        }
+    }
+}
+
+/// In words: of whom what is expected.
+impl fmt::Display for Expected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pods(pods) => pods.fmt(f),
+            Self::Jobs(jobs) => jobs.fmt(f),
+            Self::Metric(condition) => f.write_str(&condition.text),
+        }
+    }
+}
+
+impl fmt::Display for PodsExpected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = self.count.map(|count| format!("{count} of them"));
+        let fate = self.fate.map(|fate| fate.to_string());
+        let phase = self
+            .phase
+            .map(|phase| format!("to be {} in the end", phase.as_str()));
+        let runs = self.runs_by.map(|by| format!("to run by {}", Human(by)));
+        write!(
+            f,
+            "pods {}: {}",
+            self.pods,
+            listed([count, fate, phase, runs])
+        )
+    }
+}
+
+impl fmt::Display for JobsExpected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let outcome = self
+            .outcome
+            .map(|outcome| format!("to be {}", outcome.as_str()));
+        let reason = self.reason.as_ref().map(|why| format!("for {why}"));
+        let between = self
+            .between
+            .map(|(low, high)| format!("to end between {} and {}", Human(low), Human(high)));
+        let pods = self.pods.map(|pods| format!("to make {pods} pods"));
+        let failed = self
+            .failed
+            .map(|failed| format!("to count {failed} failed pods"));
+        let starts = self
+            .starts_by
+            .map(|by| format!("to start by {}", Human(by)));
+        let all = listed([outcome, reason, between, pods, failed, starts]);
+        write!(f, "Job {}: {all}", self.jobs)
+    }
+}
+
+impl fmt::Display for Fate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let cause = |because: Option<Cause>| {
+            because.map_or_else(String::new, |cause| format!(" for {cause}"))
+        };
+        match *self {
+            Self::NeverFailed => f.write_str("never to be failed"),
+            Self::Warned { because } => write!(f, "to be warned of{}, not failed", cause(because)),
+            Self::Failed {
+                between,
+                after_first_failure,
+                because,
+            } => {
+                write!(f, "to be failed{}", cause(because))?;
+                if let Some((low, high)) = between {
+                    write!(f, " between {} and {}", Human(low), Human(high))?;
+                }
+                if let Some((low, high)) = after_first_failure {
+                    let (low, high) = (Human(low), Human(high));
+                    write!(f, ", {low} to {high} after its first failure")?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+fn listed<const N: usize>(parts: [Option<String>; N]) -> String {
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }

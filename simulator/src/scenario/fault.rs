@@ -1,6 +1,9 @@
 //! What goes wrong in a cluster, and what people do to it by hand.
 
+use std::fmt;
 use std::time::Duration;
+
+use pullstop_core::time::Human;
 
 /// Something that happens at a time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,4 +119,81 @@ pub enum WriteTrouble {
     Failed,
     /// It was stored, but the answer is lost.
     LostAnswer,
+}
+
+/// In words: what happens, where, and for how long.
+impl fmt::Display for FaultKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::KubeletRestart { nodes, down_for } => {
+                write!(
+                    f,
+                    "kubelets of {nodes} are killed and back after {}",
+                    Human(*down_for)
+                )
+            }
+            Self::SandboxTrouble { nodes, lasts } => {
+                write!(
+                    f,
+                    "no pod sandbox can be created on {nodes} for {}",
+                    Human(*lasts)
+                )
+            }
+            Self::ImageGarbage { nodes, images } => {
+                write!(f, "unused images {images} are removed from {nodes}")
+            }
+            Self::ImageLoaded { nodes, image } => write!(f, "{image} is loaded onto {nodes}"),
+            Self::EditImage {
+                pods,
+                container,
+                image,
+            } => write!(f, "the image of {container} of {pods} is edited to {image}"),
+            Self::DeletePods { pods } => write!(f, "{pods} are deleted by hand"),
+            Self::FailPods { pods, how } => {
+                let how = match how {
+                    Write::Durable => "durably",
+                    Write::StatusOnly => "in their status only",
+                    Write::ActiveDeadline => "by activeDeadlineSeconds",
+                };
+                write!(f, "{pods} are failed by hand, {how}")
+            }
+            Self::WatchGap { lasts } => {
+                write!(f, "the enforcer's watch is broken for {}", Human(*lasts))
+            }
+            Self::EnforcerRestart { down_for } => {
+                write!(
+                    f,
+                    "the enforcer is killed and back after {}",
+                    Human(*down_for)
+                )
+            }
+            Self::ApiSlow { lasts, by } => {
+                let (lasts, by) = (Human(*lasts), Human(*by));
+                write!(f, "the API server takes {by} longer for {lasts}")
+            }
+            Self::WriteTrouble {
+                lasts,
+                how,
+                percent,
+            } => {
+                let how = match how {
+                    WriteTrouble::Conflict => "meet conflicts",
+                    WriteTrouble::Failed => "fail",
+                    WriteTrouble::LostAnswer => "lose their answer",
+                };
+                write!(
+                    f,
+                    "{percent} % of the enforcer's writes {how} for {}",
+                    Human(*lasts)
+                )
+            }
+            Self::DuplicateEvents { lasts } => {
+                write!(
+                    f,
+                    "the enforcer sees every event twice for {}",
+                    Human(*lasts)
+                )
+            }
+        }
+    }
 }

@@ -9,7 +9,7 @@ pub mod fault;
 pub mod glob;
 pub mod metric;
 mod places;
-mod raw;
+pub(crate) mod raw;
 pub mod supply;
 pub mod workload;
 pub mod write;

@@ -28,8 +28,7 @@ pub(super) fn put_on_agenda(scenario: &Scenario, c: &mut Cluster) {
 
 /// A fault begins; its end, if it has one, is put on the agenda.
 pub(super) fn begin(c: &mut Cluster, kubelets: &Kubelets, what: &FaultKind) {
-    c.journal
-        .add(c.now, None, || What::Fault(format!("{what:?}")));
+    c.journal.add(c.now, None, || What::Fault(what.to_string()));
     match what {
         FaultKind::KubeletRestart { nodes, down_for } => {
             for node in c.nodes.matching(nodes) {

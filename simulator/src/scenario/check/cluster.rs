@@ -148,7 +148,7 @@ impl Check {
 
 impl NodeGroup {
     /// One node of 64 CPUs, 256 GiB and 8 GPUs, as clusters for training have them, and the kubelet's `maxPods`.
-    fn usual(name: String) -> Self {
+    pub(crate) fn usual(name: String) -> Self {
         Self {
             name,
             count: 1,

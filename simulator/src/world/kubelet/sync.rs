@@ -406,9 +406,11 @@ impl Visit<'_> {
         self.event(place, Kind::Failed, || format!("Error: {reason}").into());
     }
 
-    /// The kubelet looked at an image without pulling; the same outcome again is nothing new.
+    /// The kubelet looked at an image without pulling; the same outcome again is nothing new, except to a kubelet that
+    /// was restarted.
     fn looked(&mut self, place: usize, ending: Ending) {
         let now = self.c.now;
+        let remembers = self.w.containers[place].trouble.is_some();
         let container = u16::try_from(place).unwrap_or(u16::MAX);
         let image = self.w.view.images[place];
         let Some(truth) = self.c.truth.pod_mut(self.pod) else {
@@ -419,7 +421,7 @@ impl Visit<'_> {
                 && a.image == image
                 && a.ended.is_some_and(|(_, e)| e == ending)
         };
-        if !truth.attempts.iter().any(is_same) {
+        if !remembers || !truth.attempts.iter().any(is_same) {
             truth.attempts.push(Attempt {
                 container,
                 image,

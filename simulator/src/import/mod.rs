@@ -1,0 +1,126 @@
+//! `simulator import`: a recording becomes a scenario.
+//!
+//! ```text
+//! recordings ─ objects ─▶ sights ─ supply, nodes, workloads, deeds ─▶ Scenario ─ write ─▶ YAML
+//! ```
+//!
+//! A recording shows what happened, not why: what is guessed stands in the comments of the scenario, with what it was
+//! guessed from.
+
+mod deeds;
+mod expect;
+mod nodes;
+mod notes;
+mod objects;
+mod recording;
+mod sights;
+mod supply;
+mod words;
+mod workloads;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use pullstop_core::classify::Classifier;
+use pullstop_core::policy::Policy;
+
+use self::notes::Notes;
+use self::recording::Recording;
+use crate::args::ImportArgs;
+use crate::exit::{Exit, Failure};
+use crate::input::{self, InputError};
+use crate::replay::trace;
+use crate::scenario::{DEFAULT_PATIENCE, DEFAULT_SEED, Enforcer, Places, Scenario, write};
+
+/// Runs the command.
+///
+/// # Errors
+/// On recordings that cannot be read or are damaged, and when the scenario cannot be written.
+pub fn run(args: &ImportArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit, Failure> {
+    let recording = read(&args.traces, err)?;
+    if recording.pods.is_empty() {
+        writeln!(err, "warning: no pod in any recording: nothing was written")?;
+        return Ok(Exit::NothingMatched);
+    }
+    // No patterns of anybody's own are too many.
+    let classifier = Classifier::new(&[])
+        .map_err(|error| InputError::about(Path::new("classifier"), error.to_string()))?;
+    let text = scenario(&args.traces, &recording, &classifier);
+    match args
+        .out
+        .as_deref()
+        .filter(|file| *file != Path::new(input::STDIN))
+    {
+        None => out.write_all(text.as_bytes())?,
+        Some(file) => input::write(file, text.as_bytes())
+            .map_err(|error| InputError::about(file, format!("cannot be written: {error}")))?,
+    }
+    Ok(Exit::Success)
+}
+
+/// All recordings as one cluster, in the order of their times.
+fn read(traces: &[PathBuf], err: &mut dyn Write) -> Result<Recording, Failure> {
+    let mut events = Vec::new();
+    for file in traces {
+        let trace = trace::read_as(file, false, &objects::take)?;
+        for warning in &trace.warnings {
+            writeln!(err, "warning: {}: {warning}", trace.name)?;
+        }
+        events.extend(trace.events);
+    }
+    // Stable: events of the same moment stay in the order of the files.
+    events.sort_by_key(|event| event.at);
+    Ok(Recording::of(events))
+}
+
+fn scenario(traces: &[PathBuf], recording: &Recording, classifier: &Classifier) -> String {
+    let mut notes = Notes::default();
+    notes.add(
+        "No policy acts, since none did in the recording: `simulator run --policy FILE` shows what one would have \
+         done.",
+    );
+    let supply = supply::of(recording, classifier, &mut notes);
+    let groups = nodes::of(recording, supply.runtime, &mut notes);
+    let group = |pod: &sights::PodSight| nodes::group_of(pod, &groups);
+    let workloads = workloads::of(recording, &group, &mut notes);
+    let faults = deeds::of(recording, &workloads.names, &mut notes);
+    let scenario = Scenario {
+        name: name(traces),
+        seed: DEFAULT_SEED,
+        duration: expect::duration(recording),
+        patience: DEFAULT_PATIENCE,
+        policy: Policy::default(),
+        enforcer: Enforcer::default(),
+        kubernetes_minor: if supply.back_off_tells_why { 36 } else { 31 },
+        nodes: groups,
+        registries: supply.registries,
+        images: supply.images,
+        secrets: supply.secrets,
+        queues: Vec::new(),
+        workloads: workloads.all,
+        faults,
+        expectations: Vec::new(),
+        places: Places::default(),
+    };
+    let files: Vec<String> = traces.iter().map(|trace| file_name(trace)).collect();
+    format!(
+        "# Imported from {}. What was guessed, and from what:\n{}{}  policy: {{inline: {{mode: DryRun}}}}\n{}",
+        files.join(", "),
+        notes.comments(),
+        write::to_yaml(&scenario),
+        expect::lines(recording, &workloads.names),
+    )
+}
+
+fn name(traces: &[PathBuf]) -> String {
+    let stem = traces.first().and_then(|trace| trace.file_stem());
+    workloads::label(&stem.map_or_else(String::new, |stem| stem.to_string_lossy().into_owned()))
+}
+
+fn file_name(trace: &Path) -> String {
+    let name = trace.file_name().map(|name| name.to_string_lossy());
+    // A line break would end the comment.
+    name.map_or_else(String::new, |name| {
+        crate::style::one_line(&name).into_owned()
+    })
+}

@@ -1,0 +1,344 @@
+//! From recorded pods to workloads, and what the pods are called in the simulation.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use pullstop_core::pod::{ContainerKind, RestartPolicy};
+use pullstop_core::yaml::is_label;
+
+use super::notes::Notes;
+use super::objects::{JobSpec, PodFailureRule as RecordedRule};
+use super::recording::Recording;
+use super::sights::{ContainerSight, PodSight};
+use crate::scenario::Resources;
+use crate::scenario::raw::read::{Bytes, Cpu, Read};
+use crate::scenario::workload::{
+    Arrival, Container, Job, Kind, Pace, PodFailureAction, PodFailureMatch, PodFailureRule,
+    PodReplacement, PodTemplate, PullPolicy, Workload,
+};
+
+/// The workloads, and what each recorded pod is called among them.
+#[derive(Debug, Default)]
+pub(super) struct Workloads {
+    pub(super) all: Vec<Workload>,
+    /// In the order of the recording's pods; none of a replacement, which may come or not.
+    pub(super) names: Vec<Option<String>>,
+}
+
+/// How long a container runs that was not seen to end: longer than any recording.
+const FOR_EVER: Duration = Duration::from_secs(24 * 3600);
+/// The controller of pods, by namespace, kind and name.
+type Owner<'a> = (&'a str, &'a str, &'a str);
+
+/// Makes workloads of pods. `group` names the nodes that a pod needs.
+pub(super) fn of(
+    recording: &Recording,
+    group: &dyn Fn(&PodSight) -> Option<String>,
+    notes: &mut Notes,
+) -> Workloads {
+    let mut workloads = Workloads::default();
+    let mut owners: BTreeMap<Owner<'_>, Vec<usize>> = BTreeMap::new();
+    let mut order: Vec<Vec<usize>> = Vec::new();
+    for (place, pod) in recording.pods.iter().enumerate() {
+        match owner_of(pod) {
+            Some(owner) => owners.entry(owner).or_default().push(place),
+            None => order.push(vec![place]),
+        }
+    }
+    order.extend(owners.into_values());
+    // As they were first seen.
+    order.sort_unstable();
+    workloads.names = vec![None; recording.pods.len()];
+    for places in order {
+        workloads.add(recording, &places, group, notes);
+    }
+    for ((_, name), _) in recording
+        .jobs
+        .iter()
+        .filter(|((namespace, name), _)| !has_pods(recording, namespace, name))
+    {
+        notes.add(format!("The Job {name} made no pod and is left out."));
+    }
+    workloads
+}
+
+fn has_pods(recording: &Recording, namespace: &str, job: &str) -> bool {
+    let mut owners = recording.pods.iter().filter_map(owner_of);
+    owners.any(|owner| owner == (namespace, "Job", job))
+}
+
+/// The controller, if it is one that scenarios know.
+fn owner_of(pod: &PodSight) -> Option<Owner<'_>> {
+    let (kind, name) = pod.owner.as_ref()?;
+    matches!(kind.as_str(), "Job" | "ReplicaSet").then_some((&pod.namespace, kind, name))
+}
+
+impl Workloads {
+    fn add(
+        &mut self,
+        recording: &Recording,
+        places: &[usize],
+        group: &dyn Fn(&PodSight) -> Option<String>,
+        notes: &mut Notes,
+    ) {
+        let pods: Vec<&PodSight> = places.iter().map(|place| &recording.pods[*place]).collect();
+        let Some(first) = pods.first() else { return };
+        let (name, kind, at) = match owner_of(first) {
+            None => {
+                if let Some((kind, owner)) = &first.owner {
+                    notes.add(format!(
+                        "{} of the {kind} {owner} is taken for a pod without owner.",
+                        first.name
+                    ));
+                }
+                (first.name.as_str(), Kind::Pod, first.first_at)
+            }
+            Some((_, "Job", name)) => {
+                let key = (first.namespace.clone(), name.to_owned());
+                let sight = recording.jobs.get(&key);
+                if sight.is_none() {
+                    notes.add(format!("The Job {name} itself is not in the recording: it has Kubernetes' defaults."));
+                }
+                let spec = sight.map(|sight| sight.spec.clone()).unwrap_or_default();
+                let mut job = job(&spec);
+                job.suspended_until = sight.and_then(|sight| sight.resumed_at);
+                let at = sight.map_or(first.first_at, |sight| sight.first_at);
+                (name, Kind::Job(Box::new(job)), at)
+            }
+            Some((_, _, name)) => {
+                let replicas = replicas(&pods);
+                notes.add(format!(
+                    "The ReplicaSet {name} is a Deployment that wants as many pods as there were before any ended."
+                ));
+                let name = name.rsplit_once('-').map_or(name, |(name, _)| name);
+                (name, Kind::Deployment { replicas }, first.first_at)
+            }
+        };
+        let name = self.label(name, notes);
+        self.name_pods(&name, &kind, places, &pods);
+        let is_deployment = matches!(kind, Kind::Deployment { .. });
+        let mut template = template(&pods, is_deployment, notes);
+        template.node_group = group(first);
+        let late = first.bound.as_ref().map(|(_, at)| *at);
+        template.gated_until = late.filter(|at| *at > first.first_at + BOUND_LATE);
+        self.all.push(Workload {
+            name,
+            namespace: first.namespace.clone(),
+            kind,
+            arrival: Arrival {
+                at,
+                count: 1,
+                pace: Pace::Every(Duration::ZERO),
+            },
+            template,
+        });
+    }
+
+    /// What the simulated controllers call the pods that are sure to come.
+    fn name_pods(&mut self, name: &str, kind: &Kind, places: &[usize], pods: &[&PodSight]) {
+        let mut made: BTreeMap<u32, u32> = BTreeMap::new();
+        for (n, (place, pod)) in (0..).zip(places.iter().zip(pods)) {
+            self.names[*place] = match kind {
+                Kind::Pod => Some(name.to_owned()),
+                Kind::Job(job) if job.indexed => {
+                    let index = pod.index.unwrap_or_default();
+                    let n = made.entry(index).or_default();
+                    *n += 1;
+                    (*n == 1).then(|| format!("{name}-{index}-0"))
+                }
+                Kind::Job(job) => (n < job.parallelism).then(|| format!("{name}-{n}")),
+                Kind::Deployment { replicas } => (n < *replicas).then(|| format!("{name}-{n}")),
+            };
+        }
+    }
+
+    /// A name that scenarios allow and that nobody has yet.
+    fn label(&self, recorded: &str, notes: &mut Notes) -> String {
+        let mut label = label(recorded);
+        while self.all.iter().any(|workload| workload.name == label) {
+            label = format!("{label}-again");
+        }
+        if label != recorded && !recorded.starts_with(&label) {
+            notes.add(format!(
+                "{recorded} is called {label}, as scenarios allow it."
+            ));
+        }
+        label
+    }
+}
+
+/// A pod that waited longer than this for its node was not let in earlier.
+const BOUND_LATE: Duration = Duration::from_secs(5);
+
+/// The nearest name that scenarios allow.
+pub(super) fn label(text: &str) -> String {
+    if is_label(text) {
+        return text.to_owned();
+    }
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let replaced: String = text
+        .to_ascii_lowercase()
+        .chars()
+        .map(|c| if allowed(c) { c } else { '-' })
+        // Room for what is appended.
+        .take(50)
+        .collect();
+    let trimmed = replaced.trim_matches('-');
+    if trimmed.is_empty() {
+        "unnamed"
+    } else {
+        trimmed
+    }
+    .to_owned()
+}
+
+fn replicas(pods: &[&PodSight]) -> u32 {
+    let ends = pods
+        .iter()
+        .filter_map(|pod| match (pod.ended_at, pod.deleted_at) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        });
+    let first_end = ends.min().unwrap_or(Duration::MAX);
+    let before = pods.iter().filter(|pod| pod.first_at < first_end).count();
+    u32::try_from(before).unwrap_or(u32::MAX).max(1)
+}
+
+fn template(pods: &[&PodSight], is_deployment: bool, notes: &mut Notes) -> PodTemplate {
+    let Some(first) = pods.first() else {
+        return PodTemplate {
+            restart_policy: RestartPolicy::Never,
+            containers: Vec::new(),
+            requests: Resources::default(),
+            secrets: Vec::new(),
+            wishes: pullstop_core::pod::Wishes::default(),
+            gated_until: None,
+            node_group: None,
+            active_deadline: None,
+        };
+    };
+    let containers = first.containers.iter().enumerate().map(|(place, sight)| {
+        // Pods of one owner are alike: what one shows is true of all.
+        let all = pods.iter().filter_map(|pod| pod.containers.get(place));
+        container(sight, &all.collect::<Vec<_>>(), is_deployment)
+    });
+    if first.wishes != pullstop_core::pod::Wishes::default() {
+        notes.add(format!(
+            "What the annotations of {} ask for is left out.",
+            first.name
+        ));
+    }
+    PodTemplate {
+        restart_policy: first.restart_policy,
+        containers: containers.collect(),
+        requests: requests(first),
+        secrets: first.secrets.clone(),
+        wishes: pullstop_core::pod::Wishes::default(),
+        gated_until: None,
+        node_group: None,
+        active_deadline: first.active_deadline,
+    }
+}
+
+fn container(first: &ContainerSight, all: &[&ContainerSight], is_deployment: bool) -> Container {
+    let ended = all.iter().find_map(|sight| sight.ended);
+    let has_run = all.iter().any(|sight| sight.ran);
+    let beyond = all.iter().find_map(|sight| sight.beyond.clone());
+    let runs = match ended {
+        _ if first.kind == ContainerKind::Sidecar => None,
+        Some((_, runs)) => Some(runs),
+        None if is_deployment => None,
+        None => Some(FOR_EVER),
+    };
+    let exit_code = ended.map_or(0, |(code, _)| code.clamp(0, 255));
+    Container {
+        name: first.name.clone(),
+        kind: first.kind,
+        image: first.image.clone(),
+        pull_policy: match first.pull_policy.as_str() {
+            "Always" => PullPolicy::Always,
+            "Never" => PullPolicy::Never,
+            _ => PullPolicy::IfNotPresent,
+        },
+        exit_code: if runs.is_some() { exit_code } else { 0 },
+        runs,
+        cannot_start: beyond.filter(|_| !has_run),
+    }
+}
+
+/// What one pod takes; what cannot be read counts as nothing.
+pub(super) fn requests(pod: &PodSight) -> Resources {
+    let sum = |name: &str, read: &dyn Fn(&str) -> Option<u64>| -> u64 {
+        let amounts = pod.requests.get(name).into_iter().flatten();
+        amounts.filter_map(|amount| read(amount)).sum()
+    };
+    Resources {
+        cpu_millis: sum("cpu", &|amount| Cpu::read(amount).ok()),
+        memory_mib: sum("memory", &|amount| Bytes::read(amount).ok()),
+        gpus: sum("nvidia.com/gpu", &|amount| amount.parse().ok()),
+        pods: 1,
+    }
+}
+
+fn job(spec: &JobSpec) -> Job {
+    let usual = Job::default();
+    let rules = spec
+        .pod_failure_policy
+        .iter()
+        .flat_map(|policy| &policy.rules);
+    let rules: Vec<PodFailureRule> = rules.filter_map(rule).collect();
+    let replaces_failed = spec.pod_replacement_policy.as_deref() == Some("Failed");
+    let indexed = spec.completion_mode.as_deref() == Some("Indexed");
+    Job {
+        completions: spec.completions.unwrap_or(usual.completions).max(1),
+        parallelism: spec.parallelism.unwrap_or(usual.parallelism).max(1),
+        indexed,
+        backoff_limit: spec.backoff_limit.unwrap_or(usual.backoff_limit),
+        backoff_limit_per_index: spec.backoff_limit_per_index.filter(|_| indexed),
+        failed_indexes_max: spec.max_failed_indexes.filter(|_| indexed),
+        replacement: if replaces_failed || !rules.is_empty() {
+            PodReplacement::Failed
+        } else {
+            PodReplacement::TerminatingOrFailed
+        },
+        pod_failure_policy: rules,
+        ttl_after_finished: spec.ttl_seconds_after_finished.map(Duration::from_secs),
+        active_deadline: spec.active_deadline_seconds.map(Duration::from_secs),
+        ..usual
+    }
+}
+
+/// Conditions and lists of exit codes are what scenarios know; `NotIn` they do not.
+fn rule(rule: &RecordedRule) -> Option<PodFailureRule> {
+    let action = match rule.action.as_str() {
+        "FailJob" => PodFailureAction::FailJob,
+        "FailIndex" => PodFailureAction::FailIndex,
+        "Ignore" => PodFailureAction::Ignore,
+        _ => PodFailureAction::Count,
+    };
+    let condition = rule.on_pod_conditions.first();
+    let condition = condition.map(|condition| PodFailureMatch::Condition(condition.r#type.clone()));
+    let codes = rule
+        .on_exit_codes
+        .as_ref()
+        .filter(|codes| codes.operator == "In");
+    let codes = codes.map(|codes| PodFailureMatch::ExitCodes(codes.values.clone()));
+    condition.or(codes).map(|on| PodFailureRule { action, on })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_become_labels() {
+        for (text, expected) in [
+            ("train-0", "train-0"),
+            ("web.example_A", "web-example-a"),
+            ("--", "unnamed"),
+        ] {
+            assert_eq!(label(text), expected);
+            assert!(is_label(&label(text)));
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! `simulator import`: every recording becomes a scenario that shows what was recorded.
+
+use std::path::PathBuf;
+
+use pullstop_tests::{golden, path, simulator, traces};
+use serde_json::Value;
+
+#[test]
+fn every_recording_becomes_a_scenario_that_comes_true() {
+    let folder = folder("all");
+    let traces = traces();
+    for trace in &traces {
+        import(&[trace], &folder.join(format!("{trace}.yaml")));
+    }
+    let ran = simulator(&["run", "--output", "json", &folder.display().to_string()]);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    assert_eq!(ran.out.lines().count(), traces.len());
+}
+
+#[test]
+fn what_was_guessed_is_said() {
+    for trace in ["job-plain", "secret-late", "steady-0"] {
+        let ran = simulator(&["import", &trace_file(trace)]);
+        assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+        golden(&format!("tests/golden/import/{trace}.yaml"), &ran.out);
+    }
+}
+
+/// Nobody has touched these pods, and no controller replaces them: the simulation is judged as the recording was.
+#[test]
+fn the_scenario_is_judged_as_the_recording_was() {
+    let folder = folder("judged");
+    let policy = folder.join("policy.yaml").display().to_string();
+    let text = "apiVersion: pullstop.dev/v1alpha1\nkind: ClusterPullFailurePolicy\nmetadata: {name: default}\nspec: \
+                {mode: Enforce}\n";
+    std::fs::write(&policy, text).unwrap();
+    let mut compared = 0;
+    for trace in traces() {
+        let file = folder.join(format!("{trace}.yaml"));
+        let scenario = import(&[&trace], &file);
+        let by_hand = ["failPods", "editImage", "- {job: ", "- {deployment: "];
+        if by_hand.iter().any(|what| scenario.contains(what)) {
+            continue;
+        }
+        let recorded = rows(&["replay", "--output", "json", &trace_file(&trace)]);
+        let failed = recorded
+            .iter()
+            .filter(|row| row["verdict"] == "fail")
+            .count();
+        let file = file.display().to_string();
+        let simulated = rows(&["run", "--output", "json", "--policy", &policy, &file]);
+        assert_eq!(simulated[0]["metrics"]["verdicts"], failed, "{trace}");
+        compared += 1;
+    }
+    assert!(compared >= 25, "only {compared} were compared");
+}
+
+#[test]
+fn several_recordings_are_one_cluster() {
+    let file = folder("merged").join("merged.yaml");
+    let scenario = import(&["missing-tag", "rate-limited"], &file);
+    assert!(scenario.contains("# Imported from missing-tag.jsonl, rate-limited.jsonl."));
+    for pod in ["{pod: missing-tag,", "{pod: rate-limited,"] {
+        assert!(scenario.contains(pod), "{scenario}");
+    }
+    let ran = simulator(&["run", &file.display().to_string()]);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+}
+
+#[test]
+fn pods_that_are_deleted_are_deleted() {
+    let folder = folder("deleted");
+    let recording = folder.join("deleted.jsonl").display().to_string();
+    let text = std::fs::read_to_string(trace_file("missing-tag")).unwrap();
+    let pods = text
+        .lines()
+        .filter(|line| line.contains("\"kind\":\"Pod\""));
+    let pods: Vec<&str> = pods.collect();
+    let (last, before) = pods.split_last().unwrap();
+    let gone = last.replacen("\"MODIFIED\"", "\"DELETED\"", 1);
+    assert_ne!(gone, **last);
+    std::fs::write(&recording, format!("{}\n{gone}\n", before.join("\n"))).unwrap();
+    let ran = simulator(&["import", &recording]);
+    assert!(
+        ran.out.contains("deletePods: {pods: default/missing-tag}"),
+        "{}",
+        ran.out
+    );
+    assert!(!ran.out.contains("expect:"), "{}", ran.out);
+}
+
+#[test]
+fn a_recording_without_pods_is_no_scenario() {
+    let empty = folder("empty").join("empty.jsonl").display().to_string();
+    std::fs::write(&empty, "\n").unwrap();
+    let ran = simulator(&["import", &empty]);
+    assert_eq!((ran.code, ran.out.as_str()), (4, ""));
+    assert_eq!(
+        ran.err,
+        "warning: no pod in any recording: nothing was written\n"
+    );
+}
+
+/// Imports recordings into `file`, and returns what stands in it.
+fn import(traces: &[&str], file: &PathBuf) -> String {
+    let out = file.display().to_string();
+    let traces: Vec<String> = traces.iter().map(|trace| trace_file(trace)).collect();
+    let mut args = vec!["import", "--out", &out];
+    args.extend(traces.iter().map(String::as_str));
+    let ran = simulator(&args);
+    assert_eq!(
+        (ran.code, ran.out.as_str(), ran.err.as_str()),
+        (0, "", ""),
+        "{args:?}"
+    );
+    std::fs::read_to_string(file).unwrap()
+}
+
+fn rows(args: &[&str]) -> Vec<Value> {
+    let ran = simulator(args);
+    let lines = ran.out.lines();
+    lines
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+fn trace_file(trace: &str) -> String {
+    path(&format!("tests/traces/{trace}.jsonl"))
+}
+
+/// A folder of this test's own.
+fn folder(name: &str) -> PathBuf {
+    let folder =
+        std::env::temp_dir().join(format!("pullstop-{}-import-{name}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
