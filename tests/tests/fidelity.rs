@@ -4,6 +4,7 @@
 //! 939 recorded worker syncs and 90 recorded writes of Kubernetes 1.36.2.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -353,4 +354,84 @@ fn a_replica_set_replaces_at_once() {
         (Duration::from_secs(121)..Duration::from_millis(121_500)).contains(&replaced_after),
         "{replaced_after:?}"
     );
+}
+
+/// What is published of each kind of trouble, side by side: the recording, and the scenario that it is imported as.
+///
+/// Where they differ, the recording does not tell what the scenario would need to know (whose pulls used up the
+/// kubelet's limiter, that a node went away), or a phase was written by hand, which no kubelet publishes.
+#[test]
+fn statuses_follow_each_other_as_recorded() {
+    let (mut table, mut same, mut all) = (String::new(), 0, 0);
+    for name in pullstop_tests::traces() {
+        let Some((pod, recorded)) = recorded_sequence(&name) else {
+            continue;
+        };
+        let simulated = simulated_sequence(&name, &pod);
+        all += 1;
+        if recorded == simulated {
+            same += 1;
+            let _ = writeln!(table, "{name}: the same\n  {}", recorded.join(" > "));
+        } else {
+            let (recorded, simulated) = (recorded.join(" > "), simulated.join(" > "));
+            let _ = writeln!(
+                table,
+                "{name}: differs\n  recorded   {recorded}\n  simulated  {simulated}"
+            );
+        }
+    }
+    let _ = writeln!(table, "{same} of {all} are the same");
+    pullstop_tests::golden("tests/golden/fidelity.txt", &table);
+}
+
+/// The only pod of a recording, if no controller made it, and the states of its containers as they followed each other.
+fn recorded_sequence(name: &str) -> Option<(String, Vec<String>)> {
+    let text = std::fs::read_to_string(pullstop_tests::path(&format!("tests/traces/{name}.jsonl")))
+        .unwrap();
+    let (mut pods, mut sequence) = (BTreeMap::new(), Vec::new());
+    for line in text.lines() {
+        let event: serde_json::Value = serde_json::from_str(line).unwrap();
+        let pod = &event["object"];
+        if pod["kind"] != "Pod" {
+            continue;
+        }
+        pods.insert(pod["metadata"]["name"].as_str()?.to_owned(), ());
+        if pod["metadata"].get("ownerReferences").is_some() {
+            return None;
+        }
+        let statuses = ["initContainerStatuses", "containerStatuses"].into_iter();
+        let statuses =
+            statuses.flat_map(|list| pod["status"][list].as_array().into_iter().flatten());
+        let states: Vec<String> = statuses
+            .map(|status| state_in_words(&status["state"]))
+            .collect();
+        if !states.is_empty() {
+            let phase = pod["status"]["phase"].as_str().unwrap();
+            sequence.push(format!("{phase} {}", states.join(" ")));
+        }
+    }
+    sequence.dedup();
+    let pod = pods.keys().next().filter(|_| pods.len() == 1)?;
+    Some((pod.clone(), sequence))
+}
+
+fn state_in_words(state: &serde_json::Value) -> String {
+    let reason = |of: &str| state[of]["reason"].as_str().map(str::to_owned);
+    reason("waiting")
+        .or_else(|| reason("terminated"))
+        .unwrap_or_else(|| "Running".to_owned())
+}
+
+fn simulated_sequence(name: &str, pod: &str) -> Vec<String> {
+    let trace = pullstop_tests::path(&format!("tests/traces/{name}.jsonl"));
+    let yaml = pullstop_tests::simulator(&["import", &trace]).out;
+    let world = run(&read(&yaml), 1);
+    let is_it = |id: &PodId| world.cluster.truth.pods[id.index()].names.name == pod;
+    let id = pods(&world).find(is_it).unwrap();
+    let mut sequence: Vec<String> = published(&world, id)
+        .into_iter()
+        .map(|(_, what)| what)
+        .collect();
+    sequence.dedup();
+    sequence
 }

@@ -47,7 +47,8 @@ impl Visit<'_> {
             return;
         }
         let is_put_back = stored.is_terminal() && !self.w.cached.phase.is_terminal();
-        let has_changed = stored.status.containers != self.w.cached.containers;
+        let has_changed = stored.status.containers != self.w.cached.containers
+            || stored.status.phase != self.w.cached.phase;
         self.c.api.publish(self.pod, self.w.cached.clone());
         if let Some(pod) = self.c.api.get(self.pod) {
             self.w.view = Arc::clone(pod);
