@@ -12,6 +12,7 @@ mod diagnostics;
 mod docs;
 mod replay;
 mod scenario;
+mod scenarios;
 mod schema;
 mod tidy;
 mod traces;
