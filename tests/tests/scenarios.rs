@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::Path;
 
 use pullstop_simulator::input;
 use pullstop_tests::{golden, path, root, simulator};
@@ -105,11 +105,11 @@ struct Scenario {
 fn scenarios() -> BTreeSet<Scenario> {
     let folder = root().join("scenarios");
     let files = input::yaml_files(&folder).unwrap();
-    files.into_iter().map(|file| read(&folder, file)).collect()
+    files.into_iter().map(|file| read(&folder, &file)).collect()
 }
 
-fn read(folder: &std::path::Path, file: PathBuf) -> Scenario {
-    let text = std::fs::read_to_string(&file).unwrap();
+fn read(folder: &Path, file: &Path) -> Scenario {
+    let text = std::fs::read_to_string(file).unwrap();
     let comment = text
         .lines()
         .map_while(|line| line.strip_prefix("# "))
