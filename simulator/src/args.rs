@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use pullstop_core::time::parse_duration;
+use pullstop_core::yaml::is_label;
+
+use crate::lint;
 
 /// Find out what Pullstop makes of image pulls, before it may fail a pod.
 ///
@@ -62,6 +65,18 @@ pub enum Command {
     /// Draws random clusters, workloads and faults, runs them, and compares runs that must agree: events doubled,
     /// thresholds raised, the enforcer restarted. What breaks is made as small as possible and printed as a scenario.
     Fuzz(FuzzArgs),
+    /// Write a first scenario, to be changed.
+    ///
+    /// It is small, says what it means, and passes as it is. `simulator run` runs it.
+    New(NewArgs),
+    /// Find scenarios that are valid, but probably not what was meant.
+    ///
+    /// Each is simulated once, with its own seed. What is found is listed with its place and what to do about it;
+    /// docs/lint.md lists all rules. A file says that it breaks one on purpose in a comment:
+    /// `# lint: allow S002 the bystanders are the point`.
+    Lint(LintArgs),
+    /// Print the JSON Schema of scenarios, for editors.
+    Schema,
 }
 
 /// What `simulator classify` is told.
@@ -147,6 +162,100 @@ pub struct RunArgs {
     /// Fail unless so many in a hundred of the engine's moves and causes were seen
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
     pub coverage_threshold: Option<u8>,
+}
+
+/// What `simulator new` is told.
+#[derive(Debug, Parser)]
+#[command(
+    after_help = "Examples:\n  simulator new\n  simulator new registry-move --template outage --out scenarios/registry-move.yaml"
+)]
+pub struct NewArgs {
+    /// The scenario's name; the template's own if left out
+    #[arg(value_parser = parse_name)]
+    pub name: Option<String>,
+    /// Where to write it, `-` being standard output; NAME.yaml if left out
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// What it is about
+    #[arg(long, value_enum, default_value_t = Template::Typo)]
+    pub template: Template,
+    /// Overwrite a file that is there already
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// What a first scenario is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Template {
+    /// An image whose tag is mistyped
+    Typo,
+    /// A registry that is down for a while
+    Outage,
+    /// A pull secret that comes late
+    Secret,
+    /// A Job that holds up a queue
+    Queue,
+}
+
+/// What `simulator lint` is told.
+#[derive(Debug, Parser)]
+#[command(
+    after_help = "Examples:\n  simulator lint scenarios\n  simulator lint --deny S001 --deny S003 --output github scenarios\n  simulator lint --explain S002\n\nExit codes: 0 nothing found that is denied, 1 something was, 2 invalid input, 4 nothing to look at."
+)]
+pub struct LintArgs {
+    /// Scenarios, or folders of them
+    #[arg(required_unless_present = "explain", value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// Rules whose findings end in exit code 1: codes or names, `all` or `none`
+    #[arg(long, value_name = "CODE", value_parser = parse_deny, value_delimiter = ',', default_value = "all")]
+    pub deny: Vec<Deny>,
+    /// Say what a rule finds, why that matters, and what to do, instead of looking at scenarios
+    #[arg(long, value_name = "CODE", conflicts_with_all = ["paths", "deny", "output"])]
+    pub explain: Option<String>,
+    /// How to print
+    #[arg(long, short, value_enum, default_value_t = LintOutput::Human)]
+    pub output: LintOutput,
+}
+
+/// Which findings make `simulator lint` fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deny {
+    /// Every one.
+    All,
+    /// None: they are only told.
+    None,
+    /// Those of the rule with this code.
+    Rule(&'static str),
+}
+
+/// For whom to print findings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LintOutput {
+    /// For people
+    Human,
+    /// For programs: one JSON object a line
+    Json,
+    /// Annotations in GitHub's log
+    Github,
+}
+
+fn parse_name(text: &str) -> Result<String, String> {
+    if is_label(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("use at most 63 of a–z, 0–9 and `-`, with no `-` at the ends".to_owned())
+    }
+}
+
+fn parse_deny(text: &str) -> Result<Deny, String> {
+    match text {
+        "all" => Ok(Deny::All),
+        "none" => Ok(Deny::None),
+        name => match lint::named(name) {
+            Some(rule) => Ok(Deny::Rule(rule.code)),
+            None => Err(format!("no rule is called `{name}`: {}", lint::hint(name))),
+        },
+    }
 }
 
 /// What `simulator compare` is told.

@@ -5,10 +5,14 @@ pub mod classify;
 pub mod compare;
 pub mod exit;
 pub mod fuzz;
+mod github;
 pub mod input;
+pub mod lint;
+pub mod new;
 pub mod replay;
 pub mod run;
 pub mod scenario;
+pub mod serve;
 pub mod simulation;
 pub mod style;
 pub mod world;
@@ -28,6 +32,9 @@ pub fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit
         Command::Replay(args) => replay::run(args, out, err),
         Command::Compare(these) => compare::run(these, args.shows_progress, out, err),
         Command::Fuzz(these) => fuzz::run(these, args.shows_progress, out, err),
+        Command::New(these) => new::run(these, out),
+        Command::Lint(these) => lint::run(these, out, err),
+        Command::Schema => schema(out),
         Command::Run(these) => run::run(these, args.shows_progress, out, err),
     };
     let done = done.and_then(|exit| Ok(out.flush().map(|()| exit)?));
@@ -36,4 +43,9 @@ pub fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit
         Err(failure) if failure.is_broken_pipe() => Ok(Exit::Success),
         done => done,
     }
+}
+
+fn schema(out: &mut dyn Write) -> Result<Exit, Failure> {
+    writeln!(out, "{:#}", scenario::json_schema())?;
+    Ok(Exit::Success)
 }

@@ -10,9 +10,14 @@
 mod classify;
 mod diagnostics;
 mod docs;
+mod fidelity;
+mod lint;
+mod mutants;
+mod new;
 mod replay;
 mod scenario;
 mod scenarios;
 mod schema;
+mod serve;
 mod tidy;
 mod traces;

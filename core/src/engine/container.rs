@@ -98,8 +98,9 @@ pub struct Memory {
 pub(super) struct Sight<'a> {
     pub(super) seen: Seen,
     pub(super) now: Timestamp,
-    /// When the pod was last seen before; the beginning of time if it never was.
-    pub(super) observed_at: Timestamp,
+    /// When what is shown can have happened at the earliest, one worker sync aside: just now, or when the pod was last
+    /// seen before, or the beginning of time if it never was.
+    pub(super) appeared_at: Timestamp,
     pub(super) classify: &'a dyn Classify,
 }
 
@@ -233,6 +234,12 @@ impl FailingContainer {
             record.attempt_failed(trouble, reason, message, sight)
         } else {
             record.notice(trouble, reason, message);
+            if trouble == Trouble::Failed {
+                // `ErrImagePull` stands for one worker sync only, so the attempt that it shows is not older than that,
+                // be it the remembered one or one that nobody saw: the kubelet has not forgotten its back-off.
+                let not_before = pulls::published_before(sight.now);
+                record.last_attempt_at = record.last_attempt_at.max(not_before);
+            }
             Observed::Nothing
         };
         Some((record, observed))
@@ -351,10 +358,7 @@ impl FailingContainer {
     /// The kubelet's back-off has doubled, or begun.
     fn back_off(&mut self, sight: Sight<'_>) {
         let Sight {
-            now,
-            observed_at,
-            seen,
-            ..
+            now, appeared_at, ..
         } = sight;
         let forgotten = now.since(self.last_attempt_at) > pulls::BACK_OFF_FORGOTTEN_AFTER;
         self.back_off_step = if forgotten {
@@ -363,11 +367,6 @@ impl FailingContainer {
             self.back_off_step.saturating_add(1)
         };
         self.last_attempt_at = now;
-        let appeared_at = if seen == Seen::Changing {
-            now
-        } else {
-            observed_at
-        };
         self.may_pull_from = appeared_at
             .after(pulls::quiet_after(self.back_off_step))
             .max(now);

@@ -140,11 +140,23 @@ impl Engine {
 
     /// Takes over what the snapshot says of containers that are known to fail.
     fn observe_containers(&mut self, slot: Slot, pod: &PodSnapshot<'_>, seen: Seen) {
-        for snapshot in pod.containers {
+        for (at, snapshot) in pod.containers.iter().enumerate() {
             let Some(record) = self.store.get_mut(slot) else {
                 return;
             };
-            let observed_at = record.observed_at;
+            let appeared_at = match seen {
+                Seen::Standing => record.observed_at,
+                Seen::Changing
+                    if pulls::pulled_behind(&pod.containers[at..], &record.containers) =>
+                {
+                    // It happened in the sync that began with the last publication, or later.
+                    record
+                        .observed_at
+                        .after(pulls::WORKER_SYNC_MAX)
+                        .min(self.now)
+                }
+                Seen::Changing => self.now,
+            };
             let Some(container) = record.container(snapshot.name) else {
                 continue;
             };
@@ -153,7 +165,7 @@ impl Engine {
             let sight = Sight {
                 seen,
                 now: self.now,
-                observed_at,
+                appeared_at,
                 classify: &*self.profile.classify,
             };
             let (started_over, observed) = container.observe(snapshot, image, sight);
@@ -217,7 +229,7 @@ impl Engine {
             let sight = Sight {
                 seen,
                 now: self.now,
-                observed_at: Timestamp::from_millis(0),
+                appeared_at: Timestamp::from_millis(0),
                 classify: &*self.profile.classify,
             };
             let met = FailingContainer::first_seen(snapshot, image, shared, sight);

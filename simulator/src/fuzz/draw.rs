@@ -17,7 +17,7 @@ use crate::scenario::workload::{
     PodReplacement, PodTemplate, PullPolicy, Workload,
 };
 use crate::scenario::{
-    DEFAULT_PATIENCE, Enforcer, Joins, KubeletConfig, NodeGroup, Queue, QueueOrder, Quota,
+    DEFAULT_PATIENCE, Enforcer, Joins, KubeletConfig, NodeGroup, Places, Queue, QueueOrder, Quota,
     Resources, Scenario,
 };
 use crate::world::dice::{Dice, Drawer, Stream};
@@ -78,6 +78,7 @@ pub fn scenario(seed: u64) -> Scenario {
         workloads: draw.workloads(),
         faults,
         expectations: Vec::new(),
+        places: Places::default(),
     })
 }
 
@@ -474,7 +475,8 @@ mod tests {
             let yaml = write::to_yaml(&drawn);
             let mut no_policies = |_: &Path| Ok(Policy::default());
             let read = parse("drawn.yaml", &yaml, &mut no_policies);
-            let read = read.unwrap_or_else(|errors| panic!("{}\n{yaml}", errors[0]));
+            let mut read = read.unwrap_or_else(|errors| panic!("{}\n{yaml}", errors[0]));
+            read.places = Places::default();
             let (drawn, read) = (format!("{drawn:#?}"), format!("{read:#?}"));
             for (line, again) in drawn.lines().zip(read.lines()) {
                 assert_eq!(line, again, "{yaml}");

@@ -16,6 +16,7 @@ use crate::world::enforcer::MakeBrain;
 use crate::world::enforcer::pullstop::Pullstop;
 use crate::world::ids::PodId;
 use crate::world::oracle;
+use crate::world::truth::PodTruth;
 use crate::world::{Keep, World, ZERO};
 
 /// Who is hunted: a way to make brains for a policy.
@@ -177,20 +178,31 @@ impl Hunt<'_> {
 
     /// 8: restarts at random moments change no verdict, and bring it later by one observation at most.
     fn check_restarts(&self, scenario: &Scenario) -> Option<Broken> {
-        let calm = undisturbed(scenario);
+        let mut calm = undisturbed(scenario);
+        // A kubelet that is away lets the next observation wait for as long.
+        calm.faults
+            .retain(|fault| !matches!(fault.what, FaultKind::KubeletRestart { .. }));
         let policy = warn_only(self.policy);
-        let steady = warnings(&self.run(&calm, &policy));
+        let world = self.run(&calm, &policy);
+        let steady = warnings(&world);
         let mut chance = Dice::new(scenario.seed).stream(Drawer::Fuzz, 1);
         let mut restarted = calm.clone();
-        let down_for = Duration::from_secs(chance.between(1, 30));
+        // Away for less than a failure is shown: what happens meanwhile is old, but not unseen.
+        let down_for = Duration::from_millis(chance.between(1, 5000));
+        let mut moments = Vec::new();
         for _ in 0..=chance.below(3) {
             let at = Duration::from_secs(chance.below(scenario.duration.as_secs() / 2));
+            moments.push(Human(at).to_string());
             restarted = with_fault(&restarted, at, FaultKind::EnforcerRestart { down_for });
         }
         let restarted = warnings(&self.run(&restarted, &policy));
         let end = ZERO.after(scenario.duration);
         let differs = |place: &usize| {
             let later = restarted.get(*place).copied().flatten();
+            if !self.has_one_rule(&world.cluster.truth.pods[*place]) {
+                // Which rule judges last may change with what was seen last.
+                return false;
+            }
             let Some(steady) = steady[*place] else {
                 return later.is_some();
             };
@@ -209,10 +221,22 @@ impl Hunt<'_> {
             at,
             place,
             format!(
-                "after restarts a verdict {after} that was due at {}",
+                "with restarts of {} at {} a verdict {after} that was due at {}",
+                Human(down_for),
+                moments.join(", "),
                 Human(at.since(ZERO))
             ),
         ))
+    }
+}
+
+impl Hunt<'_> {
+    /// Whether all failures of the pod are judged by the same rule.
+    fn has_one_rule(&self, pod: &PodTruth) -> bool {
+        let causes = pod.attempts.iter().filter_map(|a| a.ended?.1.cause());
+        let mut rules = causes.filter_map(|cause| Some(&self.policy.rule_for(cause)?.name));
+        let first = rules.next();
+        rules.all(|rule| Some(rule) == first)
     }
 }
 

@@ -79,7 +79,8 @@ pub fn jobs(world: &World) -> impl Iterator<Item = &JobState> {
         })
 }
 
-fn figures(world: &World, scenario: &Scenario) -> Figures {
+/// The figures that conditions speak of.
+pub(crate) fn figures(world: &World, scenario: &Scenario) -> Figures {
     let mut figures = Figures::default();
     let truth = &world.cluster.truth;
     for (place, pod) in truth.pods.iter().enumerate() {

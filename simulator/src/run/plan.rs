@@ -63,8 +63,16 @@ pub(crate) fn make(
 /// All that is wrong with it.
 pub(crate) fn load(file: &Path) -> Result<Scenario, Vec<InputError>> {
     let text = input::read(file).map_err(|error| vec![error])?;
-    let mut read_policy = |policy: &Path| input::policy(Some(policy));
-    scenario::parse(&file.display().to_string(), &text, &mut read_policy)
+    parse(file, &text)
+}
+
+/// Reads the text of a scenario's file.
+///
+/// # Errors
+/// All that is wrong with it.
+pub(crate) fn parse(file: &Path, text: &str) -> Result<Scenario, Vec<InputError>> {
+    let name = file.display().to_string();
+    scenario::parse(&name, text, &mut |policy| input::policy(Some(policy)))
 }
 
 fn tasks(seeds: Seeds, scenarios: &[Loaded]) -> Vec<Task> {

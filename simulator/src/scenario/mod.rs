@@ -8,6 +8,7 @@ pub mod expect;
 pub mod fault;
 pub mod glob;
 pub mod metric;
+mod places;
 mod raw;
 pub mod supply;
 pub mod workload;
@@ -20,6 +21,8 @@ use pullstop_core::policy::Policy;
 
 pub use self::expect::Expectation;
 pub use self::fault::Fault;
+pub use self::places::Places;
+pub use self::raw::value::Place;
 pub use self::supply::{Image, Registry, Secret};
 pub use self::workload::Workload;
 
@@ -91,6 +94,8 @@ pub struct Scenario {
     pub faults: Vec<Fault>,
     /// What must come out.
     pub expectations: Vec<Expectation>,
+    /// Where all this stands.
+    pub places: Places,
 }
 
 /// How the enforcer is connected to the cluster.

@@ -86,13 +86,7 @@ impl Checks {
         match what {
             Happening::Held { .. } => self.held.push(pod),
             Happening::Counted { failures, .. } => {
-                let really = c.truth.pod(pod).map_or(0, |truth| {
-                    truth
-                        .attempts
-                        .iter()
-                        .filter(|a| failed_at(a).is_some())
-                        .count()
-                });
+                let really = c.truth.pod(pod).map_or(0, failures_ever);
                 if *failures as usize > really {
                     self.add(2, c.now, pod, || {
                         format!("{failures} failures were counted, of which only {really} happened")
@@ -200,7 +194,7 @@ impl Checks {
                 format!("a verdict after {failures} failures in {waited}")
             });
         }
-        if decision.failures > really {
+        if decision.failures as usize > really {
             let failures = decision.failures;
             self.add(3, c.now, pod, || {
                 format!("a verdict on {failures} failures, of which {really} are of this image and since it last ran")
@@ -243,7 +237,7 @@ impl Checks {
                 .unwrap_or(c.now);
             let is_late = until > latest && self.held.binary_search(&pod).is_err();
             let stored = c.api.get(pod);
-            let is_ours = stored.is_none_or(|pod| enforcer.covers(c, pod));
+            let is_ours = stored.is_some_and(|pod| enforcer.covers(c, pod));
             if is_late
                 && is_ours
                 && stored.is_none_or(|pod| is_lost(c, pod))
@@ -280,7 +274,7 @@ impl Checks {
         let by_attempts = *failures.get(rule.attempts.get() as usize - 1)?;
         // What is seen of the first failure comes up to one sync after it.
         let by_time = failures.first()?.after(WORKER_SYNC + rule.duration);
-        Some(by_attempts.max(by_time))
+        quiet_from(truth, by_attempts.max(by_time))
     }
 
     fn add(&mut self, invariant: u8, at: Timestamp, pod: PodId, what: impl FnOnce() -> String) {
@@ -293,6 +287,19 @@ impl Checks {
             });
         }
     }
+}
+
+/// When a verdict that is due at `at` is free to fall: not while a pull may be in flight, which the enforcer can only
+/// tell from what is published one sync after it. `None` if the pull goes on for ever.
+fn quiet_from(truth: &PodTruth, at: Timestamp) -> Option<Timestamp> {
+    let lag = WORKER_SYNC * 2;
+    let is_near = |a: &&Attempt| {
+        let ended_after = a.ended.is_none_or(|(ended, _)| ended.after(lag) > at);
+        a.started_at.is_some() && a.queued_at <= at.after(lag) && ended_after
+    };
+    let near = truth.attempts.iter().filter(is_near);
+    let ends: Option<Vec<Timestamp>> = near.map(|a| a.ended.map(|(ended, _)| ended)).collect();
+    Some(ends?.into_iter().fold(at, Timestamp::max))
 }
 
 /// Whether the pod's images can never be had.
@@ -309,13 +316,27 @@ fn place_of(truth: &PodTruth, container: &str) -> Option<usize> {
 }
 
 /// The failures among `counts`, since the last of them that was none.
-fn failures_of(truth: &PodTruth, counts: impl Fn(&Attempt) -> bool) -> u32 {
+fn failures_of(truth: &PodTruth, counts: impl Fn(&Attempt) -> bool) -> usize {
     let attempts = truth.attempts.iter().rev().filter(|a| counts(a));
     let endings = attempts.filter_map(|a| a.ended.map(|(_, ending)| ending));
-    let failures = endings
-        .take_while(|e| *e != Ending::Pulled)
-        .filter(|e| e.is_failure());
-    u32::try_from(failures.count()).unwrap_or(u32::MAX)
+    sum(endings.take_while(|e| *e != Ending::Pulled))
+}
+
+/// All failures of all containers.
+fn failures_ever(truth: &PodTruth) -> usize {
+    sum(truth
+        .attempts
+        .iter()
+        .filter_map(|a| a.ended.map(|(_, ending)| ending)))
+}
+
+/// A container whose image is never pulled fails with every look at it, of which the truth keeps one.
+fn sum(endings: impl Iterator<Item = Ending>) -> usize {
+    let failures = endings.filter(|ending| ending.is_failure());
+    failures.fold(0, |count: usize, ending| match ending {
+        Ending::InvalidName | Ending::NeverPulled => usize::MAX,
+        _ => count.saturating_add(1),
+    })
 }
 
 fn failed_at(attempt: &Attempt) -> Option<Timestamp> {

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use super::Ran;
+use crate::github::{data, property};
 
 pub(super) fn print(ran: &Ran<'_>, out: &mut dyn Write) -> io::Result<()> {
     for run in &ran.runs {
@@ -29,14 +30,4 @@ pub(super) fn print(ran: &Ran<'_>, out: &mut dyn Write) -> io::Result<()> {
         "::notice title=simulator::{all} runs, {} passed, {failed} failed",
         all - failed
     )
-}
-
-fn data(text: &str) -> String {
-    text.replace('%', "%25")
-        .replace('\r', "%0D")
-        .replace('\n', "%0A")
-}
-
-fn property(text: &str) -> String {
-    data(text).replace(':', "%3A").replace(',', "%2C")
 }

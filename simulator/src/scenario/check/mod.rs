@@ -22,7 +22,7 @@ use pullstop_core::yaml;
 use super::raw::read::{Read, Span, Time};
 use super::raw::value::{At, Place, Placed, Text, place};
 use super::raw::{Document, PolicySource, Spec};
-use super::{API_VERSION, DEFAULT_PATIENCE, DEFAULT_SEED, Enforcer, KIND, Scenario};
+use super::{API_VERSION, DEFAULT_PATIENCE, DEFAULT_SEED, Enforcer, KIND, Places, Scenario};
 use crate::input::InputError;
 
 /// The policy in a file, or what is wrong with that file.
@@ -330,6 +330,7 @@ impl Check {
             workloads,
             faults,
             expectations,
+            places: Places::of(spec),
         };
         // What refers to names can only be judged once it is known what there is.
         if self.yaml.is_fine() {

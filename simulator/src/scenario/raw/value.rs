@@ -15,7 +15,7 @@ use serde_saphyr::Spanned;
 use super::read::Read;
 
 /// Line and column, from 1; `None` if the parser does not know.
-pub(crate) type Place = Option<(u64, u64)>;
+pub type Place = Option<(u64, u64)>;
 
 /// What has a place.
 pub(crate) trait Placed {

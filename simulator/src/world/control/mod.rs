@@ -108,6 +108,12 @@ impl Control {
         &self.owners
     }
 
+    /// The place of the workload from which a pod was made.
+    pub fn workload_of(&self, pod: &PodTruth) -> Option<usize> {
+        let made_from = |template: &Arc<PodTemplate>| Arc::ptr_eq(template, &pod.template);
+        self.templates.iter().position(made_from)
+    }
+
     /// Lets something happen.
     pub fn handle(&mut self, c: &mut Cluster, event: Event) {
         match event {

@@ -10,7 +10,7 @@ use crate::world::ids::ImageId;
 /// `imageBackOffPeriod` (`pkg/kubelet/kubelet.go`).
 const FIRST: Duration = Duration::from_secs(10);
 /// `MaxImageBackOff` (`pkg/kubelet/kubelet.go`).
-const LONGEST: Duration = Duration::from_secs(300);
+pub(crate) const LONGEST: Duration = Duration::from_secs(300);
 /// An entry is forgotten after twice the longest back-off (`flowcontrol/backoff.go`).
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(600);
 

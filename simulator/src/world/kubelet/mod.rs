@@ -4,7 +4,7 @@
 //! must be kept in mind while reading: a status is made at the beginning of a sync, from what the sync before it left
 //! behind, so everything is seen one sync late.
 
-mod back_off;
+pub(crate) mod back_off;
 mod ending;
 mod events;
 mod puller;

@@ -142,28 +142,36 @@ impl Visit<'_> {
                 Need::Wait => break,
                 Need::Start => {}
             }
+            let blocks = self.blocks(place);
             let trouble = match self.crash_back_off(place) {
-                Some(trouble) => trouble,
+                Some(trouble) => Err(trouble),
                 None => match self.ensure_image(place) {
                     Image::BeingPulled => {
                         self.w.step = Step::Pull(place);
                         return;
                     }
-                    Image::Absent(trouble) => trouble,
-                    Image::Here => match self.start_container(place) {
-                        Ok(()) if template.containers[place].kind == ContainerKind::Init => break,
-                        Ok(()) => continue,
-                        Err(trouble) => trouble,
-                    },
+                    Image::Absent(trouble) => Err(trouble),
+                    Image::Here => self.start_container(place),
                 },
             };
-            self.has_trouble(place, trouble);
-            if template.containers[place].kind != ContainerKind::Main {
-                // What is behind waits for it (`computeInitContainerActions`).
+            if let Err(trouble) = trouble {
+                self.has_trouble(place, trouble);
+            }
+            if blocks {
                 break;
             }
         }
         self.end_sync();
+    }
+
+    /// Whether this sync does nothing about what is behind the container, whatever becomes of it: one init container
+    /// or sidecar is started at a time, until all have been (`computeInitContainerActions`).
+    fn blocks(&self, place: usize) -> bool {
+        match self.w.view.template.containers[place].kind {
+            ContainerKind::Init => true,
+            ContainerKind::Sidecar => self.w.containers[place].state == RunState::Never,
+            ContainerKind::Main | ContainerKind::Ephemeral => false,
+        }
     }
 
     fn end_sync(&mut self) {
@@ -318,6 +326,7 @@ impl Visit<'_> {
         let image = self.w.view.images[place];
         let ending = self.w.pull_error.map_or(Ending::Pulled, Ending::Failed);
         note_end(self.c, self.pod, ending);
+        let blocks = self.blocks(place);
         let started = match self.w.pull_error {
             None => {
                 self.c.nodes.get_mut(self.w.node).add(image);
@@ -329,18 +338,13 @@ impl Visit<'_> {
             }
             Some(error) => Err(self.pull_failed(place, error)),
         };
-        let kind = self.w.view.template.containers[place].kind;
-        let goes_on = match started {
-            Ok(()) => kind != ContainerKind::Init,
-            Err(trouble) => {
-                self.has_trouble(place, trouble);
-                kind == ContainerKind::Main
-            }
-        };
-        if goes_on {
-            self.containers(place + 1);
-        } else {
+        if let Err(trouble) = started {
+            self.has_trouble(place, trouble);
+        }
+        if blocks {
             self.end_sync();
+        } else {
+            self.containers(place + 1);
         }
     }
 

@@ -1,0 +1,40 @@
+//! Nothing is expected.
+
+use crate::lint::subject::Subject;
+use crate::lint::{Found, Rule};
+
+pub(super) const RULE: Rule = Rule {
+    code: "S001",
+    name: "no-expectation",
+    finds: "A scenario without `expect`.",
+    matters: "It passes whatever the policy does, as long as nothing that must always hold is broken.",
+    help: "say in `expect` what must become of the pods, such as `failed: true` or `neverFailed: true`",
+    bad: r#"spec:
+  duration: 10m
+  images:
+  - {image: "registry.example/app:v2", missing: true}
+  workloads:
+  - {pod: tool, image: "registry.example/app:v2"}
+"#,
+    good: r#"spec:
+  duration: 10m
+  images:
+  - {image: "registry.example/app:v2", missing: true}
+  workloads:
+  - {pod: tool, image: "registry.example/app:v2"}
+  expect:
+  - {pods: tool, failed: true}
+"#,
+    check,
+};
+
+fn check(subject: &Subject<'_>) -> Vec<Found> {
+    if subject.scenario.expectations.is_empty() {
+        vec![Found::at(
+            None,
+            "nothing is expected: this passes whatever the policy does",
+        )]
+    } else {
+        Vec::new()
+    }
+}

@@ -1,0 +1,43 @@
+//! A policy that says what is so anyway.
+
+use pullstop_core::policy::Policy;
+
+use crate::lint::subject::Subject;
+use crate::lint::{Found, Rule};
+
+pub(super) const RULE: Rule = Rule {
+    code: "S015",
+    name: "policy-is-built-in",
+    finds: "A `policy` that equals the built-in one.",
+    matters: "It looks as if the scenario needed a policy of its own, and stays behind when the built-in one gets better.",
+    help: "remove `policy`, or write what was meant to differ",
+    bad: r#"spec:
+  duration: 10m
+  policy: {inline: {mode: Enforce}}
+  images:
+  - {image: "registry.example/app:v2", missing: true}
+  workloads:
+  - {pod: tool, image: "registry.example/app:v2"}
+  expect:
+  - {pods: tool, failed: true}
+"#,
+    good: r#"spec:
+  duration: 10m
+  images:
+  - {image: "registry.example/app:v2", missing: true}
+  workloads:
+  - {pod: tool, image: "registry.example/app:v2"}
+  expect:
+  - {pods: tool, failed: true}
+"#,
+    check,
+};
+
+fn check(subject: &Subject<'_>) -> Vec<Found> {
+    match subject.scenario.places.policy {
+        Some(place) if subject.scenario.policy == Policy::default() => {
+            vec![Found::at(place, "this policy equals the built-in one")]
+        }
+        Some(_) | None => Vec::new(),
+    }
+}

@@ -1,0 +1,49 @@
+//! Where the parts of a scenario stand in its file.
+
+use super::raw::Spec;
+use super::raw::value::{Place, Placed, place};
+
+/// Line and column of what a scenario describes, from 1; each list in the order of the scenario's own.
+///
+/// Kept apart from what is described: the simulated world has no use for it.
+#[derive(Clone, Debug, Default)]
+pub struct Places {
+    /// `spec.policy`, if one is written.
+    pub policy: Option<Place>,
+    /// The registries.
+    pub registries: Vec<Place>,
+    /// The troubles of each registry.
+    pub troubles: Vec<Vec<Place>>,
+    /// The images.
+    pub images: Vec<Place>,
+    /// The secrets.
+    pub secrets: Vec<Place>,
+    /// The queues.
+    pub queues: Vec<Place>,
+    /// The workloads.
+    pub workloads: Vec<Place>,
+    /// The faults.
+    pub faults: Vec<Place>,
+}
+
+impl Places {
+    pub(super) fn of(spec: &Spec) -> Self {
+        let registries = || spec.registries.iter();
+        Self {
+            policy: place(spec.policy.as_ref()),
+            registries: all(&spec.registries),
+            troubles: registries()
+                .map(|registry| all(&registry.troubles))
+                .collect(),
+            images: all(&spec.images),
+            secrets: all(&spec.secrets),
+            queues: all(&spec.queues),
+            workloads: all(&spec.workloads),
+            faults: all(&spec.faults),
+        }
+    }
+}
+
+fn all<T: Placed>(parts: &[T]) -> Vec<Place> {
+    parts.iter().map(Placed::place).collect()
+}
