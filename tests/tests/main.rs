@@ -17,6 +17,7 @@ mod mutants;
 mod new;
 mod replay;
 mod scenario;
+mod scenarios;
 mod schema;
 mod serve;
 mod tidy;

@@ -81,9 +81,6 @@ impl Visit<'_> {
         if own.version > self.w.view.version {
             self.w.view = own;
         }
-        if let (true, Some(deadline)) = (is_update, self.deadline()) {
-            self.schedule(deadline.max(self.c.now), Event::Wake(self.pod, self.w.life));
-        }
         if is_update {
             self.wake();
         } else if self.w.view.is_terminal() && self.w.end.is_none() {
@@ -180,17 +177,22 @@ impl Visit<'_> {
     fn end_sync(&mut self) {
         self.w.step = Step::Idle;
         let now = self.c.now;
-        if self.w.wake {
-            self.w.wake = false;
-            self.w.ticket += 1;
-            self.schedule(now, Event::Sync(self.pod, self.w.ticket));
+        let next = if std::mem::take(&mut self.w.wake) {
+            Some(now)
         } else if self.w.had_error {
-            let at = self.pause_from(now, ERROR_PAUSE_MS);
-            self.w.ticket += 1;
-            self.schedule(at, Event::Sync(self.pod, self.w.ticket));
+            Some(self.pause_from(now, ERROR_PAUSE_MS))
         } else {
             // Nothing to do until something happens: the syncs in between would find nothing.
             self.w.quiet_since = Some(now);
+            None
+        };
+        // With every tick the loop looks for pods whose deadline has passed, however long their pause is.
+        let deadline = self
+            .deadline()
+            .map(|deadline| on_tick(deadline.max(now), self.kubelet.phase_ms, SYNC_TICK_MS));
+        if let Some(at) = [next, deadline].into_iter().flatten().min() {
+            self.w.ticket += 1;
+            self.schedule(at, Event::Sync(self.pod, self.w.ticket));
         }
     }
 
