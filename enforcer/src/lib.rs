@@ -1,6 +1,14 @@
 //! Pullstop in a cluster. Watching one is still to come; a policy can be checked today.
 
+pub mod api;
+pub mod clock;
+pub mod drive;
+pub mod engines;
+pub mod lease;
+pub mod metrics;
+pub mod pods;
 pub mod policy;
+pub mod telling;
 
 use std::io::{self, Write};
 

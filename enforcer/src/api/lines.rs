@@ -1,0 +1,88 @@
+//! A stream of bytes cut into lines.
+
+/// A line is never longer than this. The API server stores objects of up to about 1.5 MiB (etcd's
+/// `--max-request-bytes`), and JSON is larger than what is stored.
+const LINE_BYTES_MAX: usize = 16 << 20;
+
+/// Cuts chunks, as they arrive, into lines.
+#[derive(Debug, Default)]
+pub struct Lines {
+    kept: Vec<u8>,
+    /// Where the first line that was not taken yet begins.
+    begin: usize,
+    /// Up to where there is no end of a line.
+    searched: usize,
+}
+
+/// A line is longer than any object that the API server stores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooLong;
+
+impl Lines {
+    /// Adds what has arrived.
+    ///
+    /// # Errors
+    /// If there is no end of a line in sight for too long.
+    pub fn push(&mut self, chunk: &[u8]) -> Result<(), TooLong> {
+        self.kept.drain(..self.begin);
+        self.searched -= self.begin;
+        self.begin = 0;
+        if self.kept.len() + chunk.len() > LINE_BYTES_MAX {
+            return Err(TooLong);
+        }
+        self.kept.extend_from_slice(chunk);
+        Ok(())
+    }
+
+    /// The next line that is whole, without its end; empty ones are left out.
+    pub fn next_line(&mut self) -> Option<&[u8]> {
+        loop {
+            let end = self.searched
+                + self.kept[self.searched..]
+                    .iter()
+                    .position(|b| *b == b'\n')
+                    .or_else(|| {
+                        self.searched = self.kept.len();
+                        None
+                    })?;
+            let begin = std::mem::replace(&mut self.begin, end + 1);
+            self.searched = self.begin;
+            if begin < end {
+                return Some(&self.kept[begin..end]);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cut(chunks: &[&str]) -> Vec<String> {
+        let mut lines = Lines::default();
+        let mut all = Vec::new();
+        for chunk in chunks {
+            lines.push(chunk.as_bytes()).unwrap();
+            while let Some(line) = lines.next_line() {
+                all.push(String::from_utf8(line.to_vec()).unwrap());
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn chunks_need_not_end_with_lines() {
+        assert_eq!(cut(&["a\nb\n"]), ["a", "b"]);
+        assert_eq!(cut(&["a", "b\n", "\nc", "", "d\n\n", "e"]), ["ab", "cd"]);
+        assert_eq!(cut(&["\n", "\n"]), [""; 0]);
+    }
+
+    #[test]
+    fn a_line_without_end_is_refused() {
+        let mut lines = Lines::default();
+        let chunk = vec![b'x'; LINE_BYTES_MAX];
+        assert_eq!(lines.push(&chunk), Ok(()));
+        assert_eq!(lines.next_line(), None);
+        assert_eq!(lines.push(b"x"), Err(TooLong));
+    }
+}
