@@ -27,6 +27,7 @@ use crate::pods::feed::News;
 use crate::pods::memory::with_snapshot;
 use crate::pods::wire::field_selector;
 use crate::pods::write::{Found, Job, Report, Writer};
+use crate::policy::mode_name;
 use crate::telling::Telling;
 
 /// Writes that are under way when the program ends have this long to arrive.
@@ -82,6 +83,7 @@ pub struct Driver {
     telling: Telling,
     jobs: JoinSet<(Home, Why, Report)>,
     claim: Claim,
+    ceiling: Mode,
     view_is_whole: bool,
     heard_at: Timestamp,
 }
@@ -96,12 +98,13 @@ enum Why {
 }
 
 impl Driver {
-    /// A driver that has seen nothing yet.
+    /// A driver that has seen nothing yet. Verdicts go no further than `ceiling`, whatever the policies say.
     ///
     /// # Errors
     /// If a policy cannot be used.
     pub fn new(
         policies: Policies,
+        ceiling: Mode,
         clock: Clock,
         writer: Arc<Writer>,
         metrics: Arc<Metrics>,
@@ -114,6 +117,7 @@ impl Driver {
             metrics,
             jobs: JoinSet::new(),
             claim: Claim::default(),
+            ceiling,
             view_is_whole: false,
             heard_at: clock.now(),
         })
@@ -179,9 +183,8 @@ impl Driver {
     /// Begins or ceases to write as the lease and the kill switch say.
     fn follow_claim(&mut self, links: &mut Links) {
         self.claim = *links.claim.borrow_and_update();
-        let limit = self.limit();
         let (policy, mode) = self.engines.policy();
-        if mode != policy.mode.min(limit) || self.telling.is_loud() != (limit > Mode::DryRun) {
+        if mode != policy.mode.min(self.limit()) || self.telling.is_loud() != self.leads() {
             self.adopt(self.engines.policies().clone(), links);
         }
     }
@@ -203,7 +206,7 @@ impl Driver {
             );
             return;
         }
-        self.telling.be_loud(limit > Mode::DryRun);
+        self.telling.be_loud(self.leads());
         tracing::info!(mode = ?self.engines.policy().1, "policy in force");
         links
             .selector
@@ -214,10 +217,17 @@ impl Driver {
     /// How far verdicts may go, whatever the policy says.
     fn limit(&self) -> Mode {
         if self.claim.covers(self.clock.now()) {
-            Mode::Enforce
+            self.ceiling
         } else {
             Mode::DryRun
         }
+    }
+
+    /// Whether this replica is the one that tells, even if the kill switch keeps it from writing.
+    fn leads(&self) -> bool {
+        self.claim
+            .until
+            .is_some_and(|until| self.clock.now() < until)
     }
 
     fn news(&mut self, news: News) {
@@ -361,17 +371,10 @@ impl Driver {
         self.metrics
             .set_duration(Metric::WatchLag, now.since(self.heard_at));
         let (_, in_force) = self.engines.policy();
-        for (mode, name) in [
-            (Mode::Enforce, "Enforce"),
-            (Mode::Warn, "Warn"),
-            (Mode::DryRun, "DryRun"),
-            (Mode::Off, "Disabled"),
-        ] {
-            self.metrics.set(
-                Metric::Mode,
-                &[("mode", name)],
-                usize::from(mode == in_force),
-            );
+        for mode in [Mode::Enforce, Mode::Warn, Mode::DryRun, Mode::Off] {
+            let labels = [("mode", mode_name(mode))];
+            self.metrics
+                .set(Metric::Mode, &labels, usize::from(mode == in_force));
         }
     }
 
@@ -382,7 +385,7 @@ impl Driver {
         let explain = |pod: &PodRef| (pod.clone(), self.engines.explain(&pod.uid()));
         State {
             view_is_whole: self.view_is_whole,
-            leads: self.claim.until.is_some_and(|until| now < until),
+            leads: self.leads(),
             stopped: self.claim.stopped,
             mode: Some(self.engines.policy().1),
             watch_lag: now.since(self.heard_at),

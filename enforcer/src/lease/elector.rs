@@ -260,22 +260,27 @@ mod tests {
         restart: bool,
     }
 
+    /// Rounds in phases: in each, one replica is cut off, for about as long as a Lease lasts.
     fn rounds() -> impl Strategy<Value = Vec<Round>> {
         let round = (
-            0..3usize,
-            0..4_000u64,
+            1..3usize,
+            500..3_000u64,
             prop::array::uniform4(0..6_000u64),
             0..12usize,
-            0..40u8,
-        )
-            .prop_map(|(replica, pause_ms, delays_ms, lost, restart)| Round {
-                replica,
-                pause_ms,
-                delays_ms,
-                lost,
-                restart: restart == 0,
+            0..60u8,
+        );
+        let phase =
+            (0..3usize, prop::collection::vec(round, 1..16)).prop_map(|(cut_off, rounds)| {
+                let round = move |(next, pause_ms, delays_ms, lost, restart)| Round {
+                    replica: (cut_off + next) % 3,
+                    pause_ms,
+                    delays_ms,
+                    lost,
+                    restart: restart == 0,
+                };
+                rounds.into_iter().map(round).collect::<Vec<Round>>()
             });
-        prop::collection::vec(round, 1..120)
+        prop::collection::vec(phase, 1..10).prop_map(|phases| phases.concat())
     }
 
     /// A message under way.
