@@ -109,7 +109,8 @@ impl Recording {
         let mut states: Vec<(Timestamp, Value)> = pods
             .map(|event| (received(&event), event["object"].clone()))
             .collect();
-        let uid = states[0].1["metadata"]["uid"].clone();
+        // Of several, the one of which there is most to see: the last, where a Job made another.
+        let uid = states.last().unwrap().1["metadata"]["uid"].clone();
         states.retain(|(_, pod)| pod["metadata"]["uid"] == uid);
         let name = states[0].1["metadata"]["name"].as_str().unwrap().to_owned();
         Self { name, states }
