@@ -11,6 +11,7 @@ pub mod pods;
 pub mod policies;
 pub mod policy;
 pub mod run;
+pub mod scan;
 pub mod telling;
 
 use std::io::{self, Write};
@@ -37,6 +38,12 @@ pub struct Args {
 enum Command {
     /// Watch the cluster's pods, and fail those that can never pull their image
     Run(run::RunArgs),
+    /// List the pods that cannot pull an image: why, since when, and what would happen to them
+    ///
+    /// One look at the cluster, or at what `kubectl get pods` has printed. Nothing is written.
+    Scan(scan::ScanArgs),
+    /// Say what is thought of one pod, and why
+    Explain(scan::ExplainArgs),
     /// Work with policies
     #[command(subcommand)]
     Policy(policy::Command),
@@ -49,6 +56,8 @@ enum Command {
 pub fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
     match &args.command {
         Command::Run(args) => run::run(args, err),
+        Command::Scan(args) => scan::scan(args, out, err),
+        Command::Explain(args) => scan::explain(args, out, err),
         Command::Policy(command) => policy::run(command, out, err),
     }
 }

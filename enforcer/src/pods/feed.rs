@@ -17,14 +17,11 @@ use pullstop_core::wire::WirePod;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::Instant;
 
+use super::pages::Pages;
 use super::wire::{self, Line};
 use crate::api::{Api, Backoff, Call, Lines, Trouble, encode};
 use crate::metrics::{Metric, Metrics};
 
-/// Pods a page: what `kubectl` and client-go ask for.
-const PAGE_PODS: u32 = 500;
-/// A page may be slow from a busy server.
-const PAGE_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long one watch lasts before the server ends it. A connection that is dead in silence goes unnoticed for as long,
 /// so it is much shorter than the usual 5 minutes.
 const WATCH_LASTS: Duration = Duration::from_secs(60);
@@ -112,33 +109,21 @@ impl Feed {
 
     /// Tells of all pods; returns the version of the list, or nothing if nobody listens.
     async fn list(&self, selector: &str) -> Result<Option<String>, Trouble> {
-        let selector = encode(selector);
-        let mut next = String::new();
+        let mut pages = Pages::new(&self.api, selector);
+        let mut version = String::new();
         if self.tell(News::ListBegins).await.is_none() {
             return Ok(None);
         }
-        loop {
-            let mut path = format!("/api/v1/pods?limit={PAGE_PODS}&fieldSelector={selector}");
-            if !next.is_empty() {
-                path.push_str("&continue=");
-                path.push_str(&encode(&next));
-            }
-            let bytes = self
-                .api
-                .call(Call::get("list_pods", path), PAGE_TIMEOUT)
-                .await?;
-            let page = wire::page(&bytes)?;
+        while let Some(page) = pages.next().await? {
             for _ in 0..page.damaged {
                 self.metrics.count(Metric::Damaged, &[("in", "list")]);
             }
+            version = page.version;
             if self.tell(News::Listed(page.pods)).await.is_none() {
                 return Ok(None);
             }
-            if page.next.is_empty() {
-                return Ok(self.tell(News::ListEnds).await.map(|()| page.version));
-            }
-            next = page.next;
         }
+        Ok(self.tell(News::ListEnds).await.map(|()| version))
     }
 
     /// Watches from `version` on, again and again, until the pods have to be listed anew.

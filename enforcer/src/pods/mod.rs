@@ -2,6 +2,7 @@
 
 pub mod feed;
 pub mod memory;
+pub mod pages;
 pub mod patch;
 pub mod wire;
 pub mod write;

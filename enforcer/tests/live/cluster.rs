@@ -293,7 +293,7 @@ impl State {
                     rest @ ..,
                 ],
             ) => self.patch(
-                ((*namespace).to_owned(), (*name).to_owned()),
+                &((*namespace).to_owned(), (*name).to_owned()),
                 rest == ["status"],
                 body,
             ),
@@ -313,10 +313,9 @@ impl State {
                     name @ ..,
                 ],
             ) => {
-                let name = name
-                    .first()
-                    .map_or_else(|| body["metadata"]["name"].as_str().unwrap(), |name| name);
-                self.lease(method, name.to_owned(), body)
+                let own = body["metadata"]["name"].as_str().unwrap_or_default();
+                let name = name.first().unwrap_or(&own);
+                self.lease(method, (*name).to_owned(), body)
             }
             (
                 "GET",
@@ -370,8 +369,8 @@ impl State {
         ok(&json!({"kind": "PodList", "metadata": metadata, "items": page}))
     }
 
-    fn patch(&mut self, key: (String, String), on_status: bool, patch: &Value) -> Answer {
-        let Some(mut pod) = self.pods.get(&key).cloned() else {
+    fn patch(&mut self, key: &(String, String), on_status: bool, patch: &Value) -> Answer {
+        let Some(mut pod) = self.pods.get(key).cloned() else {
             return failure(404, None);
         };
         if patch["metadata"]["uid"] != pod["metadata"]["uid"] {
@@ -397,7 +396,7 @@ impl State {
             pod["spec"]["activeDeadlineSeconds"] = patch["spec"]["activeDeadlineSeconds"].clone();
         }
         self.put(key.clone(), Some(pod));
-        ok(&self.pods[&key])
+        ok(&self.pods[key])
     }
 
     fn lease(&mut self, method: &str, name: String, body: &Value) -> Answer {

@@ -8,8 +8,11 @@ use tokio::time::sleep;
 use crate::cluster::{Cluster, How};
 use crate::{Recording, Replica, agree, standard};
 
+/// Method, part of the path, how often, and how it goes wrong.
+type Faults = [(&'static str, &'static str, usize, How)];
+
 /// Plays `missing-tag` under `faults`, and says how it ended.
-async fn missing_tag(faults: &[(&'static str, &'static str, usize, How)]) -> (Cluster, Replica) {
+async fn missing_tag(faults: &Faults) -> (Cluster, Replica) {
     let (recording, cluster) = (Recording::read("missing-tag"), Cluster::new());
     for (method, path, times, how) in faults {
         cluster.fault(method, path, *times, *how);
@@ -31,7 +34,7 @@ fn phase(cluster: &Cluster) -> String {
 
 #[tokio::test(start_paused = true)]
 async fn every_fault_that_ends_is_survived() {
-    let faults: &[(&str, &[(&'static str, &'static str, usize, How)])] = &[
+    let faults: &[(&str, &Faults)] = &[
         (
             "lists fail",
             &[("GET", "/api/v1/pods?limit", 5, How::Status(500, None))],
@@ -172,10 +175,10 @@ async fn a_gap_in_the_watch_condemns_nobody_and_forgets_nobody() {
     sleep(Duration::from_secs(40)).await;
     // What was stored meanwhile is compacted away, and the pod gets another image.
     cluster.edit("missing-tag", |pod| {
-        pod["spec"]["containers"][0]["image"] = json!("busybox:1")
+        pod["spec"]["containers"][0]["image"] = json!("busybox:1");
     });
     cluster.edit("missing-tag", |pod| {
-        pod["status"]["phase"] = json!("Running")
+        pod["status"]["phase"] = json!("Running");
     });
     let compacted = cluster.pod("missing-tag").unwrap()["metadata"]["resourceVersion"]
         .as_str()
