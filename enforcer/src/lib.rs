@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod clock;
+pub mod crds;
 pub mod drive;
 pub mod engines;
 pub mod http;
@@ -44,6 +45,8 @@ enum Command {
     Scan(scan::ScanArgs),
     /// Say what is thought of one pod, and why
     Explain(scan::ExplainArgs),
+    /// Print the CRDs of policies, for `kubectl apply`
+    Crds,
     /// Work with policies
     #[command(subcommand)]
     Policy(policy::Command),
@@ -58,6 +61,7 @@ pub fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<
         Command::Run(args) => run::run(args, err),
         Command::Scan(args) => scan::scan(args, out, err),
         Command::Explain(args) => scan::explain(args, out, err),
+        Command::Crds => crds::run(out),
         Command::Policy(command) => policy::run(command, out, err),
     }
 }

@@ -8,6 +8,7 @@
 )]
 
 mod classify;
+mod deploy;
 mod diagnostics;
 mod docs;
 mod replay;

@@ -32,6 +32,8 @@ pub(crate) struct State {
     pub(crate) pods: BTreeMap<(String, String), Value>,
     pub(crate) leases: BTreeMap<String, Value>,
     pub(crate) policies: Vec<Value>,
+    /// Those of namespaces.
+    pub(crate) own_policies: Vec<Value>,
     pub(crate) events: Vec<Value>,
     /// Method and path of every request.
     pub(crate) requests: Vec<(String, String)>,
@@ -327,7 +329,7 @@ impl State {
                 ],
             ) => ok(&json!({"items": self.policies})),
             ("GET", ["apis", "pullstop.dev", "v1alpha1", "pullfailurepolicies"]) => {
-                ok(&json!({"items": []}))
+                ok(&json!({"items": self.own_policies}))
             }
             (
                 "PATCH",
@@ -335,16 +337,19 @@ impl State {
                     "apis",
                     "pullstop.dev",
                     "v1alpha1",
-                    "clusterpullfailurepolicies",
+                    place @ ..,
                     name,
                     "status",
                 ],
             ) => {
-                let policy = self
-                    .policies
-                    .iter_mut()
-                    .find(|policy| policy["metadata"]["name"] == *name)
-                    .unwrap();
+                let own = place.first() == Some(&"namespaces");
+                let policies = if own {
+                    &mut self.own_policies
+                } else {
+                    &mut self.policies
+                };
+                let is_it = |policy: &&mut Value| policy["metadata"]["name"] == *name;
+                let policy = policies.iter_mut().find(is_it).unwrap();
                 policy["status"] = body["status"].clone();
                 ok(policy)
             }

@@ -5,6 +5,7 @@
 mod cluster;
 mod faults;
 mod replicas;
+mod rights;
 mod verdicts;
 
 use std::path::Path;
