@@ -11,6 +11,7 @@ pub mod metrics;
 pub mod pods;
 pub mod policies;
 pub mod policy;
+pub mod record;
 pub mod run;
 pub mod scan;
 pub mod telling;
@@ -45,6 +46,11 @@ enum Command {
     Scan(scan::ScanArgs),
     /// Say what is thought of one pod, and why
     Explain(scan::ExplainArgs),
+    /// Record the cluster's pods, to be replayed with `simulator replay`
+    ///
+    /// Only the fields that decisions need are kept. Look through a recording before you pass it on: error messages may
+    /// name what is private, with --pseudonyms too.
+    Record(record::RecordArgs),
     /// Print the CRDs of policies, for `kubectl apply`
     Crds,
     /// Work with policies
@@ -61,6 +67,7 @@ pub fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<
         Command::Run(args) => run::run(args, err),
         Command::Scan(args) => scan::scan(args, out, err),
         Command::Explain(args) => scan::explain(args, out, err),
+        Command::Record(args) => record::run(args, err),
         Command::Crds => crds::run(out),
         Command::Policy(command) => policy::run(command, out, err),
     }

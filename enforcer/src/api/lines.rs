@@ -1,12 +1,53 @@
 //! A stream of bytes cut into lines.
 
+use http_body_util::BodyExt;
+use kube::client::Body;
+
+use super::answer::Trouble;
+
 /// A line is never longer than this. The API server stores objects of up to about 1.5 MiB (etcd's
 /// `--max-request-bytes`), and JSON is larger than what is stored.
 const LINE_BYTES_MAX: usize = 16 << 20;
 
+/// An answer that arrives line by line.
+pub struct LineStream {
+    body: Body,
+    lines: Lines,
+}
+
+impl LineStream {
+    /// The lines of `body`.
+    pub fn new(body: Body) -> Self {
+        Self {
+            body,
+            lines: Lines::default(),
+        }
+    }
+
+    /// The next line; nothing at the end. May be dropped while it waits: nothing is lost.
+    ///
+    /// # Errors
+    /// If the connection breaks, or a line is longer than any object.
+    pub async fn next(&mut self) -> Result<Option<Vec<u8>>, Trouble> {
+        loop {
+            if let Some(line) = self.lines.next_line() {
+                return Ok(Some(line.to_vec()));
+            }
+            let chunk = match self.body.frame().await {
+                None => return Ok(None),
+                Some(Err(error)) => return Err(Trouble::NoAnswer(error.to_string())),
+                Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
+            };
+            self.lines
+                .push(&chunk)
+                .map_err(|TooLong| Trouble::Unreadable("a line has no end".to_owned()))?;
+        }
+    }
+}
+
 /// Cuts chunks, as they arrive, into lines.
 #[derive(Debug, Default)]
-pub struct Lines {
+struct Lines {
     kept: Vec<u8>,
     /// Where the first line that was not taken yet begins.
     begin: usize,
@@ -16,14 +57,14 @@ pub struct Lines {
 
 /// A line is longer than any object that the API server stores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TooLong;
+struct TooLong;
 
 impl Lines {
     /// Adds what has arrived.
     ///
     /// # Errors
     /// If there is no end of a line in sight for too long.
-    pub fn push(&mut self, chunk: &[u8]) -> Result<(), TooLong> {
+    fn push(&mut self, chunk: &[u8]) -> Result<(), TooLong> {
         self.kept.drain(..self.begin);
         self.searched -= self.begin;
         self.begin = 0;
@@ -35,7 +76,7 @@ impl Lines {
     }
 
     /// The next line that is whole, without its end; empty ones are left out.
-    pub fn next_line(&mut self) -> Option<&[u8]> {
+    fn next_line(&mut self) -> Option<&[u8]> {
         loop {
             let end = self.searched
                 + self.kept[self.searched..]

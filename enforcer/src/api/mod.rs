@@ -20,7 +20,7 @@ use kube::{Client, Config};
 
 pub use self::answer::{Trouble, classify, shorten};
 pub use self::backoff::Backoff;
-pub use self::lines::{Lines, TooLong};
+pub use self::lines::LineStream;
 use crate::metrics::{Metric, Metrics};
 
 /// Answers larger than this are refused: 500 pods at the API server's limit of 1.5 MiB would be larger, but those that
@@ -131,7 +131,7 @@ impl Api {
     ///
     /// # Errors
     /// Whatever goes wrong until then.
-    pub async fn open(&self, call: Call, deadline: Duration) -> Result<Body, Trouble> {
+    pub async fn open(&self, call: Call, deadline: Duration) -> Result<LineStream, Trouble> {
         let name = call.name;
         let begin = async {
             let response = self.send(call).await?;
@@ -141,7 +141,7 @@ impl Api {
             .await
             .unwrap_or_else(|_| Err(Trouble::NoAnswer("none in time".to_owned())));
         self.count(name, result.as_ref().err());
-        result
+        result.map(LineStream::new)
     }
 
     async fn exchange(&self, call: Call) -> Result<Bytes, Trouble> {

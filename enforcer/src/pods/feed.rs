@@ -11,15 +11,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_body_util::BodyExt;
-use kube::client::Body;
 use pullstop_core::wire::WirePod;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::Instant;
 
 use super::pages::Pages;
 use super::wire::{self, Line};
-use crate::api::{Api, Backoff, Call, Lines, Trouble, encode};
+use crate::api::{Api, Backoff, Call, LineStream, Trouble, encode};
 use crate::metrics::{Metric, Metrics};
 
 /// How long one watch lasts before the server ends it. A connection that is dead in silence goes unnoticed for as long,
@@ -141,7 +139,7 @@ impl Feed {
                 .open(Call::get("watch_pods", path), OPEN_TIMEOUT)
                 .await
             {
-                Ok(body) => self.follow(body, &mut version).await,
+                Ok(lines) => self.follow(lines, &mut version).await,
                 Err(trouble) => Ok(Some(trouble)),
             };
             let trouble = match ended {
@@ -172,39 +170,34 @@ impl Feed {
     /// Reads one watch to its end; the trouble that ended it, if any.
     async fn follow(
         &mut self,
-        mut body: Body,
+        mut lines: LineStream,
         version: &mut String,
     ) -> Result<Option<Trouble>, Break> {
-        let mut lines = Lines::default();
         let until = Instant::now() + WATCH_LASTS + WATCH_GRACE;
+        let relist = Arc::clone(&self.relist);
         loop {
-            let relist = Arc::clone(&self.relist);
-            let frame = tokio::select! {
+            let line = tokio::select! {
                 biased;
                 () = relist.notified() => return Err(Break::Relist(REQUESTED)),
                 changed = self.selector.changed() => {
                     return Err(if changed.is_ok() { Break::Relist(REQUESTED) } else { Break::Closed });
                 }
                 () = self.news.closed() => return Err(Break::Closed),
-                frame = tokio::time::timeout_at(until, body.frame()) => frame,
+                line = tokio::time::timeout_at(until, lines.next()) => line,
             };
-            let chunk = match frame {
+            let line = match line {
                 Err(_) => {
                     return Ok(Some(Trouble::NoAnswer(
                         "the watch did not end in time".to_owned(),
                     )));
                 }
-                Ok(None) => return Ok(None),
-                Ok(Some(Err(error))) => return Ok(Some(Trouble::NoAnswer(error.to_string()))),
-                Ok(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
+                Ok(Ok(None)) => return Ok(None),
+                Ok(Err(Trouble::Unreadable(_))) => return Err(Break::Relist("damaged")),
+                Ok(Err(trouble)) => return Ok(Some(trouble)),
+                Ok(Ok(Some(line))) => line,
             };
-            if lines.push(&chunk).is_err() {
-                return Err(Break::Relist("damaged"));
-            }
-            while let Some(line) = lines.next_line() {
-                if let Some(trouble) = self.take_in(line, version).await? {
-                    return Ok(Some(trouble));
-                }
+            if let Some(trouble) = self.take_in(&line, version).await? {
+                return Ok(Some(trouble));
             }
         }
     }

@@ -4,6 +4,7 @@
 
 mod cluster;
 mod faults;
+mod recording;
 mod replicas;
 mod rights;
 mod verdicts;
