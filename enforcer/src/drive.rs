@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use pullstop_core::engine::{Effect, Explanation, GoneFrom, Input, Seen};
 use pullstop_core::pod::{Phase, PodRef};
-use pullstop_core::policy::Mode;
+use pullstop_core::policy::{Mode, is_named};
 use pullstop_core::time::Timestamp;
 use pullstop_core::wire::WirePod;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
@@ -52,6 +52,15 @@ pub struct Links {
     pub stop: watch::Receiver<bool>,
 }
 
+/// What no policy goes beyond.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// How far verdicts go at most.
+    pub ceiling: Mode,
+    /// Only these namespaces: names, or beginnings of names followed by `*`; all if empty.
+    pub namespaces: Vec<String>,
+}
+
 /// The present state, for people.
 #[derive(Clone, Debug, Default)]
 pub struct State {
@@ -83,7 +92,7 @@ pub struct Driver {
     telling: Telling,
     jobs: JoinSet<(Home, Why, Report)>,
     claim: Claim,
-    ceiling: Mode,
+    limits: Limits,
     view_is_whole: bool,
     heard_at: Timestamp,
 }
@@ -98,13 +107,13 @@ enum Why {
 }
 
 impl Driver {
-    /// A driver that has seen nothing yet. Verdicts go no further than `ceiling`, whatever the policies say.
+    /// A driver that has seen nothing yet. Nothing goes beyond `limits`, whatever the policies say.
     ///
     /// # Errors
     /// If a policy cannot be used.
     pub fn new(
         policies: Policies,
-        ceiling: Mode,
+        limits: Limits,
         clock: Clock,
         writer: Arc<Writer>,
         metrics: Arc<Metrics>,
@@ -117,7 +126,7 @@ impl Driver {
             metrics,
             jobs: JoinSet::new(),
             claim: Claim::default(),
-            ceiling,
+            limits,
             view_is_whole: false,
             heard_at: clock.now(),
         })
@@ -217,7 +226,7 @@ impl Driver {
     /// How far verdicts may go, whatever the policy says.
     fn limit(&self) -> Mode {
         if self.claim.covers(self.clock.now()) {
-            self.ceiling
+            self.limits.ceiling
         } else {
             Mode::DryRun
         }
@@ -255,6 +264,10 @@ impl Driver {
     /// Shows the pod to one engine: the one that asked, or the one of its namespace.
     fn see(&mut self, home: Option<&Home>, pod: &WirePod, seen: Seen) {
         let now = self.clock.now();
+        let (namespace, ours) = (&pod.metadata.namespace, &self.limits.namespaces);
+        if !ours.is_empty() && !ours.iter().any(|pattern| is_named(namespace, pattern)) {
+            return;
+        }
         let home = home
             .cloned()
             .unwrap_or_else(|| self.engines.home(&pod.metadata.namespace));

@@ -38,12 +38,14 @@ impl Policies {
     fn limited(&self, limit: Mode) -> Self {
         let mut limited = self.clone();
         limited.cluster.mode = limited.cluster.mode.min(limit);
-        for policy in limited.namespaces.values_mut() {
-            policy.mode = policy.mode.min(limited.cluster.mode);
-            policy
-                .scope
-                .exclude_namespaces
-                .clone_from(&self.cluster.scope.exclude_namespaces);
+        for (namespace, policy) in &mut limited.namespaces {
+            let covered = self.cluster.scope.covers_namespace(namespace);
+            let furthest = if covered {
+                limited.cluster.mode
+            } else {
+                Mode::Off
+            };
+            policy.mode = policy.mode.min(furthest);
         }
         limited
     }
@@ -227,6 +229,14 @@ mod tests {
                 "{cluster:?} {own:?} {limit:?}"
             );
         }
+    }
+
+    #[test]
+    fn what_the_cluster_excludes_no_namespace_brings_in() {
+        let mut policies = policies(Mode::Enforce, Mode::Enforce);
+        policies.cluster.scope.exclude_namespaces = vec!["te*".to_owned()];
+        let limited = policies.limited(Mode::Enforce);
+        assert_eq!(limited.namespaces["team"].mode, Mode::Off);
     }
 
     #[test]

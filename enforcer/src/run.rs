@@ -13,7 +13,7 @@ use tokio::sync::{Notify, mpsc, watch};
 
 use crate::api::Api;
 use crate::clock::Clock;
-use crate::drive::{self, Driver, Links};
+use crate::drive::{self, Driver, Limits, Links};
 use crate::engines::Policies;
 use crate::http::{self, Pages};
 use crate::lease::{Candidate, Claim};
@@ -39,6 +39,10 @@ pub struct RunArgs {
     /// Write nothing, whatever the policy says
     #[arg(long)]
     pub dry_run: bool,
+    /// Only pods of these namespaces: names, or beginnings of names followed by `*`. Several enforcers can share a
+    /// cluster so; each needs a Lease of its own
+    #[arg(long, value_name = "NAMESPACE", value_delimiter = ',')]
+    pub namespaces: Vec<String>,
     /// Where `/metrics`, `/livez`, `/readyz` and `/debug/state` are served
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
@@ -147,7 +151,11 @@ pub async fn enforce(
         (claim_seen.clone(), Mode::Enforce)
     };
 
-    let driver = parts.driver(first, ceiling, may_write.clone())?;
+    let limits = Limits {
+        ceiling,
+        namespaces: args.namespaces.clone(),
+    };
+    let driver = parts.driver(first, limits, may_write.clone())?;
     tokio::spawn(parts.feed(selector_seen, Arc::clone(&relist), news).run());
     if let Some(listener) = parts.listener.take() {
         let metrics = Arc::clone(&parts.metrics);
@@ -197,7 +205,7 @@ impl Parts {
     fn driver(
         &self,
         first: Policies,
-        ceiling: Mode,
+        limits: Limits,
         claim: watch::Receiver<Claim>,
     ) -> Result<Driver, String> {
         let (api, metrics) = (self.api.clone(), Arc::clone(&self.metrics));
@@ -208,7 +216,7 @@ impl Parts {
             Arc::clone(&metrics),
             self.identity.clone(),
         );
-        Driver::new(first, ceiling, self.clock, Arc::new(writer), metrics)
+        Driver::new(first, limits, self.clock, Arc::new(writer), metrics)
     }
 
     fn feed(

@@ -247,4 +247,25 @@ mod tests {
             "status.phase!=Succeeded,status.phase!=Failed"
         );
     }
+
+    #[test]
+    fn every_recorded_pod_is_read() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/traces");
+        let mut pods = 0;
+        for file in std::fs::read_dir(folder).unwrap() {
+            let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+            for event in text
+                .lines()
+                .filter(|event| event.contains("\"object\":{\"kind\":\"Pod\""))
+            {
+                let read = line(event.as_bytes());
+                assert!(
+                    matches!(read, Line::Added(_) | Line::Modified(_) | Line::Deleted(_)),
+                    "{read:?}"
+                );
+                pods += 1;
+            }
+        }
+        assert!(pods > 800, "{pods}");
+    }
 }

@@ -188,6 +188,11 @@ impl Writer {
             self.ended(what, "changed");
             return report(Outcome::Conflict, Found::Pod(Box::new(seen)));
         }
+        if what == "warn" && is_warned_of(&seen, &decision) {
+            // By the one that led before.
+            self.ended(what, "already");
+            return report(Outcome::Accepted(decision.resource_version), Found::Unknown);
+        }
         let now = self.clock.now();
         let message = patch::message(&decision, last_error(&seen, &decision.container));
         let status = format!("{}/status", path(&decision.pod));
@@ -346,6 +351,15 @@ fn version(bytes: &[u8]) -> Option<ResourceVersion> {
         .parse()
         .ok()
         .map(ResourceVersion)
+}
+
+/// Whether the pod carries this very warning.
+fn is_warned_of(pod: &WirePod, decision: &Decision) -> bool {
+    let cause = Some(decision.cause.as_str());
+    pod.status
+        .conditions
+        .iter()
+        .any(|c| c.r#type == patch::WARNING && c.reason.as_deref() == cause)
 }
 
 /// The error text that the container's status shows.

@@ -152,6 +152,37 @@ async fn a_warning_keeps_what_is_remembered() {
     );
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_restart_does_not_warn_again() {
+    let mut policy = Policy::default();
+    policy.mode = Mode::Warn;
+    let policies = Policies::one(policy);
+    let (recording, cluster) = (Recording::read("missing-tag"), Cluster::new());
+    let clock = recording.clock();
+    let first = Replica::start(&cluster, clock, "a", policies.clone(), &[]);
+    tokio::spawn(recording.play(cluster.clone(), clock));
+    sleep(Duration::from_secs(200)).await;
+    assert_eq!(cluster.state().events.len(), 1);
+    first.stop().await;
+    let second = Replica::start(&cluster, clock, "b", policies, &[]);
+    sleep(Duration::from_secs(900)).await;
+    assert_eq!(
+        second.metric("pullstop_writes_total{write=\"warn\",outcome=\"already\"}"),
+        "1"
+    );
+    assert_eq!(cluster.state().events.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn other_namespaces_are_left_to_others() {
+    for (namespaces, verdicts) in [("team-*", ""), ("team-*,def*", "1")] {
+        let namespaces = format!("--namespaces={namespaces}");
+        let (_, replica, _) = play("missing-tag", standard(), &[&namespaces], true).await;
+        let metric = "pullstop_verdicts_total{deed=\"fail\",cause=\"ManifestNotFound\"}";
+        assert_eq!(replica.metric(metric), verdicts);
+    }
+}
+
 /// A kubelet that puts every failed pod back, as one does that only sees the status change.
 async fn put_back(cluster: Cluster, name: String) {
     loop {
