@@ -87,7 +87,7 @@ impl Cluster {
     /// A client; `cut_off` makes it a client that reaches nothing while that is true.
     pub(crate) fn client(&self, cut_off: &watch::Sender<bool>) -> Client {
         let (cluster, cut_off) = (self.clone(), cut_off.subscribe());
-        let service = tower::service_fn(move |request| {
+        let service = tower::service_fn(move |request: Request<Body>| {
             let (cluster, mut cut_off) = (cluster.clone(), cut_off.clone());
             async move {
                 if cut_off.wait_for(|cut| !cut).await.is_err() {
@@ -147,7 +147,12 @@ impl Cluster {
         self.version.send_replace(version);
     }
 
-    async fn answer(&self, request: Request<Body>) -> Answer {
+    /// Answers one request.
+    pub(crate) async fn answer<B>(&self, request: Request<B>) -> Answer
+    where
+        B: hyper::body::Body<Data = Bytes>,
+        B::Error: std::fmt::Debug,
+    {
         let (method, path) = (request.method().to_string(), request.uri().to_string());
         let body = request.into_body().collect().await.unwrap().to_bytes();
         let body: Value = serde_json::from_slice(&body).unwrap_or_default();

@@ -4,6 +4,7 @@
 
 mod cluster;
 mod faults;
+mod process;
 mod recording;
 mod replicas;
 mod rights;
