@@ -164,6 +164,8 @@ impl Driver {
                 }
             }
             self.drain(&links.relist);
+            let kept = self.engines.tracked();
+            self.telling.keep(kept, |uid| self.engines.tracks(uid));
             self.show();
         }
         let rest = async { while self.jobs.join_next().await.is_some() {} };
@@ -252,7 +254,6 @@ impl Driver {
             News::ListEnds => {
                 self.view_is_whole = true;
                 self.engines.tell_all(self.heard_at, || Input::RelistEnd);
-                self.telling.keep(|uid| self.engines.tracks(uid));
             }
             News::Appeared(pod) => self.see(None, &pod, Seen::Standing),
             News::Changed(pod) => self.see(None, &pod, Seen::Changing),
@@ -404,7 +405,13 @@ impl Driver {
             watch_lag: now.since(self.heard_at),
             queue: self.jobs.len(),
             tracked: self.engines.tracked(),
-            pods: self.telling.pods().take(PODS_MAX).map(explain).collect(),
+            pods: self
+                .telling
+                .pods()
+                .map(explain)
+                .filter(|(_, said)| !said.is_empty())
+                .take(PODS_MAX)
+                .collect(),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use pullstop_core::engine::{Effect, Engine, Explanation, Input};
 use pullstop_core::plugin::Profile;
-use pullstop_core::policy::{Mode, Policy};
+use pullstop_core::policy::{Fallback, Mode, Policy};
 use pullstop_core::time::Timestamp;
 
 /// The policies in force.
@@ -33,19 +33,27 @@ impl Policies {
     }
 
     /// These policies where nothing goes further than `limit`, and no namespace's further than the cluster's: who runs
-    /// the cluster has the last word.
+    /// the cluster has the last word on modes, phases, namespaces and the way in which pods are written. Its rules are a
+    /// namespace's own: they can only hurt its own pods.
     #[must_use]
     fn limited(&self, limit: Mode) -> Self {
         let mut limited = self.clone();
         limited.cluster.mode = limited.cluster.mode.min(limit);
+        let cluster = &limited.cluster;
         for (namespace, policy) in &mut limited.namespaces {
-            let covered = self.cluster.scope.covers_namespace(namespace);
-            let furthest = if covered {
-                limited.cluster.mode
-            } else {
-                Mode::Off
-            };
-            policy.mode = policy.mode.min(furthest);
+            let covered = cluster.scope.covers_namespace(namespace);
+            policy.mode = policy
+                .mode
+                .min(if covered { cluster.mode } else { Mode::Off });
+            policy
+                .scope
+                .phases
+                .retain(|phase| cluster.scope.phases.contains(phase));
+            policy.put_back.writes_max =
+                policy.put_back.writes_max.min(cluster.put_back.writes_max);
+            if cluster.put_back.fallback == Fallback::None {
+                policy.put_back.fallback = Fallback::None;
+            }
         }
         limited
     }

@@ -55,9 +55,13 @@ impl Telling {
         self.pods.values().map(|failing| &failing.pod)
     }
 
-    /// Forgets the pods that are not kept any more.
-    pub fn keep(&mut self, is_kept: impl Fn(&str) -> bool) {
-        self.pods.retain(|uid, _| is_kept(uid));
+    /// Forgets the pods that are not kept any more, once there are many more than the `kept` ones.
+    pub fn keep(&mut self, kept: usize, is_kept: impl Fn(&str) -> bool) {
+        /// Looking through all of them is worth while for this many.
+        const GONE_MIN: usize = 100;
+        if self.pods.len() > 2 * kept + GONE_MIN {
+            self.pods.retain(|uid, _| is_kept(uid));
+        }
     }
 
     /// A verdict is to be carried out.

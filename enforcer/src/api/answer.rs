@@ -142,20 +142,34 @@ fn said(body: &[u8]) -> String {
         Ok(status) => status.message,
         Err(_) => String::from_utf8_lossy(body).into_owned(),
     };
-    shorten(&text, MESSAGE_CHARS_MAX)
+    shorten(&text, MESSAGE_BYTES_MAX)
 }
 
 /// Longer messages of the API server are cut: they go into logs and statuses.
-const MESSAGE_CHARS_MAX: usize = 500;
+const MESSAGE_BYTES_MAX: usize = 500;
 
-/// `text` on one line, with at most `chars_max` characters.
-pub fn shorten(text: &str, chars_max: usize) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    if line.chars().nth(chars_max).is_none() {
+/// `text` on one line, without control characters, in at most `bytes_max` bytes.
+pub fn shorten(text: &str, bytes_max: usize) -> String {
+    /// Says that there was more.
+    const MORE: char = '…';
+    let words = text.split(|c: char| c.is_whitespace() || c.is_control());
+    let line = words
+        .filter(|word| !word.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ");
+    if line.len() <= bytes_max {
         return line;
     }
-    let kept: String = line.chars().take(chars_max.saturating_sub(1)).collect();
-    format!("{kept}…")
+    let room = bytes_max.saturating_sub(MORE.len_utf8());
+    let mut kept = String::with_capacity(bytes_max);
+    for next in line.chars() {
+        if kept.len() + next.len_utf8() > room {
+            break;
+        }
+        kept.push(next);
+    }
+    kept.push(MORE);
+    kept
 }
 
 #[cfg(test)]
@@ -216,9 +230,9 @@ mod tests {
 
     #[test]
     fn texts_are_cut_at_characters() {
-        assert_eq!(shorten("äöü", 3), "äöü");
-        assert_eq!(shorten("äöü", 2), "ä…");
-        assert_eq!(shorten(" a\n b ", 9), "a b");
-        assert_eq!(shorten("ab", 0), "…");
+        assert_eq!(shorten("äöü", 6), "äöü");
+        assert_eq!(shorten("äöü", 5), "ä…");
+        assert_eq!(shorten(" a\n b\u{1b}[31m ", 9), "a b [31m");
+        assert_eq!(shorten("ab", 1), "…");
     }
 }

@@ -19,7 +19,7 @@ pub const ANNOTATION: &str = "pullstop.dev/image-pull-failed";
 pub const WARNING: &str = "pullstop.dev/ImagePullWarning";
 
 /// The API server refuses longer notes of events (`events.k8s.io/v1`).
-const MESSAGE_CHARS_MAX: usize = 1000;
+const MESSAGE_BYTES_MAX: usize = 1024;
 
 /// What people read on the pod and in its event.
 pub fn message(decision: &Decision, last_error: &str) -> String {
@@ -48,7 +48,7 @@ pub fn message(decision: &Decision, last_error: &str) -> String {
         text.push_str("; the last error: ");
         text.push_str(last_error);
     }
-    shorten(&text, MESSAGE_CHARS_MAX)
+    shorten(&text, MESSAGE_BYTES_MAX)
 }
 
 /// The durable write, on `pods/status`.
