@@ -11,6 +11,7 @@ mod classify;
 mod deploy;
 mod diagnostics;
 mod docs;
+mod enforcer;
 mod replay;
 mod schema;
 mod tidy;
