@@ -1,8 +1,17 @@
 //! Restarts, several replicas, the kill switch, and policies that change.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use pullstop_core::engine::Outcome;
+use pullstop_core::pod::PodRef;
+use pullstop_enforcer::api::Api;
+use pullstop_enforcer::lease::Claim;
+use pullstop_enforcer::metrics::Metrics;
+use pullstop_enforcer::pods::wire::one_pod;
+use pullstop_enforcer::pods::write::{Job, Writer};
 use serde_json::json;
+use tokio::sync::watch;
 use tokio::time::sleep;
 
 use crate::cluster::Cluster;
@@ -93,6 +102,44 @@ async fn of_two_replicas_one_writes_and_the_other_takes_over() {
         "",
         "it is given up at the end"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_that_might_outlive_the_lease_is_not_sent() {
+    let (recording, cluster) = (Recording::read("missing-tag"), Cluster::new());
+    let (clock, cut_off) = (recording.clock(), watch::channel(false).0);
+    let name = recording.name.clone();
+    tokio::spawn(recording.play(cluster.clone(), clock));
+    sleep(Duration::from_secs(1)).await;
+    let metrics = Arc::new(Metrics::default());
+    let api = Api::new(cluster.client(&cut_off), Arc::clone(&metrics));
+    let pod = one_pod(cluster.pod(&name).unwrap().to_string().as_bytes()).unwrap();
+    let (pod, version) = pod
+        .snapshot(None, |pod| (PodRef::new(pod), pod.resource_version))
+        .unwrap();
+    let remember = || Job::Remember {
+        pod: pod.clone(),
+        version,
+        memories: Vec::new(),
+    };
+    for (seconds, stopped, sent) in [(4, false, 0), (5, false, 0), (9, true, 0), (6, false, 1)] {
+        let until = Some(clock.now().after(Duration::from_secs(seconds)));
+        let claim = watch::channel(Claim { until, stopped }).1;
+        let writer = Writer::new(
+            api.clone(),
+            clock,
+            claim,
+            Arc::clone(&metrics),
+            "a".to_owned(),
+        );
+        let report = writer.carry_out(remember()).await;
+        assert_eq!(
+            matches!(report.outcome, Some(Outcome::Accepted(_))),
+            sent == 1,
+            "{seconds} s"
+        );
+        assert_eq!(cluster.requests("PATCH", "/status"), sent);
+    }
 }
 
 #[tokio::test(start_paused = true)]
