@@ -196,6 +196,28 @@ async fn a_gap_in_the_watch_condemns_nobody_and_forgets_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_version_that_is_too_old_leads_to_a_new_list() {
+    let (recording, cluster) = (Recording::read("missing-tag"), Cluster::new());
+    let clock = recording.clock();
+    let replica = Replica::start(&cluster, clock, "a", standard(), &[]);
+    sleep(Duration::from_secs(5)).await;
+    replica.cut_off.send_replace(true);
+    tokio::spawn(recording.play(cluster.clone(), clock));
+    sleep(Duration::from_secs(70)).await;
+    // All that happened since is compacted away: only a list tells of the pod.
+    cluster.state().compacted = u64::MAX;
+    replica.cut_off.send_replace(false);
+    sleep(Duration::from_secs(30)).await;
+    cluster.state().compacted = 0;
+    assert_eq!(replica.metric("pullstop_tracked_pods"), "1");
+    assert_ne!(
+        replica.metric("pullstop_watch_breaks_total{why=\"expired\"}"),
+        ""
+    );
+    replica.kill();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_pod_that_is_replaced_by_a_namesake_is_not_mistaken_for_it() {
     let (recording, cluster) = (Recording::read("invalid-name"), Cluster::new());
     let (clock, name) = (recording.clock(), recording.name.clone());
