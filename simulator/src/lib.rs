@@ -6,6 +6,7 @@ pub mod exit;
 pub mod input;
 pub mod replay;
 pub mod scenario;
+pub mod serve;
 pub mod style;
 pub mod world;
 

@@ -14,5 +14,6 @@ mod docs;
 mod enforcer;
 mod replay;
 mod schema;
+mod serve;
 mod tidy;
 mod traces;

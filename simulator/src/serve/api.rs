@@ -1,0 +1,366 @@
+//! From a request to its answer.
+
+use std::sync::Arc;
+
+use http_body_util::{BodyExt, Limited};
+use hyper::body::{Body as HttpBody, Bytes};
+use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::{Request, Response, StatusCode};
+use serde_json::Value;
+use tokio::sync::watch;
+
+use super::answer::{answer, injected, refused, told, whole};
+use super::auth::Auth;
+use super::body::{Body, Cut};
+use super::faults::{Fault, Faults, Plan};
+use super::form::Form;
+use super::patch::{Patch, parse_yaml};
+use super::query::Query;
+use super::request::Attributes;
+use super::resources::{self, Resource};
+use super::status::Failure;
+use super::store::{Key, Store};
+use super::watch::Watch;
+use super::write::Writing;
+use super::{admin, convert, discovery, go_json, list, openapi};
+
+/// The largest body that is read, as in the API server.
+const BODY_MAX_BYTES: usize = 3 << 20;
+
+/// The API without a socket: requests in, answers out. Copies are handles to the same.
+#[derive(Clone, Debug)]
+pub struct Api {
+    pub(super) store: Store,
+    pub(super) faults: Faults,
+    auth: Arc<Auth>,
+    /// Says true when all watches are to end.
+    stop: watch::Receiver<bool>,
+}
+
+/// A request that has been read.
+struct Asked {
+    attributes: Attributes,
+    query: Query,
+    accept: String,
+    content_type: String,
+    body: Bytes,
+}
+
+/// What has become of a request that may also go unanswered.
+type Outcome = Result<Response<Body>, Cut>;
+
+impl Api {
+    /// An API over this store.
+    pub fn new(store: Store, auth: Auth, faults: Faults) -> Self {
+        Self {
+            store,
+            faults,
+            auth: Arc::new(auth),
+            stop: watch::Sender::new(false).subscribe(),
+        }
+    }
+
+    /// The same, with watches that end when `stop` says true.
+    pub(super) fn until(self, stop: watch::Receiver<bool>) -> Self {
+        Self { stop, ..self }
+    }
+
+    /// Answers a request.
+    ///
+    /// # Errors
+    /// If the connection is to be closed without an answer, as an injected fault asks for.
+    pub async fn answer<B>(&self, request: Request<B>) -> Outcome
+    where
+        B: HttpBody<Data = Bytes>,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let asked = match self.read(request).await {
+            Ok(asked) => asked,
+            Err(failure) => return Ok(refused(&failure)),
+        };
+        let plan = self.faults.due(&asked.attributes);
+        if !plan.delay.is_zero() {
+            tokio::time::sleep(plan.delay).await;
+        }
+        match plan.instead {
+            Some(Fault::Status {
+                code,
+                retry_after_seconds,
+            }) => return Ok(refused(&injected(code, retry_after_seconds))),
+            Some(Fault::Silent) if asked.attributes.verb == "watch" => {
+                return Ok(answer(StatusCode::OK, Body::Silent));
+            }
+            Some(Fault::Silent) => std::future::pending().await,
+            Some(_) => return Err(Cut),
+            None => {}
+        }
+        let answered = self.carry_out(&asked, &plan).await;
+        if plan.lose_answer {
+            return Err(Cut);
+        }
+        Ok(answered.unwrap_or_else(|failure| refused(&failure)))
+    }
+
+    /// Reads all of a request, and finds out who asks; both may be refused.
+    async fn read<B>(&self, request: Request<B>) -> Result<Asked, Failure>
+    where
+        B: HttpBody<Data = Bytes>,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let (head, body) = request.into_parts();
+        let text = |name: HeaderName| {
+            let value = head.headers.get(name).and_then(|value| value.to_str().ok());
+            value.unwrap_or_default().to_owned()
+        };
+        let token = head
+            .headers
+            .get(header::AUTHORIZATION)
+            .and_then(|v| v.to_str().ok());
+        let user = self.auth.user(token)?;
+        let query = Query::parse(head.uri.query().unwrap_or_default())?;
+        let parsed = Attributes::parse(&head.method, head.uri.path(), query.watch);
+        let attributes = Attributes {
+            user,
+            ..parsed.ok_or_else(Failure::method_not_allowed)?
+        };
+        let body = Limited::new(body, BODY_MAX_BYTES)
+            .collect()
+            .await
+            .map_err(|_| {
+                let message = format!("limit is {BODY_MAX_BYTES}");
+                Failure::new(413, "RequestEntityTooLarge", message)
+            })?;
+        let content_type = text(header::CONTENT_TYPE);
+        Ok(Asked {
+            attributes,
+            query,
+            accept: text(header::ACCEPT),
+            content_type: content_type
+                .split(';')
+                .next()
+                .unwrap_or_default()
+                .trim()
+                .to_owned(),
+            body: body.to_bytes(),
+        })
+    }
+
+    async fn carry_out(&self, asked: &Asked, plan: &Plan) -> Result<Response<Body>, Failure> {
+        let request = &asked.attributes;
+        self.auth.check(request)?;
+        if request.resource.is_empty() {
+            return self.other(asked);
+        }
+        let (group, version) = (&request.group, &request.version);
+        let resource = resources::by_path(&self.store, group, version, &request.resource)
+            .filter(|resource| is_served(resource, request))
+            .ok_or_else(Failure::unknown_resource)?;
+        if !resource.verbs.iter().any(|verb| *verb == request.verb) {
+            return Err(Failure::method_not_allowed());
+        }
+        match request.verb {
+            "list" => self.list(&resource, asked, plan).await,
+            "watch" => self.watch(&resource, asked, plan),
+            "get" => self.get(&resource, asked, plan),
+            "deletecollection" => self.delete_all(&resource, asked).await,
+            _ => self.write(&resource, asked),
+        }
+    }
+
+    /// Paths that are no resources.
+    fn other(&self, asked: &Asked) -> Result<Response<Body>, Failure> {
+        let path = asked.attributes.path.as_str();
+        if ["/healthz", "/livez", "/readyz"].contains(&path) {
+            return Ok(answer(StatusCode::OK, Body::Whole("ok".into())));
+        }
+        if path.starts_with(admin::ROOT) {
+            return admin::answer(self, asked.attributes.verb, path, &asked.body)
+                .map(|v| whole(200, &v));
+        }
+        if let Some(document) = openapi::at(&self.store, path) {
+            return Ok(whole(200, &document));
+        }
+        let (found, aggregated) =
+            discovery::at(&self.store, path.trim_end_matches('/'), &asked.accept)
+                .ok_or_else(Failure::unknown_resource)?;
+        let mut answer = whole(200, &found);
+        if aggregated {
+            let headers = answer.headers_mut();
+            let aggregated = HeaderValue::from_static(discovery::AGGREGATED);
+            headers.insert(header::CONTENT_TYPE, aggregated);
+            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public"));
+        }
+        Ok(answer)
+    }
+
+    async fn list(
+        &self,
+        resource: &Resource,
+        asked: &Asked,
+        plan: &Plan,
+    ) -> Result<Response<Body>, Failure> {
+        let namespace = &asked.attributes.namespace;
+        let page = list::list(
+            &self.store,
+            resource,
+            namespace,
+            &asked.query,
+            plan.stale_by,
+        )
+        .await?;
+        let form = Form::of(&asked.accept, &asked.query.include_object);
+        Ok(whole(
+            200,
+            &form.list(resource, page, self.store.clock().now()),
+        ))
+    }
+
+    fn watch(
+        &self,
+        resource: &Resource,
+        asked: &Asked,
+        plan: &Plan,
+    ) -> Result<Response<Body>, Failure> {
+        let watch = Watch::new(
+            &self.store,
+            resource,
+            &asked.attributes.namespace,
+            asked.query.clone(),
+            Form::of(&asked.accept, &asked.query.include_object),
+            plan.stream,
+        )?;
+        let (lines, body) = Body::stream();
+        tokio::spawn(watch.run(lines, self.stop.clone()));
+        Ok(answer(StatusCode::OK, body))
+    }
+
+    fn get(
+        &self,
+        resource: &Resource,
+        asked: &Asked,
+        plan: &Plan,
+    ) -> Result<Response<Body>, Failure> {
+        let key = key(resource, &asked.attributes);
+        let found = if plan.stale_by > 0 {
+            let then = self.store.version().saturating_sub(plan.stale_by);
+            let objects = self.store.objects_at(&key, then);
+            objects.ok().and_then(|objects| objects.get(&key).cloned())
+        } else {
+            self.store.get(&key)
+        };
+        let found = found.ok_or_else(|| Failure::not_found(resource, &key.name))?;
+        let served = convert::served(resource, &found);
+        let form = Form::of(&asked.accept, &asked.query.include_object);
+        Ok(whole(
+            200,
+            &form.object(resource, served, self.store.clock().now()),
+        ))
+    }
+
+    fn write(&self, resource: &Resource, asked: &Asked) -> Result<Response<Body>, Failure> {
+        let request = &asked.attributes;
+        if request.resource == "selfsubjectaccessreviews" {
+            let review = self.auth.review(&request.user, object(resource, asked)?);
+            return Ok(whole(201, &review));
+        }
+        let writing = self.writing(resource, asked);
+        let written = match request.verb {
+            "create" => writing.create(object(resource, asked)?),
+            "update" => writing.update(object(resource, asked)?),
+            "patch" => writing.patch(&Patch::parse(resource, &asked.content_type, &asked.body)?),
+            _ => writing.delete(&options(&asked.body)?),
+        }?;
+        Ok(told(&written))
+    }
+
+    /// Deletes what a list with the same query would show.
+    async fn delete_all(
+        &self,
+        resource: &Resource,
+        asked: &Asked,
+    ) -> Result<Response<Body>, Failure> {
+        let namespace = &asked.attributes.namespace;
+        let page = list::list(&self.store, resource, namespace, &asked.query, 0).await?;
+        let options = options(&asked.body)?;
+        for object in &page.objects {
+            let of = |member: &str| object["metadata"][member].as_str().unwrap_or_default();
+            let mut writing = self.writing(resource, asked);
+            of("namespace").clone_into(&mut writing.key.namespace);
+            of("name").clone_into(&mut writing.key.name);
+            match writing.delete(&options) {
+                // Somebody else was faster.
+                Err(failure) if failure.code != 404 => return Err(failure),
+                _ => {}
+            }
+        }
+        let now = self.store.clock().now();
+        Ok(whole(200, &Form::Objects.list(resource, page, now)))
+    }
+
+    fn writing<'a>(&'a self, resource: &'a Resource, asked: &'a Asked) -> Writing<'a> {
+        Writing {
+            store: &self.store,
+            resource,
+            key: key(resource, &asked.attributes),
+            subresource: &asked.attributes.subresource,
+            query: &asked.query,
+            user: &asked.attributes.user,
+        }
+    }
+}
+
+/// Whether the path fits the resource: its namespace, and what hangs below its objects.
+fn is_served(resource: &Resource, request: &Attributes) -> bool {
+    let named = !request.name.is_empty() || request.verb == "create";
+    let own_namespace = resource.is_core("namespaces");
+    let everywhere = ["list", "watch", "deletecollection"].contains(&request.verb);
+    let placed = resource.namespaced != request.namespace.is_empty()
+        || own_namespace
+        || resource.namespaced && everywhere;
+    let below = ["", "status"].contains(&request.subresource.as_str())
+        && (request.subresource.is_empty() || resource.has_status() && named);
+    placed && below
+}
+
+fn key(resource: &Resource, request: &Attributes) -> Key {
+    let namespace = if resource.namespaced {
+        &request.namespace
+    } else {
+        ""
+    };
+    Key::of(
+        resource.storage_group(),
+        &resource.plural,
+        namespace,
+        &request.name,
+    )
+}
+
+fn options(body: &[u8]) -> Result<Value, Failure> {
+    if body.is_empty() {
+        return Ok(Value::Null);
+    }
+    go_json::parse(body).map_err(Failure::bad_request)
+}
+
+/// The object in a request's body.
+fn object(resource: &Resource, asked: &Asked) -> Result<Value, Failure> {
+    let kind = &resource.kind;
+    let unread = |why: String| {
+        let body = String::from_utf8_lossy(&asked.body);
+        Failure::bad_request(format!(
+            "the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; \
+             json parse error: {why} ({body})"
+        ))
+    };
+    match asked.content_type.as_str() {
+        "application/json" | "" => go_json::parse(&asked.body).map_err(unread),
+        "application/yaml" => parse_yaml(&asked.body),
+        _ => Err(Failure::new(
+            415,
+            "UnsupportedMediaType",
+            "the body of the request was in an unknown format - accepted media types include: \
+             application/json, application/yaml, application/vnd.kubernetes.protobuf",
+        )),
+    }
+}
