@@ -12,6 +12,7 @@ mod deploy;
 mod diagnostics;
 mod docs;
 mod enforcer;
+mod live;
 mod replay;
 mod schema;
 mod serve;
