@@ -3,7 +3,7 @@
 //! What is compared with is read from `tests/traces/` wherever it stands there. The figures that do not are those of
 //! 939 recorded worker syncs and 90 recorded writes of Kubernetes 1.36.2.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
@@ -388,14 +388,14 @@ fn statuses_follow_each_other_as_recorded() {
 fn recorded_sequence(name: &str) -> Option<(String, Vec<String>)> {
     let text = std::fs::read_to_string(pullstop_tests::path(&format!("tests/traces/{name}.jsonl")))
         .unwrap();
-    let (mut pods, mut sequence) = (BTreeMap::new(), Vec::new());
+    let (mut pods, mut sequence) = (BTreeSet::new(), Vec::new());
     for line in text.lines() {
         let event: serde_json::Value = serde_json::from_str(line).unwrap();
         let pod = &event["object"];
         if pod["kind"] != "Pod" {
             continue;
         }
-        pods.insert(pod["metadata"]["name"].as_str()?.to_owned(), ());
+        pods.insert(pod["metadata"]["name"].as_str()?.to_owned());
         if pod["metadata"].get("ownerReferences").is_some() {
             return None;
         }
@@ -411,7 +411,7 @@ fn recorded_sequence(name: &str) -> Option<(String, Vec<String>)> {
         }
     }
     sequence.dedup();
-    let pod = pods.keys().next().filter(|_| pods.len() == 1)?;
+    let pod = pods.iter().next().filter(|_| pods.len() == 1)?;
     Some((pod.clone(), sequence))
 }
 

@@ -8,11 +8,14 @@
 )]
 
 mod classify;
+mod deploy;
 mod diagnostics;
 mod docs;
+mod enforcer;
 mod fidelity;
 mod import;
 mod lint;
+mod live;
 mod mutants;
 mod new;
 mod replay;
