@@ -201,6 +201,8 @@ pub static PATTERNS: &[Pattern] = &[
     one("unexpected media type", UnsupportedManifest, Permanent, "containerd"),
     one("unsupported media type", UnsupportedManifest, Permanent, "containerd, docker"),
     one("unsupported manifest media type", UnsupportedManifest, Permanent, "CRI-O, podman"),
+    one("unimplemented manifest mime type", UnsupportedManifest, Permanent, "CRI-O"),
+    one("unsupported ociv1 media type", UnsupportedManifest, Permanent, "CRI-O"),
     one("unsupported manifest format", UnsupportedManifest, Permanent, "docker"),
     one("unsupported layer media type", UnsupportedManifest, Permanent, "containerd"),
     one("unknown layer media", UnsupportedManifest, Permanent, "containerd"),
@@ -308,6 +310,7 @@ pub static PATTERNS: &[Pattern] = &[
     // The repository, then the tag or digest. A proxy says this also of an upstream it cannot ask.
     one("name unknown", RepositoryNotFound, Permanent, "distribution, ECR"),
     one("name_unknown", RepositoryNotFound, Permanent, "go-containerregistry"),
+    one("repository name not known to registry", RepositoryNotFound, Permanent, "CRI-O"),
     one("does not exist in the registry with id", RepositoryNotFound, Permanent, "ECR"),
     one("repo not found", RepositoryNotFound, Permanent, "Artifactory"),
     two("unknown: repository", "not found", RepositoryNotFound, Ambiguous, "Harbor"),
