@@ -208,7 +208,14 @@ impl Hunt<'_> {
             };
             let latest = steady.after(ONE_OBSERVATION + down_for);
             let is_early = later.is_some_and(|at| at.after(ONE_RETRY) < steady);
-            is_early || (latest < end && later.is_none_or(|at| at > latest))
+            // The next observation may be that it has recovered.
+            let pod = &world.cluster.truth.pods[*place];
+            let is_over = pod
+                .ran_at
+                .into_iter()
+                .chain(pod.ended.map(|(at, _)| at))
+                .any(|at| at <= latest);
+            is_early || (latest < end && !is_over && later.is_none_or(|at| at > latest))
         };
         let place = (0..steady.len()).find(differs)?;
         let at = steady[place].unwrap_or(ZERO);
