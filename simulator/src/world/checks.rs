@@ -213,10 +213,12 @@ impl Checks {
     /// allowed between two pulls that take as long.
     fn may_be_hung(&self, now: Timestamp, truth: &PodTruth, decision: &Decision) -> bool {
         let patience = self.policy.pull_timeout;
+        // By the arithmetic of the back-off the pull may have begun a little before it really did.
+        let early = WORKER_SYNC * 3;
         let began = truth.attempts.last().and_then(|a| a.started_at);
         let rule = self.policy.rule_for(decision.cause);
         let overdue_at = rule.map(|rule| decision.first_failure_at.after(rule.duration + patience));
-        began.is_some_and(|began| now.since(began) >= patience)
+        began.is_some_and(|began| now.since(began) + early >= patience)
             || overdue_at.is_some_and(|at| at <= now)
     }
 
