@@ -43,6 +43,8 @@ pub struct FailingContainer {
     last_error: u64,
     last_attempt_at: Timestamp,
     may_pull_from: Timestamp,
+    /// No attempt that is still to be seen to fail began before this.
+    next_attempt_from: Timestamp,
     tallies: Tallies,
 }
 
@@ -98,8 +100,8 @@ pub struct Memory {
 pub(super) struct Sight<'a> {
     pub(super) seen: Seen,
     pub(super) now: Timestamp,
-    /// When what is shown can have happened at the earliest, one worker sync aside: just now, or when the pod was last
-    /// seen before, or the beginning of time if it never was.
+    /// When what is shown can have happened at the earliest, one worker sync aside, as far as the pod tells: just now,
+    /// or when it was last seen before, or the beginning of time if that is not known.
     pub(super) appeared_at: Timestamp,
     pub(super) classify: &'a dyn Classify,
 }
@@ -211,6 +213,7 @@ impl FailingContainer {
             last_error: 0,
             last_attempt_at: sight.now,
             may_pull_from: sight.now,
+            next_attempt_from: Timestamp::from_millis(0),
             tallies: Tallies::default(),
         };
         let memory = container.memory.filter(|memory| record.recall(memory));
@@ -358,7 +361,10 @@ impl FailingContainer {
     /// The kubelet's back-off has doubled, or begun.
     fn back_off(&mut self, sight: Sight<'_>) {
         let Sight {
-            now, appeared_at, ..
+            seen,
+            now,
+            appeared_at,
+            ..
         } = sight;
         let forgotten = now.since(self.last_attempt_at) > pulls::BACK_OFF_FORGOTTEN_AFTER;
         self.back_off_step = if forgotten {
@@ -367,9 +373,17 @@ impl FailingContainer {
             self.back_off_step.saturating_add(1)
         };
         self.last_attempt_at = now;
-        self.may_pull_from = appeared_at
-            .after(pulls::quiet_after(self.back_off_step))
-            .max(now);
+        let began_after = self.next_attempt_from.after(pulls::WORKER_SYNC_MAX);
+        let appeared_at = appeared_at.max(began_after).min(now);
+        let quiet_until = appeared_at.after(pulls::quiet_after(self.back_off_step));
+        self.may_pull_from = quiet_until.max(now);
+        // The sync that published this failure, or one after it, is the first that can pull again.
+        let published_at = if seen == Seen::Changing {
+            now
+        } else {
+            quiet_until
+        };
+        self.next_attempt_from = quiet_until.max(published_at);
     }
 
     fn notice(&mut self, trouble: Trouble, reason: &str, message: &str) {
@@ -390,6 +404,7 @@ impl FailingContainer {
         self.edited = false;
         self.back_off_step = 0;
         self.may_pull_from = now;
+        self.next_attempt_from = Timestamp::from_millis(0);
         Observed::Suspended
     }
 
@@ -418,6 +433,7 @@ impl FailingContainer {
         self.edited = edited;
         self.back_off_step = 0;
         self.may_pull_from = now;
+        self.next_attempt_from = Timestamp::from_millis(0);
         self.last_attempt_at = now;
         self.tallies = Tallies::default();
         self.latest = None;

@@ -149,11 +149,7 @@ impl Engine {
                 Seen::Changing
                     if pulls::pulled_behind(&pod.containers[at..], &record.containers) =>
                 {
-                    // It happened in the sync that began with the last publication, or later.
-                    record
-                        .observed_at
-                        .after(pulls::WORKER_SYNC_MAX)
-                        .min(self.now)
+                    pulls::behind_others(self.now)
                 }
                 Seen::Changing => self.now,
             };

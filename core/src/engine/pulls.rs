@@ -23,12 +23,23 @@ pub(super) const BACK_OFF_FORGOTTEN_AFTER: Duration =
 pub(super) const PUBLICATION_LAG_MAX: Duration = Duration::from_secs(20);
 
 /// The longest time between two worker syncs of a pod in error, 16.16 s on the same recordings, in whole seconds: that
-/// much of [`PUBLICATION_LAG_MAX`] is spared where the failure is dated by the publication before it.
+/// much of [`PUBLICATION_LAG_MAX`] is spared where a failure is dated by itself and not by its publication.
 pub(super) const WORKER_SYNC_MAX: Duration = Duration::from_secs(16);
 
 /// The shortest time between two worker syncs of a pod in error, 10.04 s on the same recordings: a failure of an edited
 /// image cannot be shown any sooner after the edit.
 pub(super) const WORKER_SYNC_MIN: Duration = Duration::from_secs(10);
+
+/// How long the pulls behind a failed one may have taken together before all of them were published. Longer ones do
+/// happen, with a registry that hangs; but with more than this no verdict would ever fall between two pulls that are
+/// [`BACK_OFF_MAX`] apart.
+const PULLS_BEHIND_MAX: Duration = Duration::from_secs(240);
+
+/// When a failure must have appeared that is published at `now` together with those of containers behind it.
+pub(super) fn behind_others(now: Timestamp) -> Timestamp {
+    let behind_ms = PULLS_BEHIND_MAX.as_secs() * 1000;
+    Timestamp::from_millis(now.as_millis().saturating_sub(behind_ms))
+}
 
 /// When a failure must have been published that is shown as `ErrImagePull` at `now`, at the earliest.
 pub(super) fn published_before(now: Timestamp) -> Timestamp {
