@@ -267,7 +267,8 @@ pub struct PodRef {
 }
 
 impl PodRef {
-    pub(crate) fn new(snapshot: &PodSnapshot<'_>) -> Self {
+    /// The names of the pod in `snapshot`.
+    pub fn new(snapshot: &PodSnapshot<'_>) -> Self {
         let namespace_len = u32::try_from(snapshot.namespace.len()).unwrap_or(0);
         let names = format!("{}/{}", snapshot.namespace, snapshot.name).into();
         Self {

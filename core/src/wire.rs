@@ -128,6 +128,7 @@ pub struct Status {
 pub struct Condition {
     pub r#type: String,
     pub reason: Option<String>,
+    pub message: Option<String>,
 }
 
 /// `status.*ContainerStatuses`.

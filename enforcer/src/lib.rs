@@ -1,14 +1,33 @@
-//! Pullstop in a cluster. Watching one is still to come; a policy can be checked today.
+//! Pullstop in a cluster: watches pods, and fails those that can never pull their image.
 
+pub mod api;
+pub mod clock;
+pub mod crds;
+pub mod drive;
+pub mod engines;
+pub mod http;
+pub mod lease;
+pub mod metrics;
+pub mod pods;
+pub mod policies;
 pub mod policy;
+pub mod record;
+pub mod run;
+pub mod scan;
+pub mod telling;
 
 use std::io::{self, Write};
 
 use clap::{Parser, Subcommand};
 
+/// All went well.
+pub(crate) const SUCCESS: u8 = 0;
+/// Invalid input.
+pub(crate) const INVALID: u8 = 2;
+/// An error of the program or its surroundings.
+pub(crate) const INTERNAL: u8 = 3;
+
 /// Fail pods that can never pull their image.
-///
-/// Watching a cluster is still to come; a policy can be checked today.
 #[derive(Debug, Parser)]
 #[command(name = "enforcer", version, max_term_width = 100)]
 #[command(after_help = "Exit codes: 0 success, 2 invalid input, 3 internal error.")]
@@ -19,6 +38,21 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Watch the cluster's pods, and fail those that can never pull their image
+    Run(run::RunArgs),
+    /// List the pods that cannot pull an image: why, since when, and what would happen to them
+    ///
+    /// One look at the cluster, or at what `kubectl get pods` has printed. Nothing is written.
+    Scan(scan::ScanArgs),
+    /// Say what is thought of one pod, and why
+    Explain(scan::ExplainArgs),
+    /// Record the cluster's pods, to be replayed with `simulator replay`
+    ///
+    /// Only the fields that decisions need are kept. Look through a recording before you pass it on: error messages may
+    /// name what is private, with --pseudonyms too.
+    Record(record::RecordArgs),
+    /// Print the CRDs of policies, for `kubectl apply`
+    Crds,
     /// Work with policies
     #[command(subcommand)]
     Policy(policy::Command),
@@ -30,6 +64,11 @@ enum Command {
 /// When `out` or `err` cannot be written to.
 pub fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
     match &args.command {
+        Command::Run(args) => run::run(args, err),
+        Command::Scan(args) => scan::scan(args, out, err),
+        Command::Explain(args) => scan::explain(args, out, err),
+        Command::Record(args) => record::run(args, err),
+        Command::Crds => crds::run(out),
         Command::Policy(command) => policy::run(command, out, err),
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use pullstop_core::cause::Cause;
-use pullstop_core::policy::{Policy, Rule, document};
+use pullstop_core::policy::{Mode, Policy, Rule, document};
 use pullstop_core::time::Human;
 
 /// What can be done with policies.
@@ -20,28 +20,27 @@ pub enum Command {
     },
 }
 
-/// The policy is valid.
-const VALID: u8 = 0;
-/// Invalid input.
-const INVALID: u8 = 2;
-
 pub(crate) fn run(command: &Command, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
     let Command::Check { file } = command;
     match read(file) {
         Ok(policy) => {
             describe(&policy, out)?;
-            Ok(VALID)
+            Ok(crate::SUCCESS)
         }
         Err(errors) => {
             for error in errors {
                 writeln!(err, "error: {error}")?;
             }
-            Ok(INVALID)
+            Ok(crate::INVALID)
         }
     }
 }
 
-fn read(file: &Path) -> Result<Policy, Vec<String>> {
+/// Reads the policy in `file`.
+///
+/// # Errors
+/// All that is wrong with it, each with its place.
+pub fn read(file: &Path) -> Result<Policy, Vec<String>> {
     let name = file.display();
     let text = std::fs::read_to_string(file).map_err(|error| {
         let what = match error.kind() {
@@ -61,11 +60,21 @@ fn read(file: &Path) -> Result<Policy, Vec<String>> {
     })
 }
 
+/// A mode as policies write it.
+pub const fn mode_name(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Enforce => "Enforce",
+        Mode::Warn => "Warn",
+        Mode::DryRun => "DryRun",
+        Mode::Off => "Disabled",
+    }
+}
+
 fn describe(policy: &Policy, out: &mut dyn Write) -> io::Result<()> {
     let scope = &policy.scope;
     let names = |names: &[String]| names.join(", ");
     writeln!(out, "valid")?;
-    writeln!(out, "mode          {:?}", policy.mode)?;
+    writeln!(out, "mode          {}", mode_name(policy.mode))?;
     let phases: Vec<&str> = scope.phases.iter().map(|phase| phase.as_str()).collect();
     writeln!(out, "phases        {}", phases.join(", "))?;
     writeln!(out, "owners        {}", names(&scope.owners))?;

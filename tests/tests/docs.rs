@@ -10,6 +10,7 @@ fn console_examples_print_what_they_say() {
         "docs/policy.md",
         "docs/design.md",
         "docs/simulator.md",
+        "docs/enforcer.md",
         "CONTRIBUTING.md",
     ] {
         let text = std::fs::read_to_string(root().join(file)).unwrap();

@@ -8,9 +8,12 @@
 )]
 
 mod classify;
+mod deploy;
 mod diagnostics;
 mod docs;
+mod enforcer;
 mod lint;
+mod live;
 mod mutants;
 mod new;
 mod replay;

@@ -117,6 +117,11 @@ impl Engine {
         self.store.len()
     }
 
+    /// Whether state is kept of the pod with this uid.
+    pub fn tracks(&self, uid: &str) -> bool {
+        self.store.find(uid).is_some()
+    }
+
     /// Whether `pod` is judged under the present policy.
     ///
     /// # Errors

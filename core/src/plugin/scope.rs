@@ -50,14 +50,11 @@ impl Scope for ByPolicy {
 
     fn covers(&self, policy: &Policy, pod: &PodSnapshot<'_>) -> Result<(), OutOfScope> {
         let scope = &policy.scope;
-        let named = |patterns: &[String]| patterns.iter().any(|p| matches(p, pod.namespace));
         if pod.deleting {
             Err(OutOfScope::Deleting)
         } else if !scope.phases.contains(&pod.phase) {
             Err(OutOfScope::Phase)
-        } else if named(&scope.exclude_namespaces)
-            || !scope.include_namespaces.is_empty() && !named(&scope.include_namespaces)
-        {
+        } else if !scope.covers_namespace(pod.namespace) {
             Err(OutOfScope::Namespace)
         } else if policy.mode_for(pod.wishes.mode) == Mode::Off {
             Err(OutOfScope::Off)
@@ -72,26 +69,5 @@ impl Scope for ByPolicy {
                 _ => Ok(()),
             }
         }
-    }
-}
-
-fn matches(pattern: &str, name: &str) -> bool {
-    match pattern.strip_suffix('*') {
-        Some(beginning) => name.starts_with(beginning),
-        None => name == pattern,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn patterns_of_names() {
-        assert!(matches("kube-*", "kube-system"));
-        assert!(matches("*", "anything"));
-        assert!(matches("a", "a"));
-        assert!(!matches("a", "ab"));
-        assert!(!matches("kube-*", "my-kube-system"));
     }
 }

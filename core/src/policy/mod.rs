@@ -198,6 +198,23 @@ pub struct ScopeRules {
     pub exclude_namespaces: Vec<String>,
 }
 
+impl ScopeRules {
+    /// Whether pods of this namespace are judged.
+    pub fn covers_namespace(&self, namespace: &str) -> bool {
+        let named = |patterns: &[String]| patterns.iter().any(|p| is_named(namespace, p));
+        !named(&self.exclude_namespaces)
+            && (self.include_namespaces.is_empty() || named(&self.include_namespaces))
+    }
+}
+
+/// Whether `pattern` is the namespace's name, or its beginning followed by a `*`.
+pub fn is_named(namespace: &str, pattern: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(beginning) => namespace.starts_with(beginning),
+        None => namespace == pattern,
+    }
+}
+
 /// How much a pod may change by annotation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bounds {
@@ -258,6 +275,15 @@ mod tests {
             policy.duration_for(rule, Some(minutes(100_000))),
             minutes(24 * 60)
         );
+    }
+
+    #[test]
+    fn patterns_of_names() {
+        assert!(is_named("kube-system", "kube-*"));
+        assert!(is_named("anything", "*"));
+        assert!(is_named("a", "a"));
+        assert!(!is_named("ab", "a"));
+        assert!(!is_named("my-kube-system", "kube-*"));
     }
 
     #[test]

@@ -1,0 +1,238 @@
+//! What the API server's answers mean.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+/// A call that did not do what it should.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// 409: the object has changed, or exists already.
+    Conflict,
+    /// 404: there is no such object, or no such kind of object.
+    NotFound,
+    /// 410: the version or the page is too old.
+    Gone,
+    /// 422: the object is invalid; with a uid as precondition, that it is another one now.
+    Invalid(String),
+    /// 401: nobody knows us.
+    Unauthorized,
+    /// 403: we may not.
+    Forbidden(String),
+    /// 429: too many requests.
+    Throttled {
+        /// `Retry-After`.
+        retry_after: Option<Duration>,
+    },
+    /// 5xx: the server, or one behind it, is in trouble. Whether a write was stored is unknown.
+    Server {
+        /// The status.
+        code: u16,
+        /// What it says.
+        message: String,
+        /// `Retry-After`.
+        retry_after: Option<Duration>,
+    },
+    /// Any other status.
+    Refused {
+        /// The status.
+        code: u16,
+        /// What it says.
+        message: String,
+    },
+    /// No answer, or none in time. Whether a write was stored is unknown.
+    NoAnswer(String),
+    /// The answer is not what it should be.
+    Unreadable(String),
+}
+
+impl Trouble {
+    /// What went wrong, as a label of metrics.
+    pub const fn label(&self) -> &'static str {
+        match self {
+            Self::Conflict => "conflict",
+            Self::NotFound => "not_found",
+            Self::Gone => "gone",
+            Self::Invalid(_) => "invalid",
+            Self::Unauthorized => "unauthorized",
+            Self::Forbidden(_) => "forbidden",
+            Self::Throttled { .. } => "throttled",
+            Self::Server { .. } => "server_error",
+            Self::Refused { .. } => "refused",
+            Self::NoAnswer(_) => "no_answer",
+            Self::Unreadable(_) => "unreadable",
+        }
+    }
+
+    /// How long the server asks to be left alone.
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Throttled { retry_after } | Self::Server { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Conflict => f.write_str("the object has changed"),
+            Self::NotFound => f.write_str("not found"),
+            Self::Gone => f.write_str("too old"),
+            Self::Invalid(message) => write!(f, "refused as invalid: {message}"),
+            Self::Unauthorized => f.write_str("the API server does not accept the credentials"),
+            Self::Forbidden(message) => {
+                write!(f, "not allowed: {message}; see deploy/ for the rights")
+            }
+            Self::Throttled { .. } => f.write_str("the API server asks for fewer requests"),
+            Self::Server { code, message, .. } => {
+                write!(f, "the API server is in trouble ({code}): {message}")
+            }
+            Self::Refused { code, message } => write!(f, "refused ({code}): {message}"),
+            Self::NoAnswer(why) => write!(f, "no answer: {why}"),
+            Self::Unreadable(why) => write!(f, "the answer cannot be read: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for Trouble {}
+
+/// The trouble that an answer tells of, if any.
+///
+/// # Errors
+/// On every status but 2xx.
+pub fn classify(code: u16, retry_after: Option<&str>, body: &[u8]) -> Result<(), Trouble> {
+    let message = || said(body);
+    let retry_after = || {
+        retry_after
+            .and_then(|text| text.trim().parse().ok())
+            .map(Duration::from_secs)
+    };
+    Err(match code {
+        200..=299 => return Ok(()),
+        401 => Trouble::Unauthorized,
+        403 => Trouble::Forbidden(message()),
+        404 => Trouble::NotFound,
+        409 => Trouble::Conflict,
+        410 => Trouble::Gone,
+        422 => Trouble::Invalid(message()),
+        429 => Trouble::Throttled {
+            retry_after: retry_after(),
+        },
+        500..=599 => Trouble::Server {
+            code,
+            message: message(),
+            retry_after: retry_after(),
+        },
+        _ => Trouble::Refused {
+            code,
+            message: message(),
+        },
+    })
+}
+
+/// What a `metav1.Status` says, or the beginning of what was sent instead.
+fn said(body: &[u8]) -> String {
+    #[derive(Deserialize)]
+    struct Status {
+        message: String,
+    }
+    let text = match serde_json::from_slice::<Status>(body) {
+        Ok(status) => status.message,
+        Err(_) => String::from_utf8_lossy(body).into_owned(),
+    };
+    shorten(&text, MESSAGE_BYTES_MAX)
+}
+
+/// Longer messages of the API server are cut: they go into logs and statuses.
+const MESSAGE_BYTES_MAX: usize = 500;
+
+/// `text` on one line, without control characters, in at most `bytes_max` bytes.
+pub fn shorten(text: &str, bytes_max: usize) -> String {
+    /// Says that there was more.
+    const MORE: char = '…';
+    let words = text.split(|c: char| c.is_whitespace() || c.is_control());
+    let line = words
+        .filter(|word| !word.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ");
+    if line.len() <= bytes_max {
+        return line;
+    }
+    let room = bytes_max.saturating_sub(MORE.len_utf8());
+    let mut kept = String::with_capacity(bytes_max);
+    for next in line.chars() {
+        if kept.len() + next.len_utf8() > room {
+            break;
+        }
+        kept.push(next);
+    }
+    kept.push(MORE);
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_of_a_real_api_server() {
+        let stale = br#"{"kind":"Status","status":"Failure","message":"Operation cannot be fulfilled","reason":"Conflict","code":409}"#;
+        assert_eq!(classify(409, None, stale), Err(Trouble::Conflict));
+        let wrong_uid = br#"{"kind":"Status","message":"Pod \"p0\" is invalid: metadata.uid: field is immutable","code":422}"#;
+        let said = "Pod \"p0\" is invalid: metadata.uid: field is immutable".to_owned();
+        assert_eq!(classify(422, None, wrong_uid), Err(Trouble::Invalid(said)));
+        assert_eq!(classify(200, None, b"{}"), Ok(()));
+        assert_eq!(classify(201, None, b""), Ok(()));
+        assert_eq!(
+            classify(404, None, b"404 page not found"),
+            Err(Trouble::NotFound)
+        );
+        assert_eq!(classify(410, None, b"{}"), Err(Trouble::Gone));
+    }
+
+    #[test]
+    fn the_server_may_ask_to_be_left_alone() {
+        let two = Some(Duration::from_secs(2));
+        assert_eq!(
+            classify(429, Some("2"), b""),
+            Err(Trouble::Throttled { retry_after: two })
+        );
+        assert_eq!(
+            classify(429, Some("tomorrow"), b"")
+                .unwrap_err()
+                .retry_after(),
+            None
+        );
+        let down = classify(503, Some(" 2 "), b"apiserver is\nshutting down").unwrap_err();
+        assert_eq!(down.retry_after(), two);
+        assert_eq!(
+            down.to_string(),
+            "the API server is in trouble (503): apiserver is shutting down"
+        );
+    }
+
+    #[test]
+    fn what_nobody_expects_is_told() {
+        assert_eq!(classify(302, None, b"").unwrap_err().label(), "refused");
+        let proxy = classify(403, None, b"<html>\xffno</html>").unwrap_err();
+        assert!(proxy.to_string().contains("no</html>"), "{proxy}");
+        let long = "x".repeat(10_000);
+        assert!(
+            classify(500, None, long.as_bytes())
+                .unwrap_err()
+                .to_string()
+                .len()
+                < 600
+        );
+    }
+
+    #[test]
+    fn texts_are_cut_at_characters() {
+        assert_eq!(shorten("äöü", 6), "äöü");
+        assert_eq!(shorten("äöü", 5), "ä…");
+        assert_eq!(shorten(" a\n b\u{1b}[31m ", 9), "a b [31m");
+        assert_eq!(shorten("ab", 1), "…");
+    }
+}

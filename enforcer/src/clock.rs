@@ -1,0 +1,102 @@
+//! The one place that asks what time it is.
+
+use std::time::{Duration, SystemTime};
+
+use jiff::Timestamp as Calendar;
+use pullstop_core::time::Timestamp;
+use tokio::time::Instant;
+
+/// The wall clock is asked once, at the start; from then on a monotonic clock counts.
+///
+/// A wall clock that is set back or forth while the program runs would bring verdicts forward or lose a lease. One that
+/// counts evenly can only be off by as much as it was at the start, which nothing here is sensitive to: moments that
+/// other machines wrote are shown to people and remembered across restarts, never compared to the second.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    started: Instant,
+    started_at: Timestamp,
+}
+
+impl Clock {
+    /// A clock that shows the present moment.
+    pub fn start() -> Self {
+        let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let millis = wall.map_or(0, |since| {
+            u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+        });
+        Self::starting_at(Timestamp::from_millis(millis))
+    }
+
+    /// A clock that shows `moment` now.
+    pub fn starting_at(moment: Timestamp) -> Self {
+        Self {
+            started: Instant::now(),
+            started_at: moment,
+        }
+    }
+
+    /// The present moment.
+    pub fn now(&self) -> Timestamp {
+        self.started_at.after(self.started.elapsed())
+    }
+
+    /// When to wake up for `moment`. Far moments are cut short: waking up early does no harm.
+    pub fn instant(&self, moment: Timestamp) -> Instant {
+        const SLEEP_MAX: Duration = Duration::from_secs(3600);
+        Instant::now() + moment.since(self.now()).min(SLEEP_MAX)
+    }
+}
+
+/// Reads RFC 3339, as Kubernetes writes it; cut to the millisecond.
+pub fn parse(text: &str) -> Option<Timestamp> {
+    let moment: Calendar = text.parse().ok()?;
+    u64::try_from(moment.as_millisecond())
+        .ok()
+        .map(Timestamp::from_millis)
+}
+
+/// Prints RFC 3339 in UTC, to the millisecond.
+pub fn print(moment: Timestamp) -> String {
+    calendar(moment).map_or_else(|| moment.as_millis().to_string(), |m| format!("{m:.3}"))
+}
+
+/// Prints RFC 3339 in UTC, to the second: `metav1.Time`.
+pub fn print_seconds(moment: Timestamp) -> String {
+    calendar(moment).map_or_else(|| moment.as_millis().to_string(), |m| format!("{m:.0}"))
+}
+
+/// Prints RFC 3339 in UTC, to the microsecond: `metav1.MicroTime`.
+pub fn print_micros(moment: Timestamp) -> String {
+    calendar(moment).map_or_else(|| moment.as_millis().to_string(), |m| format!("{m:.6}"))
+}
+
+fn calendar(moment: Timestamp) -> Option<Calendar> {
+    let millis = i64::try_from(moment.as_millis()).ok()?;
+    Calendar::from_millisecond(millis).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_clock_counts_evenly() {
+        let clock = Clock::starting_at(Timestamp::from_millis(1000));
+        tokio::time::advance(Duration::from_millis(1500)).await;
+        assert_eq!(clock.now(), Timestamp::from_millis(2500));
+        let wake = clock.instant(Timestamp::from_millis(3000));
+        assert_eq!(wake - Instant::now(), Duration::from_millis(500));
+        assert!(clock.instant(Timestamp::NEVER) > Instant::now());
+    }
+
+    #[test]
+    fn moments_are_written_as_kubernetes_writes_them() {
+        let moment = parse("2026-11-22T15:04:29.598418Z").unwrap();
+        assert_eq!(print(moment), "2026-11-22T15:04:29.598Z");
+        assert_eq!(print_seconds(moment), "2026-11-22T15:04:29Z");
+        assert_eq!(print_micros(moment), "2026-11-22T15:04:29.598000Z");
+        assert_eq!(parse("yesterday"), None);
+        assert_eq!(parse("1960-01-01T00:00:00Z"), None);
+        assert_eq!(print(Timestamp::NEVER), u64::MAX.to_string());
+    }
+}

@@ -1,0 +1,426 @@
+//! The driver: what is seen goes into the engines, what they ask for is carried out.
+//!
+//! One task owns the engines, so that inputs have an order. It never waits for an answer: reads and writes are tasks of
+//! their own, whose reports come back as inputs.
+//!
+//! A replica that does not hold the lease, or whose kill switch is thrown, runs in a dry run: it counts and judges like
+//! the leader, and writes nothing. When it comes to lead, the policy's own mode comes into force, all pods are listed, and
+//! what is due is carried out.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pullstop_core::engine::{Effect, Explanation, GoneFrom, Input, Seen};
+use pullstop_core::pod::{Phase, PodRef};
+use pullstop_core::policy::{Mode, is_named};
+use pullstop_core::time::Timestamp;
+use pullstop_core::wire::WirePod;
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+
+use crate::clock::Clock;
+use crate::engines::{Engines, Home, Policies};
+use crate::lease::Claim;
+use crate::metrics::{Metric, Metrics};
+use crate::pods::feed::News;
+use crate::pods::memory::with_snapshot;
+use crate::pods::wire::field_selector;
+use crate::pods::write::{Found, Job, Report, Writer};
+use crate::policy::mode_name;
+use crate::telling::Telling;
+
+/// Writes that are under way when the program ends have this long to arrive.
+const LAST_WRITES: Duration = Duration::from_secs(5);
+
+/// Where everything comes from and goes to.
+#[derive(Debug)]
+pub struct Links {
+    /// What is seen of pods.
+    pub news: mpsc::Receiver<News>,
+    /// The policies in force.
+    pub policies: watch::Receiver<Policies>,
+    /// Whether this replica may write.
+    pub claim: watch::Receiver<Claim>,
+    /// Which pods are to be watched: a field selector.
+    pub selector: watch::Sender<String>,
+    /// Asks for a list of all pods.
+    pub relist: Arc<Notify>,
+    /// Questions about the present state.
+    pub questions: mpsc::Receiver<oneshot::Sender<State>>,
+    /// Turns true when the program is to end.
+    pub stop: watch::Receiver<bool>,
+}
+
+/// What no policy goes beyond.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// How far verdicts go at most.
+    pub ceiling: Mode,
+    /// Only these namespaces: names, or beginnings of names followed by `*`; all if empty.
+    pub namespaces: Vec<String>,
+}
+
+/// The present state, for people.
+#[derive(Clone, Debug, Default)]
+pub struct State {
+    /// Whether all pods have been listed.
+    pub view_is_whole: bool,
+    /// Whether this replica may write.
+    pub leads: bool,
+    /// Whether the kill switch is thrown.
+    pub stopped: bool,
+    /// How far verdicts go at present.
+    pub mode: Option<Mode>,
+    /// Time since the watch last said anything.
+    pub watch_lag: Duration,
+    /// Reads and writes under way.
+    pub queue: usize,
+    /// Pods with failing containers.
+    pub tracked: usize,
+    /// What is thought of some of them.
+    pub pods: Vec<(PodRef, Vec<Explanation>)>,
+}
+
+/// The driver.
+#[derive(Debug)]
+pub struct Driver {
+    engines: Engines,
+    clock: Clock,
+    writer: Arc<Writer>,
+    metrics: Arc<Metrics>,
+    telling: Telling,
+    jobs: JoinSet<(Home, Why, Report)>,
+    claim: Claim,
+    limits: Limits,
+    view_is_whole: bool,
+    heard_at: Timestamp,
+}
+
+/// For what a job was begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Why {
+    /// The engine asked for it.
+    Asked,
+    /// The pod has left the watch, which does not say why.
+    Left,
+}
+
+impl Driver {
+    /// A driver that has seen nothing yet. Nothing goes beyond `limits`, whatever the policies say.
+    ///
+    /// # Errors
+    /// If a policy cannot be used.
+    pub fn new(
+        policies: Policies,
+        limits: Limits,
+        clock: Clock,
+        writer: Arc<Writer>,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, String> {
+        Ok(Self {
+            engines: Engines::new(policies)?,
+            clock,
+            writer,
+            telling: Telling::new(Arc::clone(&metrics)),
+            metrics,
+            jobs: JoinSet::new(),
+            claim: Claim::default(),
+            limits,
+            view_is_whole: false,
+            heard_at: clock.now(),
+        })
+    }
+
+    /// Drives until it is told to stop.
+    pub async fn run(mut self, mut links: Links) {
+        self.show();
+        loop {
+            self.follow_claim(&mut links);
+            let wake = self.wake();
+            tokio::select! {
+                biased;
+                _ = links.stop.changed() => break,
+                changed = links.claim.changed() => if changed.is_err() { break },
+                changed = links.policies.changed() => {
+                    if changed.is_err() { break }
+                    self.adopt_policies(&mut links);
+                }
+                Some(done) = self.jobs.join_next() => {
+                    if let Ok((home, why, report)) = done {
+                        self.report(&home, why, &report);
+                    }
+                }
+                news = links.news.recv() => match news {
+                    Some(news) => self.news(news),
+                    None => break,
+                },
+                Some(asker) = links.questions.recv() => {
+                    // Whoever asked may have gone.
+                    let _ = asker.send(self.state());
+                }
+                () = tokio::time::sleep_until(wake) => {
+                    self.engines.tell_all(self.clock.now(), || Input::Time);
+                }
+            }
+            self.drain(&links.relist);
+            let kept = self.engines.tracked();
+            self.telling.keep(kept, |uid| self.engines.tracks(uid));
+            self.show();
+        }
+        let rest = async { while self.jobs.join_next().await.is_some() {} };
+        if tokio::time::timeout(LAST_WRITES, rest).await.is_err() {
+            tracing::warn!(
+                "ended while writes were under way; what became of them is seen after the next start"
+            );
+        }
+    }
+
+    /// The next moment at which something is to be done, or shown.
+    fn wake(&self) -> tokio::time::Instant {
+        /// Gauges of ages are never older than this.
+        const SHOW_EVERY: Duration = Duration::from_secs(5);
+        let now = self.clock.now();
+        let claimed = self.claim.until.filter(|until| *until > now);
+        let next = [
+            self.engines.next_deadline(),
+            claimed,
+            Some(now.after(SHOW_EVERY)),
+        ];
+        self.clock
+            .instant(next.into_iter().flatten().min().unwrap_or(now))
+    }
+
+    /// Begins or ceases to write as the lease and the kill switch say.
+    fn follow_claim(&mut self, links: &mut Links) {
+        self.claim = *links.claim.borrow_and_update();
+        let (policy, mode) = self.engines.policy();
+        if mode != policy.mode.min(self.limit()) || self.telling.is_loud() != self.leads() {
+            self.adopt(self.engines.policies().clone(), links);
+        }
+    }
+
+    fn adopt_policies(&mut self, links: &mut Links) {
+        let policies = links.policies.borrow_and_update().clone();
+        if policies != *self.engines.policies() {
+            self.adopt(policies, links);
+        }
+    }
+
+    fn adopt(&mut self, policies: Policies, links: &Links) {
+        let selector = selector(&policies);
+        let limit = self.limit();
+        if let Err(error) = self.engines.adopt(policies, limit, self.clock.now()) {
+            tracing::error!(
+                error,
+                "the policy cannot be used; the last one stays in force"
+            );
+            return;
+        }
+        self.telling.be_loud(self.leads());
+        tracing::info!(mode = ?self.engines.policy().1, "policy in force");
+        links
+            .selector
+            .send_if_modified(|old| std::mem::replace(old, selector.clone()) != selector);
+        links.relist.notify_one();
+    }
+
+    /// How far verdicts may go, whatever the policy says.
+    fn limit(&self) -> Mode {
+        if self.claim.covers(self.clock.now()) {
+            self.limits.ceiling
+        } else {
+            Mode::DryRun
+        }
+    }
+
+    /// Whether this replica is the one that tells, even if the kill switch keeps it from writing.
+    fn leads(&self) -> bool {
+        self.claim
+            .until
+            .is_some_and(|until| self.clock.now() < until)
+    }
+
+    fn news(&mut self, news: News) {
+        self.heard_at = self.clock.now();
+        match news {
+            News::ListBegins => {
+                self.view_is_whole = false;
+                self.engines.tell_all(self.heard_at, || Input::RelistBegin);
+            }
+            News::Listed(pods) => pods
+                .iter()
+                .for_each(|pod| self.see(None, pod, Seen::Standing)),
+            News::ListEnds => {
+                self.view_is_whole = true;
+                self.engines.tell_all(self.heard_at, || Input::RelistEnd);
+            }
+            News::Appeared(pod) => self.see(None, &pod, Seen::Standing),
+            News::Changed(pod) => self.see(None, &pod, Seen::Changing),
+            News::Left(pod) => self.left(&pod),
+            News::UpToDate => {}
+        }
+    }
+
+    /// Shows the pod to one engine: the one that asked, or the one of its namespace.
+    fn see(&mut self, home: Option<&Home>, pod: &WirePod, seen: Seen) {
+        let now = self.clock.now();
+        let (namespace, ours) = (&pod.metadata.namespace, &self.limits.namespaces);
+        if !ours.is_empty() && !ours.iter().any(|pattern| is_named(namespace, pattern)) {
+            return;
+        }
+        let home = home
+            .cloned()
+            .unwrap_or_else(|| self.engines.home(&pod.metadata.namespace));
+        let Some(engine) = self.engines.engine(&home) else {
+            return;
+        };
+        let shown = with_snapshot(pod, |pod| engine.handle(now, Input::Pod { pod, seen }));
+        if let Err(error) = shown {
+            self.metrics.count(Metric::Damaged, &[("in", "pod")]);
+            tracing::warn!(%error, "skipped a pod");
+        }
+    }
+
+    /// A pod has left the watch. Whether it runs, has ended or is deleted matters if its failures were counted.
+    fn left(&mut self, pod: &WirePod) {
+        let home = self.engines.home(&pod.metadata.namespace);
+        if self
+            .engines
+            .engine(&home)
+            .is_none_or(|engine| !engine.tracks(&pod.metadata.uid))
+        {
+            return;
+        }
+        if let Ok(pod) = pod.snapshot(None, PodRef::new) {
+            self.begin(home, Why::Left, Job::Read(pod));
+        }
+    }
+
+    fn begin(&mut self, home: Home, why: Why, job: Job) {
+        let writer = Arc::clone(&self.writer);
+        self.jobs
+            .spawn(async move { (home, why, writer.carry_out(job).await) });
+    }
+
+    /// A read or write has ended.
+    fn report(&mut self, home: &Home, why: Why, report: &Report) {
+        let now = self.clock.now();
+        let uid = &report.pod.uid();
+        let Some(engine) = self.engines.engine(home) else {
+            return;
+        };
+        if let Some(outcome) = report.outcome {
+            engine.handle(now, Input::Outcome { uid, outcome });
+            self.telling.outcome(&report.pod, outcome);
+        }
+        match &report.found {
+            Found::Pod(pod) => self.see(Some(home), pod, Seen::Standing),
+            Found::Nobody => engine.handle(
+                now,
+                Input::Gone {
+                    uid,
+                    from: GoneFrom::Cluster,
+                },
+            ),
+            Found::Unknown if why == Why::Left => engine.handle(
+                now,
+                Input::Gone {
+                    uid,
+                    from: GoneFrom::View,
+                },
+            ),
+            Found::Unknown => {}
+        }
+    }
+
+    /// Carries out what the engines ask for.
+    fn drain(&mut self, relist: &Notify) {
+        let now = self.clock.now();
+        while let Some((home, effect)) = self.engines.poll() {
+            let job = match effect {
+                Effect::Note(note) => {
+                    let policy = self.engines.policies().of(home.as_deref());
+                    self.telling.note(now, policy, &note);
+                    continue;
+                }
+                Effect::List => {
+                    relist.notify_one();
+                    continue;
+                }
+                Effect::Read(pod) => Job::Read(pod),
+                Effect::Remember {
+                    pod,
+                    resource_version: version,
+                    memories,
+                } => Job::Remember {
+                    pod,
+                    version,
+                    memories,
+                },
+                Effect::Fail(decision) => {
+                    self.telling.verdict("fail", &decision);
+                    Job::Fail(decision)
+                }
+                Effect::Deadline(decision) => {
+                    self.telling.verdict("deadline", &decision);
+                    Job::Deadline(decision)
+                }
+                Effect::Warn(decision) => {
+                    self.telling.verdict("warn", &decision);
+                    Job::Warn(decision)
+                }
+            };
+            self.begin(home, Why::Asked, job);
+        }
+    }
+
+    fn show(&self) {
+        let now = self.clock.now();
+        self.metrics
+            .set(Metric::TrackedPods, &[], self.engines.tracked());
+        self.metrics.set(Metric::QueueDepth, &[], self.jobs.len());
+        self.metrics
+            .set(Metric::ViewIsWhole, &[], usize::from(self.view_is_whole));
+        self.metrics
+            .set_duration(Metric::WatchLag, now.since(self.heard_at));
+        let (_, in_force) = self.engines.policy();
+        for mode in [Mode::Enforce, Mode::Warn, Mode::DryRun, Mode::Off] {
+            let labels = [("mode", mode_name(mode))];
+            self.metrics
+                .set(Metric::Mode, &labels, usize::from(mode == in_force));
+        }
+    }
+
+    fn state(&self) -> State {
+        /// The page is for people.
+        const PODS_MAX: usize = 1000;
+        let now = self.clock.now();
+        let explain = |pod: &PodRef| (pod.clone(), self.engines.explain(&pod.uid()));
+        State {
+            view_is_whole: self.view_is_whole,
+            leads: self.leads(),
+            stopped: self.claim.stopped,
+            mode: Some(self.engines.policy().1),
+            watch_lag: now.since(self.heard_at),
+            queue: self.jobs.len(),
+            tracked: self.engines.tracked(),
+            pods: self
+                .telling
+                .pods()
+                .map(explain)
+                .filter(|(_, said)| !said.is_empty())
+                .take(PODS_MAX)
+                .collect(),
+        }
+    }
+}
+
+/// Selects the pods that any of the policies is about.
+pub fn selector(policies: &Policies) -> String {
+    let all = std::iter::once(&policies.cluster).chain(policies.namespaces.values());
+    let phases: BTreeSet<Phase> = all
+        .flat_map(|policy| policy.scope.phases.iter().copied())
+        .collect();
+    field_selector(&phases.into_iter().collect::<Vec<_>>())
+}

@@ -1,0 +1,232 @@
+//! What the program shows of itself over HTTP: `/metrics`, `/livez`, `/readyz` and `/debug/state`.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::header::CONTENT_TYPE;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+
+use crate::drive::State;
+use crate::metrics::Metrics;
+
+/// A driver that does not answer for this long hangs.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+/// A client that takes longer to ask is let go.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// More connections wait.
+const CONNECTIONS_MAX: usize = 64;
+
+/// What there is to show.
+#[derive(Clone, Debug)]
+pub struct Pages {
+    /// What is counted and measured.
+    pub metrics: Arc<Metrics>,
+    /// To ask the driver how it is.
+    pub questions: mpsc::Sender<oneshot::Sender<State>>,
+}
+
+/// Opens the address to listen on.
+///
+/// # Errors
+/// Says what is wrong with it.
+pub async fn listen(address: SocketAddr) -> Result<TcpListener, String> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| format!("cannot listen on {address}: {error}"))
+}
+
+/// Serves for ever.
+pub async fn serve(listener: TcpListener, pages: Pages) {
+    let connections = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    loop {
+        let Ok(permit) = Arc::clone(&connections).acquire_owned().await else {
+            return;
+        };
+        let Ok((stream, _)) = listener.accept().await else {
+            // Out of file descriptors, most likely: others must end first.
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            continue;
+        };
+        let pages = pages.clone();
+        tokio::spawn(async move {
+            let service = service_fn(|request| {
+                let pages = pages.clone();
+                async move { Ok::<_, Infallible>(pages.answer(&request).await) }
+            });
+            let serving = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(HEADER_TIMEOUT)
+                .serve_connection(TokioIo::new(stream), service);
+            // Whoever asked has gone.
+            let _ = serving.await;
+            drop(permit);
+        });
+    }
+}
+
+impl Pages {
+    async fn answer<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
+        if request.method() != Method::GET && request.method() != Method::HEAD {
+            return page(
+                StatusCode::METHOD_NOT_ALLOWED,
+                TEXT,
+                "only GET is answered\n".to_owned(),
+            );
+        }
+        match request.uri().path() {
+            "/metrics" => page(
+                StatusCode::OK,
+                "text/plain; version=0.0.4",
+                self.metrics.text(),
+            ),
+            "/livez" => match self.state().await {
+                Some(_) => page(StatusCode::OK, TEXT, "ok\n".to_owned()),
+                None => page(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    TEXT,
+                    "the driver does not answer\n".to_owned(),
+                ),
+            },
+            "/readyz" => match self.state().await {
+                Some(state) if state.view_is_whole => page(StatusCode::OK, TEXT, "ok\n".to_owned()),
+                _ => page(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    TEXT,
+                    "not all pods have been listed\n".to_owned(),
+                ),
+            },
+            "/debug/state" => match self.state().await {
+                Some(state) => page(
+                    StatusCode::OK,
+                    "application/json",
+                    format!("{:#}\n", debug(&state)),
+                ),
+                None => page(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    TEXT,
+                    "the driver does not answer\n".to_owned(),
+                ),
+            },
+            _ => page(
+                StatusCode::NOT_FOUND,
+                TEXT,
+                "/metrics /livez /readyz /debug/state\n".to_owned(),
+            ),
+        }
+    }
+
+    async fn state(&self) -> Option<State> {
+        let (asker, answer) = oneshot::channel();
+        let told = async {
+            self.questions.send(asker).await.ok()?;
+            answer.await.ok()
+        };
+        tokio::time::timeout(ANSWER_TIMEOUT, told)
+            .await
+            .ok()
+            .flatten()
+    }
+}
+
+const TEXT: &str = "text/plain; charset=utf-8";
+
+fn page(status: StatusCode, content_type: &'static str, text: String) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(text)));
+    *response.status_mut() = status;
+    response.headers_mut().insert(
+        CONTENT_TYPE,
+        hyper::header::HeaderValue::from_static(content_type),
+    );
+    response
+}
+
+fn debug(state: &State) -> serde_json::Value {
+    let pods: Vec<_> = state
+        .pods
+        .iter()
+        .map(|(pod, explanations)| {
+            let containers: Vec<_> = explanations
+                .iter()
+                .map(|said| {
+                    let trail: Vec<String> = said.trail.iter().map(ToString::to_string).collect();
+                    json!({ "name": said.container, "image": said.image, "trail": trail })
+                })
+                .collect();
+            json!({ "namespace": pod.namespace(), "name": pod.name(), "uid": pod.uid(), "containers": containers })
+        })
+        .collect();
+    json!({
+        "viewIsWhole": state.view_is_whole,
+        "leads": state.leads,
+        "stopped": state.stopped,
+        "mode": state.mode.map(crate::policy::mode_name),
+        "watchLagSeconds": state.watch_lag.as_secs(),
+        "queue": state.queue,
+        "trackedPods": state.tracked,
+        "pods": pods,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn ask(pages: &Pages, method: Method, path: &str) -> StatusCode {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .body(())
+            .unwrap();
+        pages.answer(&request).await.status()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn readiness_is_a_whole_view_and_liveness_an_answer() {
+        let (questions, mut asked) = mpsc::channel::<oneshot::Sender<State>>(1);
+        let pages = Pages {
+            metrics: Arc::default(),
+            questions,
+        };
+        let driver = tokio::spawn(async move {
+            for view_is_whole in [false, false, true, true] {
+                let state = State {
+                    view_is_whole,
+                    ..State::default()
+                };
+                asked.recv().await.unwrap().send(state).unwrap();
+            }
+            asked
+        });
+        assert_eq!(ask(&pages, Method::GET, "/livez").await, StatusCode::OK);
+        assert_eq!(
+            ask(&pages, Method::GET, "/readyz").await,
+            StatusCode::SERVICE_UNAVAILABLE
+        );
+        assert_eq!(ask(&pages, Method::GET, "/readyz").await, StatusCode::OK);
+        assert_eq!(
+            ask(&pages, Method::GET, "/debug/state").await,
+            StatusCode::OK
+        );
+        let _hanging = driver.await.unwrap();
+        assert_eq!(
+            ask(&pages, Method::GET, "/livez").await,
+            StatusCode::SERVICE_UNAVAILABLE
+        );
+        assert_eq!(ask(&pages, Method::GET, "/metrics").await, StatusCode::OK);
+        assert_eq!(ask(&pages, Method::GET, "/").await, StatusCode::NOT_FOUND);
+        assert_eq!(
+            ask(&pages, Method::POST, "/metrics").await,
+            StatusCode::METHOD_NOT_ALLOWED
+        );
+    }
+}

@@ -1,0 +1,455 @@
+//! What is counted and measured, as Prometheus reads it.
+//!
+//! Labels are names from the source code: the type allows no text of a pod, an image or a message.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Everything that is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "the table of families says what each is")]
+pub enum Metric {
+    Verdicts,
+    Failures,
+    Throttled,
+    Held,
+    Agreed,
+    PutBack,
+    GaveUp,
+    Writes,
+    Reads,
+    Requests,
+    Lists,
+    WatchBreaks,
+    WatchEvents,
+    Damaged,
+    Events,
+    PolicyLoads,
+    VerdictDelay,
+    RecoveredShare,
+    TrackedPods,
+    QueueDepth,
+    Leader,
+    ViewIsWhole,
+    WatchLag,
+    Mode,
+}
+
+use Metric as M;
+
+/// What a family is, for Prometheus and for people.
+struct Family {
+    metric: Metric,
+    name: &'static str,
+    kind: Kind,
+    help: &'static str,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Counter,
+    Gauge,
+    /// Of values in thousandths, with the upper bounds of its buckets in the same unit.
+    Histogram(&'static [u64]),
+}
+
+/// From half a minute to two days: rules fire between these.
+const DELAY_BOUNDS: &[u64] = &[
+    30_000,
+    60_000,
+    120_000,
+    300_000,
+    600_000,
+    900_000,
+    1_800_000,
+    3_600_000,
+    7_200_000,
+    21_600_000,
+    86_400_000,
+    172_800_000,
+];
+/// Shares of a rule's duration.
+const SHARE_BOUNDS: &[u64] = &[100, 250, 500, 750, 900, 1000];
+
+const FAMILIES: &[Family] = &[
+    counter(
+        M::Verdicts,
+        "pullstop_verdicts_total",
+        "Verdicts, by what was to be done and by cause.",
+    ),
+    counter(
+        M::Failures,
+        "pullstop_failures_total",
+        "Failed pulls that were counted, by cause.",
+    ),
+    counter(
+        M::Throttled,
+        "pullstop_throttled_total",
+        "Pulls that the kubelet's own limiter refused; these are no failures.",
+    ),
+    counter(
+        M::Held,
+        "pullstop_held_total",
+        "Verdicts that were due when something spoke against acting.",
+    ),
+    counter(
+        M::Agreed,
+        "pullstop_agreed_total",
+        "Failed pods that the kubelet has taken over as failed.",
+    ),
+    counter(
+        M::PutBack,
+        "pullstop_put_back_total",
+        "Failed pods that were put back to Pending.",
+    ),
+    counter(
+        M::GaveUp,
+        "pullstop_gave_up_total",
+        "Pods that were put back too often and are left as they are.",
+    ),
+    counter(
+        M::Writes,
+        "pullstop_writes_total",
+        "Writes to pods, by what was written and how it ended.",
+    ),
+    counter(
+        M::Reads,
+        "pullstop_reads_total",
+        "Reads of single pods, by how they ended.",
+    ),
+    counter(
+        M::Requests,
+        "pullstop_api_requests_total",
+        "Requests to the API server, by call and result.",
+    ),
+    counter(
+        M::Lists,
+        "pullstop_lists_total",
+        "Lists of all pods, by how they ended.",
+    ),
+    counter(
+        M::WatchBreaks,
+        "pullstop_watch_breaks_total",
+        "Ends of the watch of pods, by reason.",
+    ),
+    counter(
+        M::WatchEvents,
+        "pullstop_watch_events_total",
+        "Events of the watch of pods, by type.",
+    ),
+    counter(
+        M::Damaged,
+        "pullstop_damaged_total",
+        "Pods and events that could not be read and were skipped.",
+    ),
+    counter(
+        M::Events,
+        "pullstop_events_total",
+        "Kubernetes events sent, by how that ended.",
+    ),
+    counter(
+        M::PolicyLoads,
+        "pullstop_policy_loads_total",
+        "Policies read, by whether they were accepted.",
+    ),
+    Family {
+        metric: M::VerdictDelay,
+        name: "pullstop_verdict_delay_seconds",
+        kind: Kind::Histogram(DELAY_BOUNDS),
+        help: "Time from the first failure to the verdict.",
+    },
+    Family {
+        metric: M::RecoveredShare,
+        name: "pullstop_recovered_threshold_ratio",
+        kind: Kind::Histogram(SHARE_BOUNDS),
+        help: "How much of its rule's duration a container that got its image had failed for. Close to 1 is close to a mistake.",
+    },
+    gauge(
+        M::TrackedPods,
+        "pullstop_tracked_pods",
+        "Pods with failing containers.",
+    ),
+    gauge(
+        M::QueueDepth,
+        "pullstop_queue_depth",
+        "Reads and writes of pods that are under way or wait for their turn.",
+    ),
+    gauge(
+        M::Leader,
+        "pullstop_leader",
+        "Whether this replica holds the lease and may write.",
+    ),
+    gauge(
+        M::ViewIsWhole,
+        "pullstop_view_is_whole",
+        "Whether all pods have been listed; no verdict is carried out before.",
+    ),
+    gauge(
+        M::WatchLag,
+        "pullstop_watch_lag_seconds",
+        "Time since the watch of pods last said anything; a bookmark comes every minute.",
+    ),
+    gauge(
+        M::Mode,
+        "pullstop_mode",
+        "The mode in force: 1 for the one that is.",
+    ),
+];
+
+/// All values.
+#[derive(Debug, Default)]
+pub struct Metrics(Mutex<Values>);
+
+type Key = (Metric, Vec<(&'static str, &'static str)>);
+
+#[derive(Debug, Default)]
+struct Values {
+    /// Counters as they are, gauges in thousandths.
+    numbers: BTreeMap<Key, u64>,
+    histograms: BTreeMap<Metric, Histogram>,
+}
+
+/// Values in thousandths.
+#[derive(Clone, Debug, Default)]
+struct Histogram {
+    /// How many values are in each bucket, the last being the one without bound.
+    counts: Vec<u64>,
+    sum: u64,
+}
+
+impl Metrics {
+    /// Counts one more.
+    pub fn count(&self, metric: Metric, labels: &[(&'static str, &'static str)]) {
+        let mut values = self.lock();
+        let number = values.numbers.entry((metric, labels.to_vec())).or_default();
+        *number = number.saturating_add(1);
+    }
+
+    /// Sets a gauge to a whole number.
+    pub fn set(&self, metric: Metric, labels: &[(&'static str, &'static str)], value: usize) {
+        let thousandths = u64::try_from(value)
+            .unwrap_or(u64::MAX)
+            .saturating_mul(1000);
+        self.lock()
+            .numbers
+            .insert((metric, labels.to_vec()), thousandths);
+    }
+
+    /// Sets a gauge to a duration.
+    pub fn set_duration(&self, metric: Metric, duration: Duration) {
+        self.lock()
+            .numbers
+            .insert((metric, Vec::new()), thousandths(duration));
+    }
+
+    /// Adds a duration to a histogram.
+    pub fn observe(&self, metric: Metric, duration: Duration) {
+        self.observe_thousandths(metric, thousandths(duration));
+    }
+
+    /// Adds a share of `part` in `whole` to a histogram.
+    pub fn observe_share(&self, metric: Metric, part: Duration, whole: Duration) {
+        let share = thousandths(part)
+            .saturating_mul(1000)
+            .checked_div(thousandths(whole));
+        self.observe_thousandths(metric, share.unwrap_or(1000));
+    }
+
+    fn observe_thousandths(&self, metric: Metric, value: u64) {
+        let Some(Family {
+            kind: Kind::Histogram(bounds),
+            ..
+        }) = FAMILIES.iter().find(|f| f.metric == metric)
+        else {
+            return;
+        };
+        let mut values = self.lock();
+        let histogram = values.histograms.entry(metric).or_default();
+        histogram.counts.resize(bounds.len() + 1, 0);
+        let bucket = bounds
+            .iter()
+            .position(|bound| value <= *bound)
+            .unwrap_or(bounds.len());
+        histogram.counts[bucket] += 1;
+        histogram.sum = histogram.sum.saturating_add(value);
+    }
+
+    /// The text that Prometheus reads.
+    pub fn text(&self) -> String {
+        let values = self.lock();
+        let mut text = String::new();
+        for family in FAMILIES {
+            family.print(&values, &mut text);
+        }
+        text
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Values> {
+        // A count is right whoever panicked while holding it.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Family {
+    fn print(&self, values: &Values, text: &mut String) {
+        let Self {
+            metric,
+            name,
+            kind,
+            help,
+        } = self;
+        let kind_name = match kind {
+            Kind::Counter => "counter",
+            Kind::Gauge => "gauge",
+            Kind::Histogram(_) => "histogram",
+        };
+        put(
+            text,
+            format_args!("# HELP {name} {help}\n# TYPE {name} {kind_name}\n"),
+        );
+        if let Kind::Histogram(bounds) = kind {
+            let none = Histogram {
+                counts: vec![0; bounds.len() + 1],
+                sum: 0,
+            };
+            values
+                .histograms
+                .get(metric)
+                .unwrap_or(&none)
+                .print(name, bounds, text);
+            return;
+        }
+        let from = (*metric, Vec::new());
+        let own = values
+            .numbers
+            .range(from..)
+            .take_while(|((of, _), _)| of == metric);
+        for ((_, labels), number) in own {
+            put(text, format_args!("{name}"));
+            for (at, (label, value)) in labels.iter().enumerate() {
+                let begin = if at == 0 { '{' } else { ',' };
+                put(text, format_args!("{begin}{label}=\"{value}\""));
+            }
+            let end = if labels.is_empty() { "" } else { "}" };
+            match kind {
+                Kind::Gauge => put(text, format_args!("{end} {}\n", Thousandths(*number))),
+                _ => put(text, format_args!("{end} {number}\n")),
+            }
+        }
+    }
+}
+
+impl Histogram {
+    fn print(&self, name: &str, bounds: &[u64], text: &mut String) {
+        let mut total = 0;
+        for (bound, count) in bounds.iter().zip(&self.counts) {
+            total += count;
+            put(
+                text,
+                format_args!("{name}_bucket{{le=\"{}\"}} {total}\n", Thousandths(*bound)),
+            );
+        }
+        total += self.counts.last().copied().unwrap_or_default();
+        put(text, format_args!("{name}_bucket{{le=\"+Inf\"}} {total}\n"));
+        put(
+            text,
+            format_args!(
+                "{name}_sum {}\n{name}_count {total}\n",
+                Thousandths(self.sum)
+            ),
+        );
+    }
+}
+
+/// Prints thousandths as a decimal fraction.
+struct Thousandths(u64);
+
+impl std::fmt::Display for Thousandths {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (whole, rest) = (self.0 / 1000, self.0 % 1000);
+        if rest == 0 {
+            return write!(f, "{whole}");
+        }
+        let rest = format!("{rest:03}");
+        write!(f, "{whole}.{}", rest.trim_end_matches('0'))
+    }
+}
+
+const fn counter(metric: Metric, name: &'static str, help: &'static str) -> Family {
+    Family {
+        metric,
+        name,
+        kind: Kind::Counter,
+        help,
+    }
+}
+
+const fn gauge(metric: Metric, name: &'static str, help: &'static str) -> Family {
+    Family {
+        metric,
+        name,
+        kind: Kind::Gauge,
+        help,
+    }
+}
+
+fn thousandths(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn put(text: &mut String, what: std::fmt::Arguments<'_>) {
+    // Writing to a string cannot fail.
+    let _ = text.write_fmt(what);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_printed_for_prometheus() {
+        let metrics = Metrics::default();
+        metrics.count(M::Failures, &[("cause", "Timeout")]);
+        metrics.count(M::Failures, &[("cause", "Timeout")]);
+        metrics.count(M::Writes, &[("write", "fail"), ("outcome", "conflict")]);
+        metrics.set(M::Leader, &[], 1);
+        metrics.set_duration(M::WatchLag, Duration::from_millis(1250));
+        metrics.observe(M::VerdictDelay, Duration::from_secs(90));
+        metrics.observe(M::VerdictDelay, Duration::from_secs(1_000_000));
+        metrics.observe_share(
+            M::RecoveredShare,
+            Duration::from_secs(90),
+            Duration::from_secs(120),
+        );
+        metrics.observe_share(M::RecoveredShare, Duration::from_secs(90), Duration::ZERO);
+        let text = metrics.text();
+        for line in [
+            "pullstop_failures_total{cause=\"Timeout\"} 2",
+            "pullstop_writes_total{write=\"fail\",outcome=\"conflict\"} 1",
+            "pullstop_leader 1",
+            "pullstop_watch_lag_seconds 1.25",
+            "# TYPE pullstop_verdict_delay_seconds histogram",
+            "pullstop_verdict_delay_seconds_bucket{le=\"60\"} 0",
+            "pullstop_verdict_delay_seconds_bucket{le=\"120\"} 1",
+            "pullstop_verdict_delay_seconds_bucket{le=\"+Inf\"} 2",
+            "pullstop_verdict_delay_seconds_sum 1000090",
+            "pullstop_verdict_delay_seconds_count 2",
+            "pullstop_recovered_threshold_ratio_bucket{le=\"0.75\"} 1",
+            "pullstop_recovered_threshold_ratio_bucket{le=\"1\"} 2",
+        ] {
+            assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
+        }
+    }
+
+    #[test]
+    fn every_metric_has_one_family() {
+        for (at, family) in FAMILIES.iter().enumerate() {
+            assert_eq!(family.metric as usize, at, "{}", family.name);
+            assert!(family.name.starts_with("pullstop_"), "{}", family.name);
+            let counter = family.kind == Kind::Counter;
+            assert_eq!(counter, family.name.ends_with("_total"), "{}", family.name);
+        }
+    }
+}

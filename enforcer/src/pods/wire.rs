@@ -1,0 +1,271 @@
+//! Lists and watch events of pods, each pod read by itself so that one that is damaged spoils no other.
+
+use pullstop_core::pod::Phase;
+use pullstop_core::wire::WirePod;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::api::Trouble;
+
+/// One page of a list.
+#[derive(Debug)]
+pub struct Page {
+    /// The pods that can be read.
+    pub pods: Vec<WirePod>,
+    /// Pods that cannot.
+    pub damaged: usize,
+    /// The version of the list.
+    pub version: String,
+    /// Where the next page begins; empty on the last.
+    pub next: String,
+}
+
+/// What a line of a watch says.
+#[derive(Debug)]
+pub enum Line {
+    /// A pod has come into the view.
+    Added(Box<WirePod>),
+    /// A pod has changed.
+    Modified(Box<WirePod>),
+    /// A pod has left the view, by being deleted or by its phase. What is shown of it may be old.
+    Deleted(Box<WirePod>),
+    /// Everything up to this version has been told.
+    Bookmark(String),
+    /// The watch ends.
+    Ended(Trouble),
+    /// A pod that cannot be read, at this version.
+    Damaged {
+        /// The version, if at least that can be read.
+        version: Option<String>,
+        /// What is wrong.
+        why: String,
+    },
+}
+
+/// Reads one page of a list of pods.
+///
+/// # Errors
+/// If it is no list.
+pub fn page(bytes: &[u8]) -> Result<Page, Trouble> {
+    let list: RawList<'_> =
+        serde_json::from_slice(bytes).map_err(|error| Trouble::Unreadable(error.to_string()))?;
+    let mut page = Page {
+        pods: Vec::with_capacity(list.items.len()),
+        damaged: 0,
+        version: list.metadata.resource_version,
+        next: list.metadata.r#continue.unwrap_or_default(),
+    };
+    for item in list.items {
+        match pod(item) {
+            Ok(pod) => page.pods.push(pod),
+            Err(_) => page.damaged += 1,
+        }
+    }
+    Ok(page)
+}
+
+/// Reads one line of a watch.
+pub fn line(bytes: &[u8]) -> Line {
+    let event: RawEvent<'_> = match serde_json::from_slice(bytes) {
+        Ok(event) => event,
+        Err(error) => {
+            return Line::Damaged {
+                version: None,
+                why: error.to_string(),
+            };
+        }
+    };
+    match event.r#type {
+        "BOOKMARK" => match version(event.object) {
+            Some(version) => Line::Bookmark(version),
+            None => Line::Damaged {
+                version: None,
+                why: "a bookmark without version".to_owned(),
+            },
+        },
+        "ERROR" => Line::Ended(trouble(event.object)),
+        kind => match pod(event.object) {
+            Ok(pod) if kind == "ADDED" => Line::Added(Box::new(pod)),
+            Ok(pod) if kind == "MODIFIED" => Line::Modified(Box::new(pod)),
+            Ok(pod) if kind == "DELETED" => Line::Deleted(Box::new(pod)),
+            Ok(_) => Line::Damaged {
+                version: version(event.object),
+                why: "an event of an unknown type".to_owned(),
+            },
+            Err(why) => Line::Damaged {
+                version: version(event.object),
+                why,
+            },
+        },
+    }
+}
+
+/// What selects the pods in these phases. Selectors know no "or", so for more than one phase all are selected that have
+/// not ended, and the engine does the rest.
+pub fn field_selector(phases: &[Phase]) -> String {
+    match phases {
+        [phase] => format!("status.phase={}", phase.as_str()),
+        _ => "status.phase!=Succeeded,status.phase!=Failed".to_owned(),
+    }
+}
+
+/// Reads one pod, and makes sure that a snapshot can be taken of it.
+///
+/// # Errors
+/// Says what is wrong with it.
+pub fn one_pod(bytes: &[u8]) -> Result<WirePod, String> {
+    let pod: WirePod = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+    pod.snapshot(None, |_| ())
+        .map_err(|error| error.to_string())?;
+    Ok(pod)
+}
+
+#[derive(Deserialize)]
+struct RawList<'a> {
+    #[serde(default)]
+    metadata: ListMeta,
+    #[serde(borrow)]
+    items: Vec<&'a RawValue>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct ListMeta {
+    resource_version: String,
+    r#continue: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct RawEvent<'a> {
+    r#type: &'a str,
+    #[serde(borrow)]
+    object: &'a RawValue,
+}
+
+fn pod(raw: &RawValue) -> Result<WirePod, String> {
+    one_pod(raw.get().as_bytes())
+}
+
+fn version(raw: &RawValue) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Object {
+        metadata: ListMeta,
+    }
+    let object: Object = serde_json::from_str(raw.get()).ok()?;
+    Some(object.metadata.resource_version).filter(|version| !version.is_empty())
+}
+
+/// The `metav1.Status` with which a watch ends.
+fn trouble(raw: &RawValue) -> Trouble {
+    #[derive(Deserialize)]
+    struct Status {
+        code: u16,
+    }
+    let status: Result<Status, _> = serde_json::from_str(raw.get());
+    let code = status.map_or(500, |status| status.code);
+    match crate::api::classify(code, None, raw.get().as_bytes()) {
+        Err(trouble) => trouble,
+        Ok(()) => Trouble::Unreadable("the watch ended without saying why".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POD: &str =
+        r#"{"metadata": {"name": "p", "namespace": "n", "uid": "u", "resourceVersion": "7"}}"#;
+
+    #[test]
+    fn a_damaged_pod_spoils_no_other() {
+        let list = format!(
+            r#"{{"kind": "PodList", "metadata": {{"resourceVersion": "9", "continue": "c"}}, "items": [
+                {POD}, {{"metadata": {{"name": 5}}}}, {{}}, {POD}]}}"#
+        );
+        let page = page(list.as_bytes()).unwrap();
+        assert_eq!((page.pods.len(), page.damaged), (2, 2));
+        assert_eq!((page.version.as_str(), page.next.as_str()), ("9", "c"));
+        let none = super::page(br#"{"metadata": {"resourceVersion": "9"}, "items": []}"#).unwrap();
+        assert!(none.pods.is_empty() && none.next.is_empty());
+        assert!(super::page(b"<html>").is_err());
+    }
+
+    #[test]
+    fn lines_of_a_watch() {
+        let told = |kind: &str, object: &str| {
+            line(format!(r#"{{"type": "{kind}", "object": {object}}}"#).as_bytes())
+        };
+        assert!(matches!(told("ADDED", POD), Line::Added(_)));
+        assert!(matches!(told("MODIFIED", POD), Line::Modified(_)));
+        assert!(matches!(told("DELETED", POD), Line::Deleted(_)));
+        let bookmark = told(
+            "BOOKMARK",
+            r#"{"kind": "Pod", "metadata": {"resourceVersion": "12"}}"#,
+        );
+        assert!(matches!(bookmark, Line::Bookmark(version) if version == "12"));
+        let expired = told(
+            "ERROR",
+            r#"{"kind": "Status", "message": "too old", "code": 410}"#,
+        );
+        assert!(matches!(expired, Line::Ended(Trouble::Gone)));
+        assert!(matches!(
+            told("ERROR", "{}"),
+            Line::Ended(Trouble::Server { .. })
+        ));
+    }
+
+    #[test]
+    fn damaged_lines_say_what_can_be_read() {
+        for (text, expected) in [
+            ("{\"type\": \"ADD", None),
+            (
+                r#"{"type": "ADDED", "object": {"metadata": {"name": 5, "resourceVersion": "3"}}}"#,
+                Some("3"),
+            ),
+            (
+                r#"{"type": "ADDED", "object": {"metadata": {"name": "x"}}}"#,
+                None,
+            ),
+            (
+                r#"{"type": "INVENTED", "object": {"metadata": {"name": "p", "uid": "u", "resourceVersion": "4"}}}"#,
+                Some("4"),
+            ),
+            (r#"{"type": "BOOKMARK", "object": {}}"#, None),
+        ] {
+            match line(text.as_bytes()) {
+                Line::Damaged { version, .. } => assert_eq!(version.as_deref(), expected, "{text}"),
+                other => panic!("{text}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn one_phase_is_selected_by_the_server() {
+        assert_eq!(field_selector(&[Phase::Pending]), "status.phase=Pending");
+        assert_eq!(
+            field_selector(&[Phase::Pending, Phase::Running]),
+            "status.phase!=Succeeded,status.phase!=Failed"
+        );
+    }
+
+    #[test]
+    fn every_recorded_pod_is_read() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/traces");
+        let mut pods = 0;
+        for file in std::fs::read_dir(folder).unwrap() {
+            let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+            for event in text
+                .lines()
+                .filter(|event| event.contains("\"object\":{\"kind\":\"Pod\""))
+            {
+                let read = line(event.as_bytes());
+                assert!(
+                    matches!(read, Line::Added(_) | Line::Modified(_) | Line::Deleted(_)),
+                    "{read:?}"
+                );
+                pods += 1;
+            }
+        }
+        assert!(pods > 800, "{pods}");
+    }
+}

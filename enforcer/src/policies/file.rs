@@ -1,0 +1,87 @@
+//! The policy in a file.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pullstop_core::policy::Policy;
+use tokio::sync::watch;
+
+use crate::engines::Policies;
+use crate::metrics::{Metric, Metrics};
+use crate::policy;
+
+/// How often the file is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// Follows the file until nobody listens any more. What is wrong with a changed one is logged with its place.
+pub async fn follow(file: PathBuf, policies: watch::Sender<Policies>, metrics: Arc<Metrics>) {
+    let mut known: Option<Result<Policy, Vec<String>>> =
+        Some(Ok(policies.borrow().cluster.clone()));
+    while !policies.is_closed() {
+        tokio::time::sleep(LOOK_EVERY).await;
+        let read = policy::read(&file);
+        if known.as_ref() == Some(&read) {
+            continue;
+        }
+        match &read {
+            Ok(policy) => {
+                metrics.count(Metric::PolicyLoads, &[("result", "accepted")]);
+                tracing::info!(file = %file.display(), "the policy has changed");
+                policies.send_replace(Policies::one(policy.clone()));
+            }
+            Err(errors) => {
+                metrics.count(Metric::PolicyLoads, &[("result", "refused")]);
+                for error in errors {
+                    tracing::error!(
+                        error,
+                        "the policy is not valid; the last good one stays in force"
+                    );
+                }
+            }
+        }
+        known = Some(read);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pullstop_core::policy::Mode;
+
+    const HEAD: &str =
+        "apiVersion: pullstop.dev/v1alpha1\nkind: ClusterPullFailurePolicy\nmetadata: {name: p}\n";
+
+    #[tokio::test(start_paused = true)]
+    async fn a_change_comes_into_force_and_a_mistake_does_not() {
+        let file =
+            std::env::temp_dir().join(format!("pullstop-policy-{}.yaml", std::process::id()));
+        let write =
+            |mode: &str| std::fs::write(&file, format!("{HEAD}spec: {{mode: {mode}}}\n")).unwrap();
+        write("Enforce");
+        let first = Policies::one(policy::read(&file).unwrap());
+        let (sender, mut receiver) = watch::channel(first);
+        let metrics = Arc::new(Metrics::default());
+        let task = tokio::spawn(follow(file.clone(), sender, Arc::clone(&metrics)));
+        write("Disabled");
+        receiver.changed().await.unwrap();
+        assert_eq!(receiver.borrow_and_update().cluster.mode, Mode::Off);
+        write("Disable");
+        tokio::time::sleep(LOOK_EVERY * 3).await;
+        assert!(!receiver.has_changed().unwrap());
+        assert!(
+            metrics
+                .text()
+                .contains("pullstop_policy_loads_total{result=\"refused\"} 1\n")
+        );
+        std::fs::remove_file(&file).unwrap();
+        tokio::time::sleep(LOOK_EVERY * 3).await;
+        assert!(
+            !receiver.has_changed().unwrap(),
+            "a file that is gone changes nothing"
+        );
+        drop(receiver);
+        tokio::time::sleep(LOOK_EVERY).await;
+        task.await.unwrap();
+    }
+}

@@ -1,0 +1,19 @@
+//! Where the policies in force come from, and how they change while the program runs.
+//!
+//! A policy that is wrong never comes into force: the last good one stays. Both sources are looked at again and again
+//! instead of being watched. That is simple, notices every kind of change (a `ConfigMap` swaps links, an editor
+//! replaces files), and is fast enough for a kill switch.
+
+pub mod file;
+pub mod objects;
+
+use pullstop_core::policy::{Mode, Policy};
+
+use crate::engines::Policies;
+
+/// Without any policy, the built-in rules only say what they would do.
+pub fn built_in() -> Policies {
+    let mut policy = Policy::default();
+    policy.mode = Mode::DryRun;
+    Policies::one(policy)
+}

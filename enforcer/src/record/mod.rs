@@ -1,0 +1,248 @@
+//! `enforcer record`: a live watch, written down for `simulator replay`.
+
+mod pseudonyms;
+mod slim;
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Parser;
+use pullstop_core::time::parse_duration;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use self::pseudonyms::Pseudonyms;
+use crate::api::{Api, Backoff, Call, Trouble, encode};
+use crate::clock::{self, Clock};
+use crate::metrics::Metrics;
+
+/// What `enforcer record` is told.
+#[derive(Debug, Parser)]
+#[command(
+    after_help = "Example:\n  enforcer record --for 1h --pseudonyms pods.jsonl\n  simulator replay pods.jsonl"
+)]
+pub struct RecordArgs {
+    /// Where to write: one JSON object a line; an existing file is written over
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// How long to record; until it is interrupted if left out
+    #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration)]
+    lasts: Option<Duration>,
+    /// Only this namespace
+    #[arg(long, short, value_name = "NAMESPACE")]
+    namespace: Option<String>,
+    /// Replace the names of namespaces, pods, nodes, owners, images and hosts by others
+    #[arg(long)]
+    pseudonyms: bool,
+}
+
+/// Runs the command. Returns the exit code.
+pub(crate) fn run(args: &RecordArgs, err: &mut dyn Write) -> io::Result<u8> {
+    let file = match File::create(&args.file) {
+        Ok(file) => file,
+        Err(error) => {
+            writeln!(
+                err,
+                "error: {}: cannot be written: {error}",
+                args.file.display()
+            )?;
+            return Ok(crate::INVALID);
+        }
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let recorded = runtime.block_on(async {
+        let (api, _) = Api::connect(Arc::new(Metrics::default()))
+            .await
+            .map_err(|error| format!("no cluster: {error}"))?;
+        let end = async {
+            match args.lasts {
+                Some(lasts) => tokio::time::sleep(lasts).await,
+                // An error means that there are no signals; then it can only be killed.
+                None => drop(tokio::signal::ctrl_c().await),
+            }
+        };
+        record(args, &api, Clock::start(), BufWriter::new(file), end)
+            .await
+            .map_err(|error| error.to_string())
+    });
+    match recorded {
+        Ok(events) => {
+            writeln!(err, "{events} events in {}", args.file.display()).map(|()| crate::SUCCESS)
+        }
+        Err(error) => writeln!(err, "error: {error}").map(|()| crate::INTERNAL),
+    }
+}
+
+/// Records into `out` until `end`. Returns how many events there were.
+///
+/// # Errors
+/// If `out` cannot be written to. Trouble with the cluster only leaves a gap.
+pub async fn record(
+    args: &RecordArgs,
+    api: &Api,
+    clock: Clock,
+    out: impl Write,
+    end: impl Future<Output = ()>,
+) -> io::Result<u64> {
+    let folder = args.namespace.as_ref().map_or_else(
+        || "/api/v1/pods".to_owned(),
+        |n| format!("/api/v1/namespaces/{}/pods", encode(n)),
+    );
+    let pseudonyms = args.pseudonyms.then(Pseudonyms::default);
+    let mut recorder = Recorder {
+        api,
+        folder,
+        clock,
+        out,
+        pseudonyms,
+        events: 0,
+    };
+    tokio::select! {
+        biased;
+        () = end => {}
+        failed = recorder.run() => failed?,
+    }
+    recorder.out.flush()?;
+    Ok(recorder.events)
+}
+
+struct Recorder<'a, W> {
+    api: &'a Api,
+    folder: String,
+    clock: Clock,
+    out: W,
+    pseudonyms: Option<Pseudonyms>,
+    events: u64,
+}
+
+/// Why recording cannot just go on.
+enum Stop {
+    Output(io::Error),
+    Trouble(Trouble),
+}
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}
+
+impl From<Trouble> for Stop {
+    fn from(trouble: Trouble) -> Self {
+        Self::Trouble(trouble)
+    }
+}
+
+impl<W: Write> Recorder<'_, W> {
+    /// Lists, watches, and lists again whenever the watch cannot be continued. Ends only if the output fails.
+    async fn run(&mut self) -> io::Result<()> {
+        let mut backoff = Backoff::default();
+        loop {
+            let Err(stop) = self.list_and_watch(&mut backoff).await;
+            let trouble = match stop {
+                Stop::Output(error) => return Err(error),
+                Stop::Trouble(trouble) => trouble,
+            };
+            self.out.flush()?;
+            tracing::warn!(%trouble, "the recording has a gap");
+            tokio::time::sleep(backoff.pause(trouble.retry_after())).await;
+        }
+    }
+
+    async fn list_and_watch(
+        &mut self,
+        backoff: &mut Backoff,
+    ) -> Result<std::convert::Infallible, Stop> {
+        /// As long as client-go's watches last at least; a silent one is left a little later.
+        const WATCH_LASTS: Duration = Duration::from_secs(300);
+        const TIMEOUT: Duration = Duration::from_secs(60);
+        let mut version = self.list(TIMEOUT).await?;
+        loop {
+            let path = format!(
+                "{}?watch=1&allowWatchBookmarks=true&timeoutSeconds={}&resourceVersion={version}",
+                self.folder,
+                WATCH_LASTS.as_secs()
+            );
+            let mut lines = self
+                .api
+                .open(Call::get("watch_pods", path), TIMEOUT)
+                .await?;
+            let until = Instant::now() + WATCH_LASTS + TIMEOUT;
+            while let Ok(line) = tokio::time::timeout_at(until, lines.next()).await {
+                let Some(line) = line? else { break };
+                version = self.take_in(&line)?.unwrap_or(version);
+                backoff.reset();
+            }
+            self.out.flush()?;
+        }
+    }
+
+    /// Writes all pods down as `ADDED`, and returns the version of the list.
+    async fn list(&mut self, timeout: Duration) -> Result<String, Stop> {
+        let mut next = String::new();
+        loop {
+            let path = format!("{}?limit=500&continue={}", self.folder, encode(&next));
+            let bytes = self.api.call(Call::get("list_pods", path), timeout).await?;
+            let list = parse(&bytes)?;
+            for item in list["items"].as_array().into_iter().flatten() {
+                // The items of a list do not say what they are.
+                let mut pod = item.clone();
+                pod["kind"] = json!("Pod");
+                self.write("ADDED", &pod)?;
+            }
+            next = text(&list["metadata"]["continue"]);
+            if next.is_empty() {
+                return Ok(text(&list["metadata"]["resourceVersion"]));
+            }
+        }
+    }
+
+    /// Writes one event down; returns the version up to which all is told.
+    fn take_in(&mut self, line: &[u8]) -> Result<Option<String>, Stop> {
+        let event = parse(line)?;
+        let object = &event["object"];
+        match event["type"].as_str() {
+            Some("ERROR") => {
+                let code = object["code"]
+                    .as_u64()
+                    .and_then(|code| u16::try_from(code).ok())
+                    .unwrap_or(500);
+                crate::api::classify(code, None, object.to_string().as_bytes())?;
+            }
+            Some("BOOKMARK") => {}
+            Some(kind) => self.write(kind, object)?,
+            None => return Err(Trouble::Unreadable("an event without type".to_owned()).into()),
+        }
+        Ok(
+            Some(text(&object["metadata"]["resourceVersion"]))
+                .filter(|version| !version.is_empty()),
+        )
+    }
+
+    fn write(&mut self, kind: &str, pod: &Value) -> io::Result<()> {
+        let mut pod = slim::pod(pod);
+        if let Some(pseudonyms) = &mut self.pseudonyms {
+            pseudonyms.apply(&mut pod);
+        }
+        self.events += 1;
+        let received = clock::print(self.clock.now());
+        writeln!(
+            self.out,
+            "{}",
+            json!({ "received": received, "type": kind, "object": pod })
+        )
+    }
+}
+
+fn parse(bytes: &[u8]) -> Result<Value, Trouble> {
+    serde_json::from_slice(bytes).map_err(|error| Trouble::Unreadable(error.to_string()))
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}

@@ -1,0 +1,306 @@
+//! `enforcer run`: everything put together.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::{Parser, ValueEnum};
+use pullstop_core::policy::Mode;
+use pullstop_core::time::Timestamp;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{Notify, mpsc, watch};
+
+use crate::api::Api;
+use crate::clock::Clock;
+use crate::drive::{self, Driver, Limits, Links};
+use crate::engines::Policies;
+use crate::http::{self, Pages};
+use crate::lease::{Candidate, Claim};
+use crate::metrics::Metrics;
+use crate::pods::feed::{Feed, News};
+use crate::pods::write::Writer;
+use crate::policies::{self, objects::Objects};
+use crate::policy;
+
+/// What `enforcer run` is told.
+#[derive(Clone, Debug, Parser)]
+#[command(
+    after_help = "The cluster is the one that KUBECONFIG names, or the one that the program runs in. RUST_LOG sets what \
+    is logged, such as `info` or `pullstop_enforcer=debug`.\n\nExit codes: 0 ended by a signal, 2 invalid input, 3 internal error."
+)]
+pub struct RunArgs {
+    /// Policy to judge by; it may change while the program runs
+    #[arg(long, value_name = "FILE", conflicts_with = "policy_objects")]
+    pub policy: Option<PathBuf>,
+    /// Judge by the policy objects called `default` in the cluster; without any, the built-in rules in a dry run
+    #[arg(long)]
+    pub policy_objects: bool,
+    /// Write nothing, whatever the policy says
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Only pods of these namespaces: names, or beginnings of names followed by `*`. Several enforcers can share a
+    /// cluster so; each needs a Lease of its own
+    #[arg(long, value_name = "NAMESPACE", value_delimiter = ',')]
+    pub namespaces: Vec<String>,
+    /// Where `/metrics`, `/livez`, `/readyz` and `/debug/state` are served
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+    /// Name of the Lease that replicas agree by
+    #[arg(long, value_name = "NAME", default_value = "pullstop")]
+    pub lease: String,
+    /// Namespace of the Lease; by default the one that the program runs in
+    #[arg(long, value_name = "NAMESPACE")]
+    pub lease_namespace: Option<String>,
+    /// Run without a Lease: there must be no other replica
+    #[arg(long)]
+    pub no_lease: bool,
+    /// How to log
+    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+}
+
+/// How logs look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people
+    Text,
+    /// For programs: one JSON object a line
+    Json,
+}
+
+/// Runs until a signal ends it. Returns the exit code.
+pub(crate) fn run(args: &RunArgs, err: &mut dyn io::Write) -> io::Result<u8> {
+    let first = match first_policies(args) {
+        Ok(policies) => policies,
+        Err(errors) => {
+            for error in errors {
+                writeln!(err, "error: {error}")?;
+            }
+            return Ok(crate::INVALID);
+        }
+    };
+    log(args.log_format);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let ended = runtime.block_on(async {
+        let metrics = Arc::new(Metrics::default());
+        let (api, namespace) = Api::connect(Arc::clone(&metrics))
+            .await
+            .map_err(|e| format!("no cluster: {e}"))?;
+        let listener = http::listen(args.listen).await?;
+        let parts = Parts {
+            api,
+            namespace,
+            metrics,
+            clock: Clock::start(),
+            identity: identity(),
+            listener: Some(listener),
+        };
+        let stop = watch::channel(false).0;
+        tokio::spawn(stop_at_signal(stop.clone()));
+        enforce(args, first, parts, stop).await
+    });
+    match ended {
+        Ok(()) => Ok(crate::SUCCESS),
+        Err(error) => {
+            writeln!(err, "error: {error}")?;
+            Ok(crate::INTERNAL)
+        }
+    }
+}
+
+/// What the program stands on.
+#[derive(Debug)]
+pub struct Parts {
+    /// The API server.
+    pub api: Api,
+    /// The namespace that the program runs in.
+    pub namespace: String,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// The present moment.
+    pub clock: Clock,
+    /// What this replica calls itself: no other process may have the same name.
+    pub identity: String,
+    /// Where to serve metrics and probes, if anywhere.
+    pub listener: Option<tokio::net::TcpListener>,
+}
+
+/// Enforces until `stop` turns true.
+///
+/// # Errors
+/// If the first policies cannot be used.
+pub async fn enforce(
+    args: &RunArgs,
+    first: Policies,
+    mut parts: Parts,
+    stop: watch::Sender<bool>,
+) -> Result<(), String> {
+    let (policies, policies_seen) = watch::channel(first.clone());
+    let (claim, claim_seen) = watch::channel(Claim::default());
+    let (selector, selector_seen) = watch::channel(drive::selector(&first));
+    let (news, news_seen) = mpsc::channel(NEWS_MAX);
+    let (questions, asked) = mpsc::channel(1);
+    let relist = Arc::new(Notify::new());
+    // In a dry run nobody writes anything, whoever leads.
+    let (may_write, ceiling) = if args.dry_run {
+        (watch::channel(Claim::default()).1, Mode::DryRun)
+    } else {
+        (claim_seen.clone(), Mode::Enforce)
+    };
+
+    let limits = Limits {
+        ceiling,
+        namespaces: args.namespaces.clone(),
+    };
+    let driver = parts.driver(first, limits, may_write.clone())?;
+    tokio::spawn(parts.feed(selector_seen, Arc::clone(&relist), news).run());
+    if let Some(listener) = parts.listener.take() {
+        let metrics = Arc::clone(&parts.metrics);
+        tokio::spawn(http::serve(
+            listener,
+            Pages {
+                metrics,
+                questions: questions.clone(),
+            },
+        ));
+    }
+    if let Some(file) = args.policy.clone() {
+        tokio::spawn(policies::file::follow(
+            file,
+            policies.clone(),
+            Arc::clone(&parts.metrics),
+        ));
+    } else if args.policy_objects {
+        tokio::spawn(parts.objects(may_write).follow(policies.clone()));
+    }
+    let election = (!args.no_lease && !args.dry_run)
+        .then(|| tokio::spawn(parts.candidate(args).run(claim.clone(), stop.subscribe())));
+    if election.is_none() {
+        claim.send_replace(Claim {
+            until: Some(Timestamp::NEVER),
+            stopped: false,
+        });
+    }
+    let links = Links {
+        news: news_seen,
+        policies: policies_seen,
+        claim: claim_seen,
+        selector,
+        relist,
+        questions: asked,
+        stop: stop.subscribe(),
+    };
+    driver.run(links).await;
+    if let Some(election) = election {
+        // It has been told to stop as well.
+        let _ = election.await;
+    }
+    Ok(())
+}
+
+impl Parts {
+    fn driver(
+        &self,
+        first: Policies,
+        limits: Limits,
+        claim: watch::Receiver<Claim>,
+    ) -> Result<Driver, String> {
+        let (api, metrics) = (self.api.clone(), Arc::clone(&self.metrics));
+        let writer = Writer::new(
+            api,
+            self.clock,
+            claim,
+            Arc::clone(&metrics),
+            self.identity.clone(),
+        );
+        Driver::new(first, limits, self.clock, Arc::new(writer), metrics)
+    }
+
+    fn feed(
+        &self,
+        selector: watch::Receiver<String>,
+        relist: Arc<Notify>,
+        news: mpsc::Sender<News>,
+    ) -> Feed {
+        let (api, metrics) = (self.api.clone(), Arc::clone(&self.metrics));
+        Feed {
+            api,
+            metrics,
+            selector,
+            relist,
+            news,
+        }
+    }
+
+    fn objects(&self, claim: watch::Receiver<Claim>) -> Objects {
+        let (api, metrics) = (self.api.clone(), Arc::clone(&self.metrics));
+        Objects {
+            api,
+            clock: self.clock,
+            claim,
+            metrics,
+        }
+    }
+
+    fn candidate(&self, args: &RunArgs) -> Candidate {
+        Candidate {
+            api: self.api.clone(),
+            namespace: args
+                .lease_namespace
+                .clone()
+                .unwrap_or_else(|| self.namespace.clone()),
+            name: args.lease.clone(),
+            identity: self.identity.clone(),
+            clock: self.clock,
+            metrics: Arc::clone(&self.metrics),
+        }
+    }
+}
+
+/// Pages and events that wait for the driver; more of them wait at the API server.
+const NEWS_MAX: usize = 64;
+
+fn first_policies(args: &RunArgs) -> Result<Policies, Vec<String>> {
+    match &args.policy {
+        Some(file) => policy::read(file).map(Policies::one),
+        None => Ok(policies::built_in()),
+    }
+}
+
+/// The pod's name, which Kubernetes makes the host's, and what tells this process from those before it in the same pod.
+fn identity() -> String {
+    let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "enforcer".to_owned());
+    let started = Clock::start().now().as_millis();
+    format!("{host}_{}_{started:x}", std::process::id())
+}
+
+async fn stop_at_signal(stop: watch::Sender<bool>) {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    ) else {
+        return;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("ending");
+    stop.send_replace(true);
+}
+
+fn log(format: LogFormat) {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr);
+    // Tests run several of these in one process; the first one logs.
+    let _ = match format {
+        LogFormat::Text => builder.with_ansi(false).try_init(),
+        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+    };
+}

@@ -1,0 +1,237 @@
+//! `enforcer scan` and `enforcer explain`: one look at pods, without writing anything.
+
+pub mod look;
+mod print;
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::{Parser, ValueEnum};
+use pullstop_core::plugin::Profile;
+use pullstop_core::policy::{Mode, Policy};
+use pullstop_core::time::Timestamp;
+use pullstop_core::wire::WirePod;
+
+use self::look::Stuck;
+use crate::api::Api;
+use crate::clock::{self, Clock};
+use crate::metrics::Metrics;
+use crate::pods::pages::Pages;
+use crate::pods::wire;
+use crate::policy;
+
+/// What `enforcer scan` is told.
+#[derive(Debug, Parser)]
+#[command(
+    after_help = "Examples:\n  enforcer scan --output wide\n  kubectl get pods -A -o json > pods.json; enforcer scan --from pods.json"
+)]
+pub struct ScanArgs {
+    #[command(flatten)]
+    sight: Sight,
+    /// Only this namespace
+    #[arg(long, short, value_name = "NAMESPACE")]
+    namespace: Option<String>,
+    /// How to print
+    #[arg(long, short, value_enum, default_value_t = Output::Table)]
+    output: Output,
+}
+
+/// What `enforcer explain` is told.
+#[derive(Debug, Parser)]
+pub struct ExplainArgs {
+    /// The pod
+    #[arg(value_name = "NAMESPACE/POD", value_parser = pod_name)]
+    pod: (String, String),
+    #[command(flatten)]
+    sight: Sight,
+}
+
+/// What is looked at, and by which policy.
+#[derive(Debug, Parser)]
+struct Sight {
+    /// Pods as `kubectl get pods -o json` prints them, instead of the cluster's
+    #[arg(long, value_name = "FILE")]
+    from: Option<PathBuf>,
+    /// Policy to judge by instead of the built-in one; a dry run is shown as if it enforced
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
+    /// The moment to judge at instead of now, such as 2026-11-22T15:06:00Z
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    at: Option<Timestamp>,
+}
+
+/// How to print.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// A table
+    Table,
+    /// A table that also says of which image, and why
+    Wide,
+    /// One JSON object a line
+    Json,
+}
+
+/// Runs `enforcer scan`. Returns the exit code.
+pub(crate) fn scan(args: &ScanArgs, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
+    let all = match args.sight.look(|pod| {
+        args.namespace
+            .as_ref()
+            .is_none_or(|n| pod.metadata.namespace == *n)
+    }) {
+        Ok(all) => all,
+        Err(failure) => return failure.tell(err),
+    };
+    match args.output {
+        Output::Json => print::json(&all, out)?,
+        _ if all.is_empty() => writeln!(err, "no pod waits for an image that it cannot get")?,
+        Output::Table => print::table(&all, args.sight.now(), false, out)?,
+        Output::Wide => print::table(&all, args.sight.now(), true, out)?,
+    }
+    Ok(crate::SUCCESS)
+}
+
+/// Runs `enforcer explain`. Returns the exit code.
+pub(crate) fn explain(
+    args: &ExplainArgs,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> io::Result<u8> {
+    let (namespace, name) = &args.pod;
+    let mut found = false;
+    let all = args.sight.look(|pod| {
+        let is_it = pod.metadata.namespace == *namespace && pod.metadata.name == *name;
+        found |= is_it;
+        is_it
+    });
+    match all {
+        Err(failure) => return failure.tell(err),
+        Ok(_) if !found => {
+            writeln!(
+                err,
+                "error: there is no pod {namespace}/{name} that has not ended"
+            )?;
+            return Ok(crate::INVALID);
+        }
+        Ok(all) if all.is_empty() => writeln!(
+            out,
+            "{namespace}/{name}: no container waits for an image that it cannot get"
+        )?,
+        Ok(all) => {
+            for stuck in &all {
+                print::story(stuck, args.sight.now(), out)?;
+            }
+        }
+    }
+    Ok(crate::SUCCESS)
+}
+
+/// Why nothing can be shown.
+enum Failure {
+    /// What was given is wrong.
+    Input(Vec<String>),
+    /// The cluster cannot be asked.
+    Cluster(String),
+}
+
+impl Failure {
+    fn tell(self, err: &mut dyn Write) -> io::Result<u8> {
+        let (errors, code) = match self {
+            Self::Input(errors) => (errors, crate::INVALID),
+            Self::Cluster(error) => (vec![error], crate::INTERNAL),
+        };
+        for error in errors {
+            writeln!(err, "error: {error}")?;
+        }
+        Ok(code)
+    }
+}
+
+impl Sight {
+    fn now(&self) -> Timestamp {
+        self.at.unwrap_or_else(|| Clock::start().now())
+    }
+
+    /// The stuck pods of those that are wanted.
+    fn look(&self, mut wanted: impl FnMut(&WirePod) -> bool) -> Result<Vec<Stuck>, Failure> {
+        let mut policy = match &self.policy {
+            Some(file) => policy::read(file).map_err(Failure::Input)?,
+            None => Policy::default(),
+        };
+        if policy.mode == Mode::DryRun {
+            // What is of interest is what would be done.
+            policy.mode = Mode::Enforce;
+        }
+        let pods = match &self.from {
+            Some(file) => read(file).map_err(|error| Failure::Input(vec![error]))?,
+            None => from_cluster().map_err(Failure::Cluster)?,
+        };
+        let mut all = Vec::new();
+        for pod in pods.iter().filter(|pod| wanted(pod)) {
+            let profile = Profile::standard(policy.clone())
+                .map_err(|error| Failure::Input(vec![error.to_string()]))?;
+            // Pods that cannot be read have been left out before.
+            all.extend(look::look(pod, profile, self.now()).unwrap_or_default());
+        }
+        all.sort_by(|a, b| (&a.namespace, &a.pod).cmp(&(&b.namespace, &b.pod)));
+        Ok(all)
+    }
+}
+
+fn read(file: &Path) -> Result<Vec<WirePod>, String> {
+    let name = file.display();
+    let bytes = std::fs::read(file).map_err(|error| format!("{name}: cannot be read: {error}"))?;
+    if let Ok(pod) = wire::one_pod(&bytes) {
+        return Ok(vec![pod]);
+    }
+    match wire::page(&bytes) {
+        Ok(page) => Ok(page.pods),
+        Err(_) => Err(match serde_json::from_slice::<serde_json::Value>(&bytes) {
+            Err(error) => format!(
+                "{name}:{}:{}: this is not JSON: {error}",
+                error.line(),
+                error.column()
+            ),
+            Ok(_) => format!(
+                "{name}: there are no pods in it: give what `kubectl get pods -A -o json` prints"
+            ),
+        }),
+    }
+}
+
+/// All pods of the cluster that have not ended.
+fn from_cluster() -> Result<Vec<WirePod>, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime.map_err(|error| error.to_string())?.block_on(async {
+        let (api, _) = Api::connect(Arc::new(Metrics::default()))
+            .await
+            .map_err(|error| format!("no cluster: {error}"))?;
+        let mut pages = Pages::new(&api, &wire::field_selector(&[]));
+        let mut all = Vec::new();
+        while let Some(page) = pages
+            .next()
+            .await
+            .map_err(|trouble| format!("cannot list pods: {trouble}"))?
+        {
+            all.extend(page.pods);
+        }
+        Ok(all)
+    })
+}
+
+fn pod_name(text: &str) -> Result<(String, String), String> {
+    match text.split_once('/') {
+        Some((namespace, name))
+            if !namespace.is_empty() && !name.is_empty() && !name.contains('/') =>
+        {
+            Ok((namespace.to_owned(), name.to_owned()))
+        }
+        _ => Err("write the namespace, a slash and the name, such as `default/my-pod`".to_owned()),
+    }
+}
+
+fn moment(text: &str) -> Result<Timestamp, String> {
+    clock::parse(text).ok_or_else(|| "write a moment such as `2026-11-22T15:06:00Z`".to_owned())
+}

@@ -1,0 +1,169 @@
+//! The program itself, over real sockets and in real time.
+
+use std::convert::Infallible;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::time::{sleep, timeout};
+
+use crate::cluster::Cluster;
+
+/// An image name that no kubelet accepts: the shortest way to a verdict.
+fn pod() -> Value {
+    let waiting = json!({"reason": "InvalidImageName", "message": "couldn't parse image name \"NO\": invalid reference format"});
+    json!({
+        "kind": "Pod", "apiVersion": "v1",
+        "metadata": {"name": "p", "namespace": "default", "uid": "u", "creationTimestamp": "2026-01-01T00:00:00Z", "annotations": {}},
+        "spec": {"restartPolicy": "Never", "nodeName": "n", "containers": [{"name": "main", "image": "NO"}]},
+        "status": {"phase": "Pending", "conditions": [], "containerStatuses":
+            [{"name": "main", "restartCount": 0, "state": {"waiting": waiting}}]},
+    })
+}
+
+const POLICY: &str = "\
+apiVersion: pullstop.dev/v1alpha1
+kind: ClusterPullFailurePolicy
+metadata: {name: quick}
+spec:
+  rules:
+  - {causes: [InvalidReference], attempts: 1, duration: 1s, action: Fail}
+";
+
+/// Serves the cluster on a port of this machine.
+async fn serve(cluster: Cluster) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            let cluster = cluster.clone();
+            tokio::spawn(async move {
+                let service = service_fn(|request| {
+                    let cluster = cluster.clone();
+                    async move { Ok::<_, Infallible>(cluster.answer(request).await) }
+                });
+                let _ = http1::Builder::new()
+                    .serve_connection(TokioIo::new(stream), service)
+                    .await;
+            });
+        }
+    });
+    address
+}
+
+/// What the running program answers.
+fn ask(address: SocketAddr, path: &str) -> String {
+    let Ok(mut stream) = TcpStream::connect(address) else {
+        return String::new();
+    };
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    text
+}
+
+/// Ends the program if the test does not get that far.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_program_finds_its_cluster_fails_a_pod_and_ends_in_order() {
+    let cluster = Cluster::new();
+    cluster.put("p", Some(pod()));
+    let server = serve(cluster.clone()).await;
+    let own = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let folder = std::env::temp_dir().join(format!("pullstop-{}-process", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let config = json!({
+        "apiVersion": "v1", "kind": "Config", "current-context": "c",
+        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u", "namespace": "own"}}],
+        "clusters": [{"name": "c", "cluster": {"server": format!("http://{server}")}}],
+        "users": [{"name": "u", "user": {}}],
+    });
+    std::fs::write(folder.join("config"), config.to_string()).unwrap();
+    std::fs::write(folder.join("policy.yaml"), POLICY).unwrap();
+    let program = Command::new(env!("CARGO_BIN_EXE_enforcer"))
+        .env("KUBECONFIG", folder.join("config"))
+        .args([
+            "run",
+            "--log-format=json",
+            &format!("--listen={own}"),
+            "--policy",
+        ])
+        .arg(folder.join("policy.yaml"))
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut program = Running(program.unwrap());
+
+    let failed = async {
+        while cluster.pod("p").unwrap()["status"]["phase"] != "Failed" {
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(Duration::from_secs(30), failed).await.unwrap();
+    assert!(ask(own, "/livez").starts_with("HTTP/1.1 200 "));
+    assert!(ask(own, "/readyz").starts_with("HTTP/1.1 200 "));
+    let verdicts = "pullstop_verdicts_total{deed=\"fail\",cause=\"InvalidReference\"} 1\n";
+    assert!(ask(own, "/metrics").contains(verdicts));
+    assert!(ask(own, "/debug/state").contains("\"leads\": true"));
+
+    let pid = program.0.id().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-TERM", &pid])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let status = program.0.wait().unwrap();
+    let mut log = String::new();
+    program
+        .0
+        .stderr
+        .take()
+        .unwrap()
+        .read_to_string(&mut log)
+        .unwrap();
+    assert_eq!(status.code(), Some(0), "{log}");
+    assert_eq!(
+        cluster.state().leases["pullstop"]["spec"]["holderIdentity"],
+        "",
+        "{log}"
+    );
+    let verdict = log
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .find(|line| line["message"] == "verdict")
+        .unwrap();
+    assert_eq!(
+        (&verdict["namespace"], &verdict["cause"]),
+        (&json!("default"), &json!("InvalidReference"))
+    );
+    assert!(
+        verdict["trail"]
+            .as_str()
+            .unwrap()
+            .contains("Judge/thresholds: rule `rule 1`: 1 of 1 failures"),
+        "{verdict}"
+    );
+    std::fs::remove_dir_all(&folder).unwrap();
+}

@@ -1,0 +1,98 @@
+//! The enforcer's command line: what it refuses and where, what it prints, and what it measures.
+
+use pullstop_enforcer::metrics::Metrics;
+use pullstop_tests::{Ran, enforcer, golden, path, root};
+
+#[test]
+fn a_policy_that_is_wrong_is_refused_at_the_start_with_its_place() {
+    let folder = std::env::temp_dir().join(format!("pullstop-{}-enforcer", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("policy.yaml");
+    let head = "apiVersion: pullstop.dev/v1alpha1\nkind: ClusterPullFailurePolicy\n";
+    std::fs::write(
+        &file,
+        format!("{head}metadata: {{name: p}}\nspec:\n  mode: Enforced\n"),
+    )
+    .unwrap();
+    let name = file.display().to_string();
+    for command in [
+        &["run", "--policy", &name][..],
+        &[
+            "scan",
+            "--policy",
+            &name,
+            "--from",
+            &path("docs/examples/pods.json"),
+        ],
+    ] {
+        let Ran { err, code, .. } = enforcer(command);
+        let expected =
+            format!("error: {name}:5:9: unknown mode `Enforced`: did you mean `Enforce`?\n");
+        assert_eq!((code, err), (2, expected), "{command:?}");
+    }
+    let missing = enforcer(&["run", "--policy", "no/such.yaml"]);
+    assert_eq!(
+        (missing.code, missing.err.as_str()),
+        (2, "error: no/such.yaml: no such file\n")
+    );
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn pods_that_cannot_be_read_are_refused_with_their_place() {
+    let toml = enforcer(&["scan", "--from", &path("Cargo.toml")]);
+    assert_eq!(toml.code, 2);
+    assert!(
+        toml.err
+            .starts_with("error: Cargo.toml:1:2: this is not JSON"),
+        "{}",
+        toml.err
+    );
+    let other = enforcer(&["scan", "--from", &path("docs/policy.schema.json")]);
+    let says = "error: docs/policy.schema.json: there are no pods in it: \
+                give what `kubectl get pods -A -o json` prints\n";
+    assert_eq!((other.code, other.err.as_str()), (2, says));
+    let nobody = enforcer(&[
+        "explain",
+        "default/nobody",
+        "--from",
+        &path("docs/examples/pods.json"),
+    ]);
+    let says = "error: there is no pod default/nobody that has not ended\n";
+    assert_eq!((nobody.code, nobody.err.as_str()), (2, says));
+}
+
+#[test]
+fn what_a_scan_prints() {
+    let pods = path("docs/examples/pods.json");
+    let mut report = String::new();
+    for output in ["table", "wide", "json"] {
+        let at = "2026-11-22T15:06:06Z";
+        let ran = enforcer(&["scan", "--from", &pods, "--at", at, "--output", output]);
+        assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+        report.push_str(&ran.out);
+        report.push('\n');
+    }
+    let elsewhere = enforcer(&["scan", "--from", &pods, "--namespace", "elsewhere"]);
+    assert_eq!(elsewhere.out, "");
+    assert_eq!(
+        elsewhere.err,
+        "no pod waits for an image that it cannot get\n"
+    );
+    golden("tests/golden/scan.txt", &report);
+}
+
+#[test]
+fn metrics_are_documented() {
+    let text = Metrics::default().text();
+    let names = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    let documented = std::fs::read_to_string(root().join("docs/enforcer.md")).unwrap();
+    for name in names {
+        let name = name.split(' ').next().unwrap();
+        assert!(
+            documented.contains(&format!("`{name}")),
+            "docs/enforcer.md does not explain {name}"
+        );
+    }
+    golden("tests/golden/metrics.txt", &text);
+}

@@ -1,0 +1,195 @@
+//! The enforcer against the simulated Kubernetes API, in paused time: with the rights and the definitions of `deploy/`,
+//! with a kubelet that answers, and with everything that can go wrong on the way.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Parser;
+use hyper::Request;
+use hyper::header::{AUTHORIZATION, HeaderValue};
+use kube::Client;
+use pullstop_core::time::Timestamp;
+use pullstop_enforcer::api::Api;
+use pullstop_enforcer::clock::Clock;
+use pullstop_enforcer::metrics::Metrics;
+use pullstop_enforcer::policies;
+use pullstop_enforcer::run::{Parts, RunArgs, enforce};
+use pullstop_simulator::serve::{
+    self, Auth, Fault, Faults, Key, Kubelet, Permission, Rule, Store, Timing,
+};
+use pullstop_tests::{enforcer, root};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+/// A cluster with Pullstop in it, a policy that enforces, and a pod whose image has no valid name.
+struct World {
+    store: Store,
+    metrics: Arc<Metrics>,
+    stop: watch::Sender<bool>,
+    _kubelet: Kubelet,
+}
+
+impl World {
+    fn start(rules: Vec<Rule>) -> Self {
+        let began = Timestamp::from_millis(1_795_000_000_000);
+        let store = Store::new(serve::Clock::from(began));
+        for object in documents(&enforcer(&["crds"]).out) {
+            store.put(object, "admin").unwrap();
+        }
+        store.put(policy("Enforce"), "admin").unwrap();
+        store.put(pod(), "admin").unwrap();
+        let kubelet = Kubelet::start(store.clone(), Timing::default());
+        let faults = Faults::default();
+        rules.into_iter().for_each(|rule| faults.add(rule));
+        let auth = Auth::closed().with_user("token", "pullstop", rights());
+        let api = serve::Api::new(store.clone(), auth, faults);
+        let service = tower::service_fn(move |mut request: Request<kube::client::Body>| {
+            let api = api.clone();
+            let token = HeaderValue::from_static("Bearer token");
+            request.headers_mut().insert(AUTHORIZATION, token);
+            async move { api.answer(request).await }
+        });
+        let (metrics, stop) = (Arc::new(Metrics::default()), watch::channel(false).0);
+        let parts = Parts {
+            api: Api::new(
+                Client::new(service, "pullstop-system"),
+                Arc::clone(&metrics),
+            ),
+            namespace: "pullstop-system".to_owned(),
+            metrics: Arc::clone(&metrics),
+            clock: Clock::starting_at(began),
+            identity: "a".to_owned(),
+            listener: None,
+        };
+        let args = RunArgs::parse_from(["run", "--policy-objects"]);
+        let stopping = stop.clone();
+        tokio::spawn(async move { enforce(&args, policies::built_in(), parts, stopping).await });
+        Self {
+            store,
+            metrics,
+            stop,
+            _kubelet: kubelet,
+        }
+    }
+
+    fn pod(&self) -> Value {
+        let pod = self.store.get(&Key::pod("default", "p")).unwrap();
+        Value::clone(&pod)
+    }
+
+    fn metric(&self, name: &str) -> String {
+        let text = self.metrics.text();
+        let value = text
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.unwrap_or_default().to_owned()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pod_is_failed_for_good_with_no_more_rights_than_deploy_grants() {
+    let world = World::start(Vec::new());
+    sleep(Duration::from_secs(60)).await;
+    let pod = world.pod();
+    assert_eq!(pod["status"]["phase"], "Failed", "{}", world.metrics.text());
+    assert_eq!(pod["status"]["reason"], "ImagePullFailed");
+    assert_eq!(world.metric("pullstop_agreed_total"), "1");
+    let text = world.metrics.text();
+    assert!(!text.contains("forbidden"), "{text}");
+    let events = world.store.objects("", "events");
+    assert_eq!(events.len(), 1, "{events:?}");
+    let policies = world
+        .store
+        .objects("pullstop.dev", "clusterpullfailurepolicies");
+    assert_eq!(policies[0]["status"]["conditions"][0]["reason"], "Accepted");
+    world.stop.send_replace(true);
+    sleep(Duration::from_secs(5)).await;
+    let lease = world.store.objects("coordination.k8s.io", "leases");
+    assert_eq!(lease[0]["spec"]["holderIdentity"], "");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_goes_wrong_on_the_way_it_is_failed_once() {
+    let status = |code| Fault::Status {
+        code,
+        retry_after_seconds: None,
+    };
+    let faults = [
+        ("patch", "pods/status", Fault::LoseAnswer),
+        ("patch", "pods/status", Fault::Drop),
+        ("patch", "pods/status", Fault::Silent),
+        ("patch", "pods/status", status(409)),
+        ("patch", "pods/status", status(500)),
+        ("get", "pods", Fault::Stale { versions: 3 }),
+        ("get", "pods", Fault::Drop),
+        ("list", "pods", Fault::Drop),
+        ("list", "pods", status(429)),
+        ("watch", "pods", Fault::Truncate { after_events: 1 }),
+        ("watch", "pods", Fault::Mute { after_events: 0 }),
+        ("watch", "pods", Fault::Gone { after_events: 0 }),
+        ("watch", "pods", Fault::Duplicate),
+        ("watch", "pods", Fault::Silent),
+        ("patch", "leases", Fault::LoseAnswer),
+        ("get", "leases", Fault::Silent),
+    ];
+    for (verb, resource, fault) in faults {
+        let what = format!("{verb} {resource}: {fault:?}");
+        let world = World::start(vec![Rule::on(verb, resource, fault).times(2)]);
+        sleep(Duration::from_secs(400)).await;
+        let text = world.metrics.text();
+        assert_eq!(world.pod()["status"]["phase"], "Failed", "{what}\n{text}");
+        assert_eq!(world.pod()["status"]["reason"], "ImagePullFailed", "{what}");
+        assert_eq!(world.metric("pullstop_agreed_total"), "1", "{what}\n{text}");
+        assert_eq!(world.metric("pullstop_put_back_total"), "", "{what}");
+        world.stop.send_replace(true);
+    }
+}
+
+fn policy(mode: &str) -> Value {
+    json!({
+        "apiVersion": "pullstop.dev/v1alpha1", "kind": "ClusterPullFailurePolicy",
+        "metadata": {"name": "default"}, "spec": {"mode": mode},
+    })
+}
+
+fn pod() -> Value {
+    let waiting =
+        json!({"reason": "InvalidImageName", "message": "couldn't parse image name \"NO\""});
+    json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": "p", "namespace": "default", "uid": "u"},
+        "spec": {"restartPolicy": "Never", "nodeName": "n", "containers": [{"name": "main", "image": "NO"}]},
+        "status": {"phase": "Pending", "containerStatuses":
+            [{"name": "main", "restartCount": 0, "state": {"waiting": waiting}}]},
+    })
+}
+
+/// What `deploy/base` grants.
+fn rights() -> Vec<Permission> {
+    let text = std::fs::read_to_string(root().join("deploy/base/rbac.yaml")).unwrap();
+    let mut permissions = Vec::new();
+    for object in documents(&text) {
+        for rule in object["rules"].as_array().into_iter().flatten() {
+            let list = |field: &str| -> Vec<String> {
+                let texts = rule[field].as_array().into_iter().flatten();
+                texts
+                    .map(|text| text.as_str().unwrap().to_owned())
+                    .collect()
+            };
+            let (verbs, resources) = (list("verbs"), list("resources"));
+            let verbs: Vec<&str> = verbs.iter().map(String::as_str).collect();
+            let resources: Vec<&str> = resources.iter().map(String::as_str).collect();
+            let permission = Permission::to(&verbs, &list("apiGroups")[0], &resources);
+            permissions.push(match object["kind"].as_str() {
+                Some("Role") => permission.within("pullstop-system"),
+                _ => permission,
+            });
+        }
+    }
+    permissions
+}
+
+fn documents(yaml: &str) -> Vec<Value> {
+    serde_saphyr::from_multiple(yaml).unwrap()
+}
