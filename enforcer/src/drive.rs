@@ -151,10 +151,6 @@ impl Driver {
                         self.report(&home, why, &report);
                     }
                 }
-                news = links.news.recv() => match news {
-                    Some(news) => self.news(news),
-                    None => break,
-                },
                 Some(asker) = links.questions.recv() => {
                     // Whoever asked may have gone.
                     let _ = asker.send(self.state());
@@ -162,6 +158,11 @@ impl Driver {
                 () = tokio::time::sleep_until(wake) => {
                     self.engines.tell_all(self.clock.now(), || Input::Time);
                 }
+                // Last, so that a flood of news holds up nothing else.
+                news = links.news.recv() => match news {
+                    Some(news) => self.news(news),
+                    None => break,
+                },
             }
             self.drain(&links.relist);
             let kept = self.engines.tracked();

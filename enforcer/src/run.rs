@@ -144,6 +144,7 @@ pub async fn enforce(
     let (news, news_seen) = mpsc::channel(NEWS_MAX);
     let (questions, asked) = mpsc::channel(1);
     let relist = Arc::new(Notify::new());
+    let retire = watch::channel(false).0;
     // In a dry run nobody writes anything, whoever leads.
     let (may_write, ceiling) = if args.dry_run {
         (watch::channel(Claim::default()).1, Mode::DryRun)
@@ -177,7 +178,7 @@ pub async fn enforce(
         tokio::spawn(parts.objects(may_write).follow(policies.clone()));
     }
     let election = (!args.no_lease && !args.dry_run)
-        .then(|| tokio::spawn(parts.candidate(args).run(claim.clone(), stop.subscribe())));
+        .then(|| tokio::spawn(parts.candidate(args).run(claim.clone(), retire.subscribe())));
     if election.is_none() {
         claim.send_replace(Claim {
             until: Some(Timestamp::NEVER),
@@ -195,7 +196,8 @@ pub async fn enforce(
     };
     driver.run(links).await;
     if let Some(election) = election {
-        // It has been told to stop as well.
+        // Not before the last write has arrived: others may write as soon as the Lease is given up.
+        retire.send_replace(true);
         let _ = election.await;
     }
     Ok(())

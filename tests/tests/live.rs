@@ -34,7 +34,8 @@ impl World {
     fn start(rules: Vec<Rule>) -> Self {
         let began = Timestamp::from_millis(1_795_000_000_000);
         let store = Store::new(serve::Clock::from(began));
-        for object in documents(&enforcer(&["crds"]).out) {
+        let namespace = read("deploy/base/namespace.yaml");
+        for object in documents(&(namespace + &enforcer(&["crds"]).out)) {
             store.put(object, "admin").unwrap();
         }
         store.put(policy("Enforce"), "admin").unwrap();
@@ -167,9 +168,8 @@ fn pod() -> Value {
 
 /// What `deploy/base` grants.
 fn rights() -> Vec<Permission> {
-    let text = std::fs::read_to_string(root().join("deploy/base/rbac.yaml")).unwrap();
     let mut permissions = Vec::new();
-    for object in documents(&text) {
+    for object in documents(&read("deploy/base/rbac.yaml")) {
         for rule in object["rules"].as_array().into_iter().flatten() {
             let list = |field: &str| -> Vec<String> {
                 let texts = rule[field].as_array().into_iter().flatten();
@@ -188,6 +188,10 @@ fn rights() -> Vec<Permission> {
         }
     }
     permissions
+}
+
+fn read(file: &str) -> String {
+    std::fs::read_to_string(root().join(file)).unwrap()
 }
 
 fn documents(yaml: &str) -> Vec<Value> {

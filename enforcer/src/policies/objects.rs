@@ -45,6 +45,7 @@ impl Objects {
     pub async fn follow(self, policies: watch::Sender<Policies>) {
         let mut accepted = Accepted::default();
         let mut told: Option<Trouble> = None;
+        let mut opinions_told = BTreeMap::new();
         while !policies.is_closed() {
             match self.read().await {
                 Ok(found) => {
@@ -56,7 +57,7 @@ impl Objects {
                         *old = now_in_force;
                         changed
                     });
-                    self.say(&found, &opinions).await;
+                    self.say(&found, &opinions, &mut opinions_told).await;
                 }
                 Err(trouble) => {
                     if told.as_ref() != Some(&trouble) {
@@ -84,39 +85,58 @@ impl Objects {
         Ok(all)
     }
 
-    /// Writes into the objects' statuses what is thought of them, where that does not stand there yet.
-    async fn say(&self, found: &[Object], opinions: &[Opinion]) {
+    /// Writes into the objects' statuses what is thought of them, where that does not stand there yet. What was `told`
+    /// before is not logged again, however often writing it fails.
+    async fn say(
+        &self,
+        found: &[Object],
+        opinions: &[Opinion],
+        told: &mut BTreeMap<String, Opinion>,
+    ) {
         if !self.claim.borrow().covers(self.clock.now()) {
             return;
         }
         for (object, opinion) in found.iter().zip(opinions) {
+            let path = object.path();
+            let is_new = told.insert(path.clone(), opinion.clone()).as_ref() != Some(opinion);
+            if is_new {
+                self.tell(&path, opinion);
+            }
             if object.says(opinion) {
                 continue;
             }
-            let accepted = opinion.reason == ACCEPTED;
-            let result = if accepted { "accepted" } else { "refused" };
-            self.metrics
-                .count(Metric::PolicyLoads, &[("result", result)]);
-            if !accepted {
-                tracing::error!(
-                    policy = object.path(),
-                    reason = opinion.reason,
-                    error = opinion.message,
-                    "a policy is not in force"
-                );
-            }
-            let body = json!({ "status": { "conditions": [object.condition(opinion, &clock::print_seconds(self.clock.now()))] } });
-            let path = format!("{}/status", object.path());
+            let now = clock::print_seconds(self.clock.now());
+            let body = json!({ "status": { "conditions": [object.condition(opinion, &now)] } });
             let call = Call::write(
                 "patch_policy_status",
                 Method::PATCH,
-                path,
+                format!("{path}/status"),
                 MERGE_PATCH,
                 &body,
             );
-            if let Err(trouble) = self.api.call(call, CALL_TIMEOUT).await {
-                tracing::warn!(%trouble, policy = object.path(), "cannot write the status of a policy");
+            match self.api.call(call, CALL_TIMEOUT).await {
+                Err(trouble) if is_new => {
+                    tracing::warn!(%trouble, policy = path, "cannot write the status of a policy");
+                }
+                _ => {}
             }
+        }
+        told.retain(|path, _| found.iter().any(|object| object.path() == *path));
+    }
+
+    fn tell(&self, path: &str, opinion: &Opinion) {
+        let accepted = opinion.reason == ACCEPTED;
+        let result = if accepted { "accepted" } else { "refused" };
+        self.metrics
+            .count(Metric::PolicyLoads, &[("result", result)]);
+        if !accepted {
+            let Opinion { reason, message } = opinion;
+            tracing::error!(
+                policy = path,
+                reason,
+                error = message,
+                "a policy is not in force"
+            );
         }
     }
 }

@@ -14,7 +14,7 @@ use serde_json::json;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, How};
 use crate::{Recording, Replica, agree, standard};
 
 /// Seconds into the recording at which the pod was failed, by the time in its annotation.
@@ -140,6 +140,24 @@ async fn a_write_that_might_outlive_the_lease_is_not_sent() {
         );
         assert_eq!(cluster.requests("PATCH", "/status"), sent);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_lease_is_given_up_after_the_last_write() {
+    let (recording, cluster) = (Recording::read("missing-tag"), Cluster::new());
+    let clock = recording.clock();
+    cluster.fault("PATCH", "/status", 1, How::Silence);
+    tokio::spawn(recording.play(cluster.clone(), clock));
+    let replica = Replica::start(&cluster, clock, "a", standard(), &[]);
+    while cluster.requests("PATCH", "/status") == 0 {
+        sleep(Duration::from_millis(100)).await;
+    }
+    let holder = || cluster.state().leases["pullstop"]["spec"]["holderIdentity"].clone();
+    let stopping = tokio::spawn(replica.stop());
+    sleep(Duration::from_secs(3)).await;
+    assert_eq!(holder(), "a", "nobody knows yet what became of the write");
+    stopping.await.unwrap();
+    assert_eq!(holder(), "");
 }
 
 #[tokio::test(start_paused = true)]

@@ -174,6 +174,31 @@ async fn a_restart_does_not_warn_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_namespace_with_a_policy_of_its_own_is_judged_by_it() {
+    let object = |namespace: Option<&str>, mode: &str| {
+        let metadata = json!({"name": "default", "namespace": namespace});
+        json!({"metadata": metadata, "spec": {"mode": mode}})
+    };
+    for (own, expected) in [("Warn", "ImagePullFailing"), ("Enforce", "ImagePullFailed")] {
+        let (recording, cluster) = (Recording::read("missing-tag"), Cluster::new());
+        let (clock, built_in) = (recording.clock(), pullstop_enforcer::policies::built_in());
+        cluster.state().policies = vec![object(None, "Enforce")];
+        cluster.state().own_policies = vec![object(Some("default"), own)];
+        let replica = Replica::start(&cluster, clock, "a", built_in, &["--policy-objects"]);
+        tokio::spawn(agree(cluster.clone(), recording.name.clone()));
+        recording.play(cluster.clone(), clock).await;
+        let reasons: Vec<_> = cluster
+            .state()
+            .events
+            .iter()
+            .map(|e| e["reason"].clone())
+            .collect();
+        assert_eq!(reasons, [json!(expected)]);
+        replica.kill();
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn other_namespaces_are_left_to_others() {
     for (namespaces, verdicts) in [("team-*", ""), ("team-*,def*", "1")] {
         let namespaces = format!("--namespaces={namespaces}");
