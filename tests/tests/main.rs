@@ -11,6 +11,7 @@ mod classify;
 mod deploy;
 mod diagnostics;
 mod docs;
+mod e2e;
 mod enforcer;
 mod lint;
 mod live;

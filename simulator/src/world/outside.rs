@@ -66,7 +66,7 @@ impl World {
     }
 
     /// Lets time pass, but not beyond what is still to happen: what those outside have written they wrote before that.
-    fn pass_to(&mut self, at: Timestamp) {
+    pub fn pass_to(&mut self, at: Timestamp) {
         let at = self.next_at().map_or(at, |next| at.min(next)).min(self.end);
         self.cluster.now = self.cluster.now.max(at);
     }

@@ -119,7 +119,9 @@ impl Bridge {
     /// Takes in what clients have written, lets everything happen that is due, and shows it.
     pub fn step(&mut self) {
         self.take_in();
-        self.world.run_until(self.now());
+        let now = self.now();
+        self.world.run_until(now);
+        self.world.pass_to(now);
         self.show();
     }
 
