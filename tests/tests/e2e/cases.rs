@@ -26,9 +26,9 @@ spec:
   - {job: limit, image: "registry.k8s.io/pause:no-such-tag", backoffLimit: 1}
   expect:
   - {pods: bare, failed: {between: [2m, 4m], because: ManifestNotFound}}
-  - {pods: good, neverFailed: true, phase: Running}
+  - {pods: good, neverFailed: true, runsBy: 5m}
   - {job: policy, outcome: Failed, reason: PodFailurePolicy, pods: 1}
-  - {job: limit, outcome: Failed, reason: BackoffLimitExceeded, pods: 2, failed: 2}
+  - {job: limit, outcome: Failed, reason: BackoffLimitExceeded, pods: 2, failedPods: 2}
 "#;
 
 #[tokio::test(start_paused = true)]
@@ -66,7 +66,7 @@ spec:
     troubles:
     - {from: 1m, for: 40m, error: ServiceUnavailable, images: "registry.example/down:*"}
   images:
-  - {image: "registry.example/late:v1", missing: true, appearsAt: 90s}
+  - {image: "registry.example/late:v1", missing: true, appearsAt: 45s}
   - {image: "registry.example/typo:*", missing: true}
   workloads:
   - {pod: late, image: "registry.example/late:v1"}
@@ -75,7 +75,7 @@ spec:
   faults:
   - {at: 70s, editImage: {pods: edited, container: main, image: "registry.example/app:v1"}}
   expect:
-  - {pods: "*", count: 3, neverFailed: true, phase: Running}
+  - {pods: "*", count: 3, neverFailed: true, runsBy: 70m}
 "#;
     let mut stage = Stage::new(yaml, 1);
     let _replica = stage.replica("a");
@@ -109,11 +109,12 @@ async fn the_next_job_of_a_queue_starts_once_the_stuck_one_has_failed() {
 #[tokio::test(start_paused = true)]
 async fn a_bare_status_is_put_back_and_the_durable_write_holds() {
     let mut stage = Stage::new(TYPOS, 1);
-    stage.until(60).await;
+    // No sync of the pod comes before the status manager compares: it would agree.
+    stage.until(52).await;
     let rival = json!({"status": {"phase": "Failed", "reason": "Rival", "message": "at once"}});
     let failed = patch_status(&stage, "bare", &rival).await;
     assert_eq!(failed["status"]["phase"], "Failed");
-    stage.until(72).await;
+    stage.until(64).await;
     let back = stage.pod("bare");
     assert_eq!(back["status"]["phase"], "Pending");
     assert_eq!(back["status"]["reason"], Value::Null);
@@ -127,8 +128,7 @@ async fn a_bare_status_is_put_back_and_the_durable_write_holds() {
     let message = pod["status"]["message"].as_str().unwrap();
     assert!(message.contains("ManifestNotFound"), "{message}");
     assert_eq!(replica.metric("pullstop_put_back_total"), "");
-    // The rival's write, and ours.
-    assert_eq!(stage.times_failed("bare"), 2);
+    assert_failed_once(&mut stage, "bare");
 }
 
 #[tokio::test(start_paused = true)]

@@ -18,7 +18,7 @@ spec:
     troubles:
     - {from: 1m, for: 10m, error: BadGateway, images: "registry.example/down:*"}
   images:
-  - {image: "registry.example/late:v1", missing: true, appearsAt: 90s}
+  - {image: "registry.example/late:v1", missing: true, appearsAt: 45s}
   - {image: "registry.example/typo:*", missing: true}
   workloads:
   - {pod: typo, at: 5s, image: "registry.example/typo:v1"}
@@ -31,9 +31,9 @@ spec:
     podFailurePolicy:
     - {action: FailJob, onPodCondition: pullstop.dev/ImagePullFailed}
   expect:
-  - {pods: late, neverFailed: true, phase: Running}
-  - {pods: outage, neverFailed: true, phase: Running}
-  - {pods: good, neverFailed: true, phase: Running}
+  - {pods: late, neverFailed: true, runsBy: 30m}
+  - {pods: outage, neverFailed: true, runsBy: 30m}
+  - {pods: good, neverFailed: true, runsBy: 5m}
   - {pods: typo, failed: {because: ManifestNotFound}}
   - {pods: invalid, failed: {because: InvalidReference}}
   - {job: stuck, outcome: Failed, reason: PodFailurePolicy, pods: 1}

@@ -11,7 +11,7 @@ use pullstop_simulator::input;
 use pullstop_simulator::live;
 use pullstop_simulator::run::outcome::Outcome;
 use pullstop_simulator::scenario::{self, Scenario};
-use pullstop_simulator::serve::{Api, Auth, Bridge, CONTROL, Clock, Faults, KUBELET, Key, Store};
+use pullstop_simulator::serve::{Api, Auth, Bridge, Clock, Faults, Key, Store};
 use serde_json::Value;
 use tokio::sync::watch;
 
@@ -24,8 +24,8 @@ pub(crate) struct Stage {
     pub(crate) faults: Faults,
     pub(crate) bridge: Bridge,
     seed: u64,
-    /// How often clients have set each pod to `Failed`, up to this version.
-    failed: BTreeMap<String, usize>,
+    /// How often each pod was failed and not put back, up to this version.
+    failed: BTreeMap<String, i32>,
     counted: u64,
 }
 
@@ -114,8 +114,8 @@ impl Stage {
         job.map(|job| Value::clone(&job)).unwrap_or_default()
     }
 
-    /// How often clients have set this pod to `Failed`.
-    pub(crate) fn times_failed(&mut self, name: &str) -> usize {
+    /// How often this pod was failed and not put back since.
+    pub(crate) fn times_failed(&mut self, name: &str) -> i32 {
         self.count();
         self.failed.get(name).copied().unwrap_or_default()
     }
@@ -126,18 +126,23 @@ impl Stage {
         self.store.compact(self.counted);
     }
 
+    /// Each durable write has an annotation of its own. A kubelet whose own write was already on its way when one
+    /// arrived puts it back.
     fn count(&mut self) {
-        let is_failed = |pod: &Option<Arc<Value>>| {
-            let phase = pod.as_ref().map(|pod| pod["status"]["phase"] == "Failed");
-            phase.unwrap_or_default()
+        let at = |pod: &Option<Arc<Value>>, pointer| {
+            let found = pod.as_ref().and_then(|pod| pod.pointer(pointer));
+            found.cloned().unwrap_or_default()
         };
         for change in self.store.changes_since(self.counted).unwrap() {
             self.counted = change.version;
-            let of_clients = ![KUBELET, CONTROL].contains(&&*change.by);
-            let fails = is_failed(&change.after) && !is_failed(&change.before);
-            if change.key.resource == "pods" && of_clients && fails {
-                *self.failed.entry(change.key.name).or_default() += 1;
-            }
+            let (before, after) = (&change.before, &change.after);
+            let note = |pod| at(pod, "/metadata/annotations/pullstop.dev~1image-pull-failed");
+            let phase = |pod| at(pod, "/status/phase");
+            let fails = note(before) != note(after) && after.is_some();
+            let is_put_back =
+                !note(before).is_null() && phase(before) == "Failed" && phase(after) == "Pending";
+            let count = self.failed.entry(change.key.name).or_default();
+            *count += i32::from(fails) - i32::from(is_put_back);
         }
     }
 }
