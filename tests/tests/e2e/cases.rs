@@ -1,10 +1,9 @@
 //! What is to become of pods and Jobs, when nothing is wrong with the API.
 
-use hyper::Request;
-use kube::client::Body;
 use serde_json::{Value, json};
 
 use super::stage::{Stage, ready_reason, true_condition};
+use super::writes::patch;
 
 /// A typo in a bare pod, in a Job that gives up at once, and in one that runs out of tries; next to them, what runs.
 /// The images are such as real clusters can pull and cannot pull.
@@ -90,7 +89,7 @@ spec:
 
 #[tokio::test(start_paused = true)]
 async fn the_next_job_of_a_queue_starts_once_the_stuck_one_has_failed() {
-    let yaml = std::fs::read_to_string(pullstop_tests::root().join("docs/examples/demo.yaml"));
+    let yaml = std::fs::read_to_string(pullstop_tests::root().join("scenarios/demo.yaml"));
     let mut stage = Stage::new(&yaml.unwrap(), 1);
     let (replica, _line) = stage.replica("a");
     stage.until(100).await;
@@ -112,7 +111,13 @@ async fn a_bare_status_is_put_back_and_the_durable_write_holds() {
     // No sync of the pod comes before the status manager compares: it would agree.
     stage.until(52).await;
     let rival = json!({"status": {"phase": "Failed", "reason": "Rival", "message": "at once"}});
-    let failed = patch_status(&stage, "bare", &rival).await;
+    let (code, failed) = patch(
+        &stage,
+        "/api/v1/namespaces/default/pods/bare/status",
+        &rival,
+    )
+    .await;
+    assert_eq!(code, 200);
     assert_eq!(failed["status"]["phase"], "Failed");
     stage.until(64).await;
     let back = stage.pod("bare");
@@ -177,14 +182,4 @@ pub(super) fn assert_failed_once(stage: &mut Stage, name: &str) {
     assert_eq!(ready_reason(&pod), "PodFailed", "{name}");
     let state = &pod["status"]["containerStatuses"][0]["state"];
     assert_eq!(state["terminated"]["exitCode"], 137, "{name}");
-}
-
-async fn patch_status(stage: &Stage, pod: &str, patch: &Value) -> Value {
-    let request = Request::patch(format!("/api/v1/namespaces/default/pods/{pod}/status"))
-        .header("content-type", "application/strategic-merge-patch+json")
-        .body(Body::from(patch.to_string().into_bytes()));
-    let answer = stage.api().answer(request.unwrap()).await.unwrap();
-    assert_eq!(answer.status(), 200);
-    let body = http_body_util::BodyExt::collect(answer.into_body()).await;
-    serde_json::from_slice(&body.unwrap().to_bytes()).unwrap()
 }

@@ -2,6 +2,8 @@
 //! somebody names it (docs/enforcer.md says how).
 
 mod cases;
+mod command;
 mod faults;
 mod replica;
 mod stage;
+mod writes;
