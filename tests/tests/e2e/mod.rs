@@ -4,6 +4,7 @@
 mod cases;
 mod command;
 mod faults;
+mod real;
 mod replica;
 mod stage;
 mod writes;

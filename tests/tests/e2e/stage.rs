@@ -70,9 +70,20 @@ impl Stage {
     /// Starts an enforcer, and the line between it and the API server.
     pub(crate) fn replica(&self, name: &str) -> (Replica, Line) {
         let line = Line(Arc::new(watch::Sender::new(true)));
-        let (api, on_line) = (self.api(), line.clone());
+        let now = self.store.clock().now();
+        let client = self.client_on(line.clone());
+        (Replica::start(client, "default", name, now, &[]), line)
+    }
+
+    /// A client of the cluster.
+    pub(crate) fn client(&self) -> Client {
+        self.client_on(Line(Arc::new(watch::Sender::new(true))))
+    }
+
+    fn client_on(&self, line: Line) -> Client {
+        let api = self.api();
         let service = tower::service_fn(move |request: Request<kube::client::Body>| {
-            let (api, line) = (api.clone(), on_line.clone());
+            let (api, line) = (api.clone(), line.clone());
             async move {
                 line.free().await;
                 let answer = api.answer(request).await;
@@ -80,13 +91,10 @@ impl Stage {
                 answer
             }
         });
-        let client = Client::new(service, "default");
-        let now = self.store.clock().now();
-        let replica = Replica::start(client, "default", name, now, &[]);
-        (replica, line)
+        Client::new(service, "default")
     }
 
-    /// The API, for other clients.
+    /// The API itself.
     pub(crate) fn api(&self) -> Api {
         Api::new(self.store.clone(), Auth::open(), self.faults.clone())
     }
