@@ -30,6 +30,10 @@ use crate::policy;
     after_help = "The cluster is the one that KUBECONFIG names, or the one that the program runs in. RUST_LOG sets what \
     is logged, such as `info` or `pullstop_enforcer=debug`.\n\nExit codes: 0 ended by a signal, 2 invalid input, 3 internal error."
 )]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of its own on the command line"
+)]
 pub struct RunArgs {
     /// Policy to judge by; it may change while the program runs
     #[arg(long, value_name = "FILE", conflicts_with = "policy_objects")]

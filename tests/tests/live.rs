@@ -42,7 +42,9 @@ impl World {
         store.put(pod(), "admin").unwrap();
         let kubelet = Kubelet::start(store.clone(), Timing::default());
         let faults = Faults::default();
-        rules.into_iter().for_each(|rule| faults.add(rule));
+        for rule in rules {
+            faults.add(rule);
+        }
         let auth = Auth::closed().with_user("token", "pullstop", rights());
         let api = serve::Api::new(store.clone(), auth, faults);
         let service = tower::service_fn(move |mut request: Request<kube::client::Body>| {

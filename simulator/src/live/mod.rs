@@ -123,13 +123,13 @@ fn greet(
     url: &str,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let (name, speed) = (style::one_line(&scenario.name), args.speed);
+    let (name, factor) = (style::one_line(&scenario.name), args.speed);
     let lasts = Human(scenario.duration);
-    let real = Human(scenario.duration / speed.get());
+    let real = Human(scenario.duration / factor.get());
     writeln!(out, "{BOLD}{name}{BOLD:#}, seed {seed}, is served at {url}")?;
     writeln!(
         out,
-        "Its time passes {speed} times as fast as yours: {lasts} in {real}. Ctrl-C ends it."
+        "Its time passes {factor} times as fast as yours: {lasts} in {real}. Ctrl-C ends it."
     )?;
     writeln!(out)?;
     match &args.write_kubeconfig {

@@ -99,11 +99,11 @@ fn waiting(pod: &Value) -> Option<&str> {
 /// The last of its conditions that is true, or what it is at.
 fn job(job: &Value) -> String {
     let conditions = job["status"]["conditions"].as_array();
-    let on = conditions
+    let mut on = conditions
         .into_iter()
         .flatten()
         .filter(|one| one["status"] == "True");
-    match on.last() {
+    match on.next_back() {
         Some(condition) => {
             let kind = condition["type"].as_str().unwrap_or_default();
             match condition["reason"].as_str() {

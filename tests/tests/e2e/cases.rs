@@ -180,6 +180,6 @@ pub(super) fn assert_failed_once(stage: &mut Stage, name: &str) {
     assert_eq!(pod["status"]["phase"], "Failed", "{name}");
     assert_eq!(pod["status"]["reason"], "ImagePullFailed", "{name}");
     assert_eq!(ready_reason(&pod), "PodFailed", "{name}");
-    let state = &pod["status"]["containerStatuses"][0]["state"];
-    assert_eq!(state["terminated"]["exitCode"], 137, "{name}");
+    let main = &pod["status"]["containerStatuses"][0];
+    assert_eq!(main["state"]["terminated"]["exitCode"], 137, "{name}");
 }

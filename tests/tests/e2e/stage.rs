@@ -11,7 +11,7 @@ use pullstop_simulator::input;
 use pullstop_simulator::live;
 use pullstop_simulator::run::outcome::Outcome;
 use pullstop_simulator::scenario::{self, Scenario};
-use pullstop_simulator::serve::{Api, Auth, Bridge, Clock, Faults, Key, Store};
+use pullstop_simulator::serve::{Api, Auth, Bridge, Clock, Faults, Key, Rule, Store};
 use serde_json::Value;
 use tokio::sync::watch;
 
@@ -97,6 +97,13 @@ impl Stage {
     /// The API itself.
     pub(crate) fn api(&self) -> Api {
         Api::new(self.store.clone(), Auth::open(), self.faults.clone())
+    }
+
+    /// Lets these things go wrong.
+    pub(crate) fn add_faults(&self, rules: Vec<Rule>) {
+        for rule in rules {
+            self.faults.add(rule);
+        }
     }
 
     /// Lets time pass up to this moment, counted from the start.

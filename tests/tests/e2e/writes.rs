@@ -112,8 +112,8 @@ async fn kubelets_count_their_events() {
     assert_eq!(nodes[0]["metadata"]["name"], "node-0");
 }
 
-pub(super) async fn patch(stage: &Stage, path: &str, patch: &Value) -> (u16, Value) {
-    ask(stage, Method::PATCH, path, Some(patch)).await
+pub(super) async fn patch(stage: &Stage, path: &str, change: &Value) -> (u16, Value) {
+    ask(stage, Method::PATCH, path, Some(change)).await
 }
 
 async fn ask(stage: &Stage, method: Method, path: &str, body: Option<&Value>) -> (u16, Value) {

@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use super::pod::spec;
 use super::{Bridge, CONTROL};
 use crate::scenario::workload::{
-    PodFailureAction, PodFailureMatch, PodFailureRule, PodReplacement,
+    PodFailureAction, PodFailureMatch, PodFailureRule, PodReplacement, PodTemplate,
 };
 use crate::serve::store::Key;
-use crate::serve::value::{set, text};
+use crate::serve::value::{items, set, text};
 use crate::world::control::OwnerState;
 use crate::world::control::job::JobState;
 use crate::world::control::replica_set::ReplicaSetState;
@@ -104,7 +104,7 @@ impl Bridge {
                 PodReplacement::Failed => "Failed",
                 PodReplacement::TerminatingOrFailed => "TerminatingOrFailed",
             },
-            "template": {"spec": self.template(job.template())},
+            "template": {"spec": template(job.template())},
         });
         let mut optional = |member: &str, value: Option<Value>| set(&mut spec, member, value);
         let per_index = of.backoff_limit_per_index.map(Value::from);
@@ -142,60 +142,18 @@ impl Bridge {
             },
             "spec": {
                 "replicas": of.replicas(), "selector": {"matchLabels": labels},
-                "template": {"metadata": {"labels": labels}, "spec": self.template(of.template())},
+                "template": {"metadata": {"labels": labels}, "spec": template(of.template())},
             },
-        })
-    }
-
-    fn template(&self, template: &crate::scenario::workload::PodTemplate) -> Value {
-        spec(template, |place| {
-            template.containers[place].image.as_str().into()
         })
     }
 
     fn job_status(&self, job: &JobState, shown: &Value) -> Value {
         let mut status = json!({});
-        let mut conditions = Vec::new();
-        let now = self.world.cluster.now;
-        let mut condition = |kind: &str, on: bool, reason: &str, at: Timestamp| {
-            let mut one = json!({
-                "type": kind, "status": if on { "True" } else { "False" },
-                "lastProbeTime": self.stamp(at), "lastTransitionTime": self.stamp(at),
-            });
-            let reason = (!reason.is_empty()).then(|| reason.into());
-            set(&mut one, "reason", reason);
-            // What stood there before keeps its times.
-            let same = |old: &&Value| old["type"] == one["type"] && old["status"] == one["status"];
-            let before = shown["status"]["conditions"].as_array();
-            let before = before.and_then(|all| all.iter().find(same)).cloned();
-            conditions.push(before.unwrap_or(one));
-        };
-        let waited = job.spec.queue.is_some() || job.spec.suspended_until.is_some();
-        match job.started_at {
-            None => condition("Suspended", true, "JobSuspended", job.created_at),
-            Some(at) if waited => condition("Suspended", false, "JobResumed", at),
-            Some(_) => {}
-        }
-        if let Some(reason) = job.failing_for() {
-            condition("FailureTarget", true, reason, now);
-        }
-        if let Some(finished) = job.finished {
-            match finished.failed_for {
-                Some(reason) => condition("Failed", true, reason, finished.at),
-                None => {
-                    condition(
-                        "SuccessCriteriaMet",
-                        true,
-                        "CompletionsReached",
-                        finished.at,
-                    );
-                    condition("Complete", true, "CompletionsReached", finished.at);
-                    status["completionTime"] = self.stamp(finished.at).into();
-                }
-            }
-        }
         if let Some(at) = job.started_at {
             status["startTime"] = self.stamp(at).into();
+        }
+        if let Some(finished) = job.finished.filter(|end| end.failed_for.is_none()) {
+            status["completionTime"] = self.stamp(finished.at).into();
         }
         let active = u64::try_from(job.active(&self.world.cluster)).unwrap_or(u64::MAX);
         for (member, count) in [
@@ -205,11 +163,57 @@ impl Bridge {
         ] {
             set(&mut status, member, (count > 0).then(|| count.into()));
         }
+        let conditions = self.job_conditions(job, shown);
         if !conditions.is_empty() {
             status["conditions"] = conditions.into();
         }
         status
     }
+
+    fn job_conditions(&self, job: &JobState, shown: &Value) -> Vec<Value> {
+        let mut all: Vec<(&str, &str, &str, Timestamp)> = Vec::new();
+        let waited = job.spec.queue.is_some() || job.spec.suspended_until.is_some();
+        match job.started_at {
+            None => all.push(("Suspended", "True", "JobSuspended", job.created_at)),
+            Some(at) if waited => all.push(("Suspended", "False", "JobResumed", at)),
+            Some(_) => {}
+        }
+        if let Some(reason) = job.failing_for() {
+            all.push(("FailureTarget", "True", reason, self.world.cluster.now));
+        }
+        if let Some(finished) = job.finished {
+            let kinds: &[&str] = match finished.failed_for {
+                Some(_) => &["Failed"],
+                None => &["SuccessCriteriaMet", "Complete"],
+            };
+            let reason = finished.failed_for.unwrap_or("CompletionsReached");
+            all.extend(
+                kinds
+                    .iter()
+                    .map(|kind| (*kind, "True", reason, finished.at)),
+            );
+        }
+        let condition = |(kind, status, reason, at): (&str, &str, &str, Timestamp)| {
+            // What stood there before keeps its times.
+            let mut before = items(shown, "/status/conditions").iter();
+            let same = before.find(|old| old["type"] == kind && old["status"] == status);
+            let now = self.stamp(at);
+            same.cloned().unwrap_or_else(|| {
+                json!({
+                    "type": kind, "status": status, "reason": reason,
+                    "lastProbeTime": now, "lastTransitionTime": now,
+                })
+            })
+        };
+        all.into_iter().map(condition).collect()
+    }
+}
+
+/// `spec` of a pod template.
+fn template(template: &PodTemplate) -> Value {
+    spec(template, |place| {
+        template.containers[place].image.as_str().into()
+    })
 }
 
 fn rule(rule: &PodFailureRule) -> Value {

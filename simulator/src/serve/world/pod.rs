@@ -31,7 +31,7 @@ impl Bridge {
         });
         if let Some(owner) = pod.owner {
             let shown = self.owners.get(&owner.id);
-            let uid = shown.map_or(Value::Null, |shown| shown.uid());
+            let uid = shown.map_or(Value::Null, super::owners::Shown::uid);
             let state = &self.world.control.owners()[owner.id.index()];
             metadata["ownerReferences"] = json!([owner_reference(owner, state, &uid)]);
             labels = owner_labels(owner, state, &uid);
