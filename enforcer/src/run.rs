@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use pullstop_core::policy::Mode;
@@ -11,7 +12,7 @@ use pullstop_core::time::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, mpsc, watch};
 
-use crate::api::Api;
+use crate::api::{Api, Call};
 use crate::clock::Clock;
 use crate::drive::{self, Driver, Limits, Links};
 use crate::engines::Policies;
@@ -28,6 +29,10 @@ use crate::policy;
 #[command(
     after_help = "The cluster is the one that KUBECONFIG names, or the one that the program runs in. RUST_LOG sets what \
     is logged, such as `info` or `pullstop_enforcer=debug`.\n\nExit codes: 0 ended by a signal, 2 invalid input, 3 internal error."
+)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of its own on the command line"
 )]
 pub struct RunArgs {
     /// Policy to judge by; it may change while the program runs
@@ -55,6 +60,9 @@ pub struct RunArgs {
     /// Run without a Lease: there must be no other replica
     #[arg(long)]
     pub no_lease: bool,
+    /// The cluster is one of `simulator serve`: its clock counts, which may be fast. Refused by any other cluster
+    #[arg(long, requires = "no_lease")]
+    pub simulated: bool,
     /// How to log
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
@@ -89,12 +97,17 @@ pub(crate) fn run(args: &RunArgs, err: &mut dyn io::Write) -> io::Result<u8> {
         let (api, namespace) = Api::connect(Arc::clone(&metrics))
             .await
             .map_err(|e| format!("no cluster: {e}"))?;
+        let clock = if args.simulated {
+            simulated_clock(&api).await?
+        } else {
+            Clock::start()
+        };
         let listener = http::listen(args.listen).await?;
         let parts = Parts {
             api,
             namespace,
             metrics,
-            clock: Clock::start(),
+            clock,
             identity: identity(),
             listener: Some(listener),
         };
@@ -270,6 +283,27 @@ fn first_policies(args: &RunArgs) -> Result<Policies, Vec<String>> {
         Some(file) => policy::read(file).map(Policies::one),
         None => Ok(policies::built_in()),
     }
+}
+
+/// The clock of a simulated cluster. No other cluster has such a page: rules cannot run fast by mistake.
+async fn simulated_clock(api: &Api) -> Result<Clock, String> {
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Shown {
+        unix_millis: u64,
+        speed: u32,
+    }
+    let call = Call::get("simulated_clock", "/simulator/clock".to_owned());
+    let answer = api.call(call, Duration::from_secs(5)).await;
+    let no_simulation = |why: String| {
+        format!(
+            "--simulated is for clusters of `simulator serve`, and this seems to be none: {why}"
+        )
+    };
+    let bytes = answer.map_err(|trouble| no_simulation(trouble.to_string()))?;
+    let shown: Shown =
+        serde_json::from_slice(&bytes).map_err(|error| no_simulation(error.to_string()))?;
+    Ok(Clock::starting_at(Timestamp::from_millis(shown.unix_millis)).at_speed(shown.speed))
 }
 
 /// The pod's name, which Kubernetes makes the host's, and what tells this process from those before it in the same pod.

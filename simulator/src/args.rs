@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -87,6 +87,12 @@ pub enum Command {
     Lint(LintArgs),
     /// Print the JSON Schema of scenarios, for editors.
     Schema,
+    /// Serve a scenario's cluster as a Kubernetes API, for kubectl and the enforcer.
+    ///
+    /// Nobody in it fails pods: that is left to whoever connects. Whether the scenario's expectations came is printed when its
+    /// duration is over. What goes wrong with the enforcer of `simulator run` (restarts, gaps of the watch and so on) does not
+    /// happen here; docs/serve.md says how to let the API itself go wrong.
+    Serve(ServeArgs),
 }
 
 /// What `simulator classify` is told.
@@ -356,6 +362,32 @@ pub struct FuzzArgs {
     /// How many to run at a time; as many as there are processors if left out
     #[arg(long, value_name = "N")]
     pub jobs: Option<NonZeroUsize>,
+}
+
+/// What `simulator serve` is told.
+#[derive(Debug, Parser)]
+#[command(
+    after_help = "Example:\n  simulator serve scenario.yaml --speed 30 --write-kubeconfig kubeconfig.yaml\n\nExit codes: 0 all came as expected, or Ctrl-C; 1 an expectation failed; 2 invalid input; 3 internal error, such as a port that is taken."
+)]
+pub struct ServeArgs {
+    /// The scenario
+    #[arg(value_name = "SCENARIO")]
+    pub scenario: PathBuf,
+    /// Port on this machine; any free one if 0
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub port: u16,
+    /// How many times as fast as the clock its time passes
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub speed: NonZeroU32,
+    /// Where to write a kubeconfig for it
+    #[arg(long, value_name = "FILE")]
+    pub write_kubeconfig: Option<PathBuf>,
+    /// Seed to use instead of the scenario's own
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Go on after the scenario's duration, until Ctrl-C
+    #[arg(long)]
+    pub keep: bool,
 }
 
 /// For whom to print a comparison.

@@ -9,6 +9,7 @@ mod github;
 pub mod import;
 pub mod input;
 pub mod lint;
+pub mod live;
 pub mod new;
 pub mod replay;
 pub mod run;
@@ -39,6 +40,7 @@ pub fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit
         Command::New(these) => new::run(these, out),
         Command::Lint(these) => lint::run(these, out, err),
         Command::Schema => schema(out),
+        Command::Serve(these) => live::run(these, out),
         Command::Run(these) => run::run(these, args.shows_progress, out, err),
     };
     let done = done.and_then(|exit| Ok(out.flush().map(|()| exit)?));

@@ -11,6 +11,8 @@ mod classify;
 mod deploy;
 mod diagnostics;
 mod docs;
+mod e2e;
+mod enforcer;
 mod enforcer;
 mod fidelity;
 mod import;

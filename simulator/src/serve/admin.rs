@@ -19,6 +19,7 @@ pub(super) const ROOT: &str = "/simulator/";
 /// | `DELETE /simulator/faults` | nothing goes wrong any more |
 /// | `POST /simulator/compact` | forgets all changes so far |
 /// | `POST /simulator/cut` | closes all connections |
+/// | `GET /simulator/clock` | what time it is, and how many times as fast as other clocks this one is |
 pub(super) fn answer(api: &Api, verb: &str, path: &str, body: &[u8]) -> Result<Value, Failure> {
     let faults = &api.faults;
     match (verb, path.trim_start_matches(ROOT)) {
@@ -33,6 +34,11 @@ pub(super) fn answer(api: &Api, verb: &str, path: &str, body: &[u8]) -> Result<V
         ("create", "cut") => {
             faults.cut_connections();
             return Ok(json!({}));
+        }
+        ("list", "clock") => {
+            let clock = api.store.clock();
+            let millis = clock.now().as_millis();
+            return Ok(json!({"unixMillis": millis, "speed": clock.speed()}));
         }
         _ => return Err(Failure::unknown_resource()),
     }

@@ -47,6 +47,11 @@ impl Clock {
         }
     }
 
+    /// How many times as fast as its host's it is.
+    pub const fn speed(self) -> u32 {
+        self.speed
+    }
+
     /// The time now.
     pub fn now(self) -> Timestamp {
         self.origin

@@ -59,6 +59,7 @@ mod store;
 mod table;
 mod value;
 mod watch;
+mod world;
 mod write;
 
 pub use self::api::Api;
@@ -70,3 +71,4 @@ pub use self::kubeconfig::kubeconfig;
 pub use self::kubelet::{Kubelet, Timing};
 pub use self::server::{Options, Running, Server};
 pub use self::store::{Change, Compacted, Key, Store, UnknownObject};
+pub use self::world::{Bridge, CONTROL, KUBELET};

@@ -27,6 +27,11 @@ impl<E> Agenda<E> {
         self.heap.push(Reverse(Entry { at, number, event }));
     }
 
+    /// When the next event happens.
+    pub fn next_at(&self) -> Option<Timestamp> {
+        self.heap.peek().map(|Reverse(first)| first.at)
+    }
+
     /// The next event, if it is not after `end`.
     pub fn next(&mut self, end: Timestamp) -> Option<(Timestamp, E)> {
         let Reverse(first) = self.heap.peek()?;

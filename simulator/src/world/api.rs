@@ -78,6 +78,8 @@ pub enum Patch {
     ActiveDeadline(Duration),
     /// The image of the container at this place.
     Image(usize, ImageId),
+    /// Labels or annotations, which mean nothing here but wake the kubelet's worker.
+    Touch,
     /// The binding to a node.
     Bind(NodeId),
     /// `metadata.deletionTimestamp`.
@@ -202,6 +204,7 @@ fn apply(pod: &mut Pod, patch: Patch) {
             pod.images = images.into();
             pod.generation += 1;
         }
+        Patch::Touch => pod.generation += 1,
         Patch::Bind(node) => {
             pod.node = Some(node);
             pod.generation += 1;

@@ -18,6 +18,7 @@ pub mod journal;
 pub mod kubelet;
 pub mod nodes;
 pub mod oracle;
+pub mod outside;
 pub mod pod;
 pub mod supply;
 pub mod truth;
@@ -64,6 +65,8 @@ pub struct World {
     faults: Vec<Fault>,
     end: Timestamp,
     changes: Vec<Change>,
+    /// What is still to be told outside, if anybody listens there.
+    told_outside: Option<Vec<Change>>,
 }
 
 /// What happens.
@@ -128,6 +131,7 @@ impl World {
             faults: scenario.faults.clone(),
             end: ZERO.after(scenario.duration),
             changes: Vec::new(),
+            told_outside: None,
         }
     }
 
@@ -187,6 +191,9 @@ impl World {
                 self.kubelets.hear(&mut self.cluster, change);
                 self.control.hear(&mut self.cluster, change);
                 self.enforcer.hear(&mut self.cluster, change);
+            }
+            if let Some(told) = &mut self.told_outside {
+                told.append(&mut changes);
             }
         }
         self.changes = changes;

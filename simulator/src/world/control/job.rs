@@ -20,7 +20,7 @@ use crate::world::pod::{ContainerState, Mark, Owner, OwnerKind, Pod};
 /// The pause before a replacement: 10 s for the first, doubling up to 10 minutes (`job_controller.go`).
 const REPLACEMENT_PAUSE: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(600));
 /// The condition that Pullstop sets.
-const OWN_CONDITION: &str = "pullstop.dev/ImagePullFailed";
+pub(crate) const OWN_CONDITION: &str = "pullstop.dev/ImagePullFailed";
 
 /// A Job.
 #[derive(Debug)]
@@ -100,6 +100,27 @@ impl JobState {
             failing_for: None,
             is_due: false,
         }
+    }
+
+    /// `metadata.namespace`.
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// `spec.template`.
+    pub const fn template(&self) -> &Arc<PodTemplate> {
+        &self.template
+    }
+
+    /// `status.active`.
+    pub fn active(&self, c: &Cluster) -> usize {
+        let pods = self.pods.iter();
+        pods.filter(|owned| is_active(c, owned.pod)).count()
+    }
+
+    /// The reason of the condition `FailureTarget`, which stands before the last pods have ended.
+    pub const fn failing_for(&self) -> Option<&'static str> {
+        self.failing_for
     }
 
     /// How many pods it has made.

@@ -43,6 +43,21 @@ impl ReplicaSetState {
         }
     }
 
+    /// `metadata.namespace`.
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// `spec.replicas`.
+    pub const fn replicas(&self) -> u32 {
+        self.replicas
+    }
+
+    /// `spec.template`.
+    pub const fn template(&self) -> &Arc<PodTemplate> {
+        &self.template
+    }
+
     /// How many pods it has made.
     pub const fn made(&self) -> u32 {
         self.made

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use pullstop_core::cause::Cause;
 use pullstop_core::engine::Outcome;
 use pullstop_core::pod::ResourceVersion;
 
@@ -146,18 +147,27 @@ fn note_failed(
     pod: &crate::world::pod::Pod,
     verdict: &Verdict,
 ) {
-    let failed = Failed {
-        at: c.now,
-        cause: verdict.cause,
-        while_pulling: c
-            .truth
-            .pod(pod.id)
-            .is_some_and(super::super::truth::PodTruth::is_pulling),
-        healed_at: oracle::heals_at(c, pod),
-    };
+    let failed = failed_now(c, pod, verdict.cause);
     checks.failed(c, pod, &failed, verdict);
     if let Some(truth) = c.truth.pod_mut(pod.id) {
         truth.failed.get_or_insert(failed);
+    }
+}
+
+/// What is true of a pod that is failed at this moment; `pod` is how it stood before.
+pub(in crate::world) fn failed_now(
+    c: &Cluster,
+    pod: &crate::world::pod::Pod,
+    cause: Cause,
+) -> Failed {
+    Failed {
+        at: c.now,
+        cause,
+        while_pulling: c
+            .truth
+            .pod(pod.id)
+            .is_some_and(crate::world::truth::PodTruth::is_pulling),
+        healed_at: oracle::heals_at(c, pod),
     }
 }
 

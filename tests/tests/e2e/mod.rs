@@ -1,0 +1,10 @@
+//! The live enforcer against clusters that pull, fail and recover: simulated ones in paused time, and a real one if
+//! somebody names it (docs/enforcer.md says how).
+
+mod cases;
+mod command;
+mod faults;
+mod real;
+mod replica;
+mod stage;
+mod writes;

@@ -1,0 +1,181 @@
+//! A simulated cluster in paused time, with enforcers in it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::Request;
+use kube::Client;
+use pullstop_core::time::Timestamp;
+use pullstop_simulator::input;
+use pullstop_simulator::live;
+use pullstop_simulator::run::outcome::Outcome;
+use pullstop_simulator::scenario::{self, Scenario};
+use pullstop_simulator::serve::{Api, Auth, Bridge, Clock, Faults, Key, Rule, Store};
+use serde_json::Value;
+use tokio::sync::watch;
+
+use super::replica::Replica;
+
+/// The cluster of a scenario.
+pub(crate) struct Stage {
+    pub(crate) scenario: Scenario,
+    pub(crate) store: Store,
+    pub(crate) faults: Faults,
+    pub(crate) bridge: Bridge,
+    seed: u64,
+    /// How often each pod was failed and not put back, up to this version.
+    failed: BTreeMap<String, i32>,
+    counted: u64,
+}
+
+/// The line between a replica and the API server.
+#[derive(Clone)]
+pub(crate) struct Line(Arc<watch::Sender<bool>>);
+
+impl Line {
+    /// From now on, nothing comes through in either direction, and nothing breaks.
+    pub(crate) fn hang(&self) {
+        self.0.send_replace(false);
+    }
+
+    /// What was held up comes through.
+    pub(crate) fn go_on(&self) {
+        self.0.send_replace(true);
+    }
+
+    async fn free(&self) {
+        let mut line = self.0.subscribe();
+        line.wait_for(|free| *free).await.unwrap();
+    }
+}
+
+impl Stage {
+    pub(crate) fn new(yaml: &str, seed: u64) -> Self {
+        let policy = &mut |file: &std::path::Path| input::policy(Some(file));
+        let scenario = scenario::parse("e2e", yaml, policy).unwrap();
+        let began = Timestamp::from_millis(1_795_000_000_000);
+        let (bridge, store) = live::cluster(&scenario, seed, Clock::from(began)).unwrap();
+        Self {
+            scenario,
+            store,
+            faults: Faults::default(),
+            bridge,
+            seed,
+            failed: BTreeMap::new(),
+            counted: 0,
+        }
+    }
+
+    /// Starts an enforcer, and the line between it and the API server.
+    pub(crate) fn replica(&self, name: &str) -> (Replica, Line) {
+        let line = Line(Arc::new(watch::Sender::new(true)));
+        let now = self.store.clock().now();
+        let client = self.client_on(line.clone());
+        (Replica::start(client, "default", name, now, &[]), line)
+    }
+
+    /// A client of the cluster.
+    pub(crate) fn client(&self) -> Client {
+        self.client_on(Line(Arc::new(watch::Sender::new(true))))
+    }
+
+    fn client_on(&self, line: Line) -> Client {
+        let api = self.api();
+        let service = tower::service_fn(move |request: Request<kube::client::Body>| {
+            let (api, line) = (api.clone(), line.clone());
+            async move {
+                line.free().await;
+                let answer = api.answer(request).await;
+                line.free().await;
+                answer
+            }
+        });
+        Client::new(service, "default")
+    }
+
+    /// The API itself.
+    pub(crate) fn api(&self) -> Api {
+        Api::new(self.store.clone(), Auth::open(), self.faults.clone())
+    }
+
+    /// Lets these things go wrong.
+    pub(crate) fn add_faults(&self, rules: Vec<Rule>) {
+        for rule in rules {
+            self.faults.add(rule);
+        }
+    }
+
+    /// Lets time pass up to this moment, counted from the start.
+    pub(crate) async fn until(&mut self, seconds: u64) {
+        self.bridge.run_for(Duration::from_secs(seconds)).await;
+    }
+
+    /// Lets time pass to the end of the scenario; everything that was expected must have come.
+    pub(crate) async fn end(&mut self, what: &str) {
+        self.bridge.run_for(self.scenario.duration).await;
+        let outcome = Outcome::of(self.bridge.world(), &self.scenario, self.seed);
+        let (unmet, broken) = (&outcome.unmet, &outcome.broken);
+        assert!(outcome.passed(), "{what}: {unmet:#?} {broken:#?}");
+    }
+
+    pub(crate) fn pod(&self, name: &str) -> Value {
+        let pod = self.store.get(&Key::pod("default", name));
+        pod.map(|pod| Value::clone(&pod)).unwrap_or_default()
+    }
+
+    pub(crate) fn job(&self, name: &str) -> Value {
+        let job = self.store.get(&Key::of("batch", "jobs", "default", name));
+        job.map(|job| Value::clone(&job)).unwrap_or_default()
+    }
+
+    /// How often this pod was failed and not put back since.
+    pub(crate) fn times_failed(&mut self, name: &str) -> i32 {
+        self.count();
+        self.failed.get(name).copied().unwrap_or_default()
+    }
+
+    /// The API server forgets the past.
+    pub(crate) fn compact(&mut self) {
+        self.count();
+        self.store.compact(self.counted);
+    }
+
+    /// Each durable write has an annotation of its own. A kubelet whose own write was already on its way when one
+    /// arrived puts it back.
+    fn count(&mut self) {
+        let at = |pod: &Option<Arc<Value>>, pointer| {
+            let found = pod.as_ref().and_then(|pod| pod.pointer(pointer));
+            found.cloned().unwrap_or_default()
+        };
+        for change in self.store.changes_since(self.counted).unwrap() {
+            self.counted = change.version;
+            let (before, after) = (&change.before, &change.after);
+            let note = |pod| at(pod, "/metadata/annotations/pullstop.dev~1image-pull-failed");
+            let phase = |pod| at(pod, "/status/phase");
+            let fails = note(before) != note(after) && after.is_some();
+            let is_put_back =
+                !note(before).is_null() && phase(before) == "Failed" && phase(after) == "Pending";
+            let count = self.failed.entry(change.key.name).or_default();
+            *count += i32::from(fails) - i32::from(is_put_back);
+        }
+    }
+}
+
+/// The reason of a condition that is true.
+pub(crate) fn true_condition<'a>(object: &'a Value, kind: &str) -> Option<&'a str> {
+    let conditions = object["status"]["conditions"].as_array()?;
+    let mut conditions = conditions.iter();
+    let found = conditions.find(|one| one["type"] == kind && one["status"] == "True")?;
+    Some(found["reason"].as_str().unwrap_or_default())
+}
+
+/// The reason of the condition `Ready`, by which the kubelet agrees.
+pub(crate) fn ready_reason(pod: &Value) -> &str {
+    let conditions = pod["status"]["conditions"].as_array();
+    let mut conditions = conditions.into_iter().flatten();
+    let ready = conditions.find(|one| one["type"] == "Ready");
+    ready
+        .and_then(|ready| ready["reason"].as_str())
+        .unwrap_or_default()
+}
