@@ -13,7 +13,6 @@ mod diagnostics;
 mod docs;
 mod e2e;
 mod enforcer;
-mod enforcer;
 mod fidelity;
 mod import;
 mod lint;
