@@ -11,7 +11,6 @@ mod classify;
 mod deploy;
 mod diagnostics;
 mod docs;
-mod e2e;
 mod enforcer;
 mod fidelity;
 mod import;

@@ -16,15 +16,15 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 /// An enforcer at work, by the built-in rules.
-pub(crate) struct Replica {
-    pub(crate) metrics: Arc<Metrics>,
+pub(super) struct Replica {
+    pub(super) metrics: Arc<Metrics>,
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
 
 impl Replica {
     /// Starts one with these options; its Lease is in `namespace`.
-    pub(crate) fn start(
+    pub(super) fn start(
         client: Client,
         namespace: &str,
         name: &str,
@@ -55,13 +55,13 @@ impl Replica {
     }
 
     /// Ends it as a signal does, and waits until it has ended.
-    pub(crate) async fn stop(self) {
+    pub(super) async fn stop(self) {
         self.stop.send_replace(true);
         self.task.await.unwrap();
     }
 
     /// The value of a metric; empty if it was never counted.
-    pub(crate) fn metric(&self, name: &str) -> String {
+    pub(super) fn metric(&self, name: &str) -> String {
         let text = self.metrics.text();
         let mut lines = text.lines();
         let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));

@@ -18,11 +18,11 @@ use tokio::sync::watch;
 use super::replica::Replica;
 
 /// The cluster of a scenario.
-pub(crate) struct Stage {
-    pub(crate) scenario: Scenario,
-    pub(crate) store: Store,
-    pub(crate) faults: Faults,
-    pub(crate) bridge: Bridge,
+pub(super) struct Stage {
+    pub(super) scenario: Scenario,
+    pub(super) store: Store,
+    pub(super) faults: Faults,
+    pub(super) bridge: Bridge,
     seed: u64,
     /// How often each pod was failed and not put back, up to this version.
     failed: BTreeMap<String, i32>,
@@ -31,16 +31,16 @@ pub(crate) struct Stage {
 
 /// The line between a replica and the API server.
 #[derive(Clone)]
-pub(crate) struct Line(Arc<watch::Sender<bool>>);
+pub(super) struct Line(Arc<watch::Sender<bool>>);
 
 impl Line {
     /// From now on, nothing comes through in either direction, and nothing breaks.
-    pub(crate) fn hang(&self) {
+    pub(super) fn hang(&self) {
         self.0.send_replace(false);
     }
 
     /// What was held up comes through.
-    pub(crate) fn go_on(&self) {
+    pub(super) fn go_on(&self) {
         self.0.send_replace(true);
     }
 
@@ -51,7 +51,7 @@ impl Line {
 }
 
 impl Stage {
-    pub(crate) fn new(yaml: &str, seed: u64) -> Self {
+    pub(super) fn new(yaml: &str, seed: u64) -> Self {
         let policy = &mut |file: &std::path::Path| input::policy(Some(file));
         let scenario = scenario::parse("e2e", yaml, policy).unwrap();
         let began = Timestamp::from_millis(1_795_000_000_000);
@@ -68,7 +68,7 @@ impl Stage {
     }
 
     /// Starts an enforcer, and the line between it and the API server.
-    pub(crate) fn replica(&self, name: &str) -> (Replica, Line) {
+    pub(super) fn replica(&self, name: &str) -> (Replica, Line) {
         let line = Line(Arc::new(watch::Sender::new(true)));
         let now = self.store.clock().now();
         let client = self.client_on(line.clone());
@@ -76,7 +76,7 @@ impl Stage {
     }
 
     /// A client of the cluster.
-    pub(crate) fn client(&self) -> Client {
+    pub(super) fn client(&self) -> Client {
         self.client_on(Line(Arc::new(watch::Sender::new(true))))
     }
 
@@ -95,48 +95,48 @@ impl Stage {
     }
 
     /// The API itself.
-    pub(crate) fn api(&self) -> Api {
+    pub(super) fn api(&self) -> Api {
         Api::new(self.store.clone(), Auth::open(), self.faults.clone())
     }
 
     /// Lets these things go wrong.
-    pub(crate) fn add_faults(&self, rules: Vec<Rule>) {
+    pub(super) fn add_faults(&self, rules: Vec<Rule>) {
         for rule in rules {
             self.faults.add(rule);
         }
     }
 
     /// Lets time pass up to this moment, counted from the start.
-    pub(crate) async fn until(&mut self, seconds: u64) {
+    pub(super) async fn until(&mut self, seconds: u64) {
         self.bridge.run_for(Duration::from_secs(seconds)).await;
     }
 
     /// Lets time pass to the end of the scenario; everything that was expected must have come.
-    pub(crate) async fn end(&mut self, what: &str) {
+    pub(super) async fn end(&mut self, what: &str) {
         self.bridge.run_for(self.scenario.duration).await;
         let outcome = Outcome::of(self.bridge.world(), &self.scenario, self.seed);
         let (unmet, broken) = (&outcome.unmet, &outcome.broken);
         assert!(outcome.passed(), "{what}: {unmet:#?} {broken:#?}");
     }
 
-    pub(crate) fn pod(&self, name: &str) -> Value {
+    pub(super) fn pod(&self, name: &str) -> Value {
         let pod = self.store.get(&Key::pod("default", name));
         pod.map(|pod| Value::clone(&pod)).unwrap_or_default()
     }
 
-    pub(crate) fn job(&self, name: &str) -> Value {
+    pub(super) fn job(&self, name: &str) -> Value {
         let job = self.store.get(&Key::of("batch", "jobs", "default", name));
         job.map(|job| Value::clone(&job)).unwrap_or_default()
     }
 
     /// How often this pod was failed and not put back since.
-    pub(crate) fn times_failed(&mut self, name: &str) -> i32 {
+    pub(super) fn times_failed(&mut self, name: &str) -> i32 {
         self.count();
         self.failed.get(name).copied().unwrap_or_default()
     }
 
     /// The API server forgets the past.
-    pub(crate) fn compact(&mut self) {
+    pub(super) fn compact(&mut self) {
         self.count();
         self.store.compact(self.counted);
     }
@@ -163,7 +163,7 @@ impl Stage {
 }
 
 /// The reason of a condition that is true.
-pub(crate) fn true_condition<'a>(object: &'a Value, kind: &str) -> Option<&'a str> {
+pub(super) fn true_condition<'a>(object: &'a Value, kind: &str) -> Option<&'a str> {
     let conditions = object["status"]["conditions"].as_array()?;
     let mut conditions = conditions.iter();
     let found = conditions.find(|one| one["type"] == kind && one["status"] == "True")?;
@@ -171,7 +171,7 @@ pub(crate) fn true_condition<'a>(object: &'a Value, kind: &str) -> Option<&'a st
 }
 
 /// The reason of the condition `Ready`, by which the kubelet agrees.
-pub(crate) fn ready_reason(pod: &Value) -> &str {
+pub(super) fn ready_reason(pod: &Value) -> &str {
     let conditions = pod["status"]["conditions"].as_array();
     let mut conditions = conditions.into_iter().flatten();
     let ready = conditions.find(|one| one["type"] == "Ready");
