@@ -1,12 +1,13 @@
-//! The live enforcer against clusters that pull, fail and recover: simulated ones in paused time, and a real one if
-//! somebody names it (docs/enforcer.md says how).
+//! The live enforcer against clusters that pull, fail and recover: the `suite` on the one that `KUBECONFIG` names or on
+//! simulated ones, everything else on simulated ones in paused time.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod cases;
+mod cluster;
 mod command;
 mod faults;
-mod real;
 mod replica;
 mod stage;
+mod suite;
 mod writes;

@@ -44,6 +44,26 @@ impl Line {
         self.0.send_replace(true);
     }
 
+    /// A line that is free.
+    pub(super) fn new() -> Self {
+        Self(Arc::new(watch::Sender::new(true)))
+    }
+
+    /// A client whose requests and answers go over this line.
+    pub(super) fn over(&self, client: Client, namespace: &str) -> Client {
+        let line = self.clone();
+        let service = tower::service_fn(move |request: Request<kube::client::Body>| {
+            let (client, line) = (client.clone(), line.clone());
+            async move {
+                line.free().await;
+                let answer = client.send(request).await;
+                line.free().await;
+                answer
+            }
+        });
+        Client::new(service, namespace)
+    }
+
     async fn free(&self) {
         let mut line = self.0.subscribe();
         line.wait_for(|free| *free).await.unwrap();
@@ -69,27 +89,18 @@ impl Stage {
 
     /// Starts an enforcer, and the line between it and the API server.
     pub(super) fn replica(&self, name: &str) -> (Replica, Line) {
-        let line = Line(Arc::new(watch::Sender::new(true)));
+        let line = Line::new();
         let now = self.store.clock().now();
-        let client = self.client_on(line.clone());
+        let client = line.over(self.client(), "default");
         (Replica::start(client, "default", name, now, &[]), line)
     }
 
     /// A client of the cluster.
     pub(super) fn client(&self) -> Client {
-        self.client_on(Line(Arc::new(watch::Sender::new(true))))
-    }
-
-    fn client_on(&self, line: Line) -> Client {
         let api = self.api();
         let service = tower::service_fn(move |request: Request<kube::client::Body>| {
-            let (api, line) = (api.clone(), line.clone());
-            async move {
-                line.free().await;
-                let answer = api.answer(request).await;
-                line.free().await;
-                answer
-            }
+            let api = api.clone();
+            async move { api.answer(request).await }
         });
         Client::new(service, "default")
     }
