@@ -109,7 +109,9 @@ async fn manifests(scenario: &str) -> Vec<(&'static str, Value)> {
                 continue;
             }
             let mut spec = object["spec"].clone();
-            spec["nodeName"].take();
+            for pod in ["", "/template/spec"] {
+                spec.pointer_mut(pod).map(leave_open);
+            }
             let metadata =
                 json!({"name": metadata["name"], "annotations": metadata["annotations"]});
             let (version, kind) = (&object["apiVersion"], &object["kind"]);
@@ -120,6 +122,15 @@ async fn manifests(scenario: &str) -> Vec<(&'static str, Value)> {
         }
     }
     manifests
+}
+
+/// Takes out what is for the cluster to decide, and what small nodes have no room for.
+fn leave_open(spec: &mut Value) {
+    spec.as_object_mut().unwrap().remove("nodeName");
+    let containers = spec.get_mut("containers").and_then(Value::as_array_mut);
+    for container in containers.into_iter().flatten() {
+        container.as_object_mut().unwrap().remove("resources");
+    }
 }
 
 impl Cluster {

@@ -333,7 +333,7 @@ fn the_kill_switch_works_without_a_restart() {
 fn of_two_hundred_stuck_pods_none_is_put_back_for_good() {
     let workloads = r#"
   workloads:
-  - {pod: stuck, image: "{missing}", count: 200, requests: {cpu: 0m, memory: 0Mi}}
+  - {pod: stuck, image: "{missing}", count: 200}
 "#;
     play(workloads, async |cluster| {
         let (replica, _line) = cluster.replica("a", &[]);
