@@ -132,7 +132,7 @@ fn of_yaml(noun: &str, error: &serde_saphyr::Error) -> DocumentError {
 
 /// The parser's words, without the place that is given anyway and without advice for programmers.
 fn in_plain_words(noun: &str, message: &str) -> String {
-    const WORDS: [(&str, &str); 10] = [
+    const WORDS: [(&str, &str); 13] = [
         (
             "multiple YAML documents",
             "a {noun} is one document: remove what follows the line `---`",
@@ -167,6 +167,18 @@ fn in_plain_words(noun: &str, message: &str) -> String {
             "budget breached",
             "the {noun} is too large or repeats itself too often",
         ),
+        (
+            "tabs disallowed",
+            "a tab, where YAML allows spaces only: indent with spaces",
+        ),
+        (
+            "span-aware newtype wrapper",
+            "expected a plain value: take the tag that begins with `!` away",
+        ),
+        (
+            "unknown anchor",
+            "an alias of an anchor that was not set before: write `&name` at the value that `*name` is to repeat",
+        ),
     ];
     if let Some((_, plain)) = WORDS.iter().find(|(begin, _)| message.contains(begin)) {
         return plain.replace("{noun}", noun);
@@ -185,9 +197,8 @@ fn in_plain_words(noun: &str, message: &str) -> String {
     {
         return format!("expected {expected}");
     }
-    message
-        .split(", set DuplicateKeyPolicy")
-        .next()
-        .unwrap_or(message)
-        .to_owned()
+    match message.split_once(", set DuplicateKeyPolicy") {
+        Some((twice, _)) => format!("{twice}: remove one of the two"),
+        None => message.to_owned(),
+    }
 }

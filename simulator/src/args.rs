@@ -338,12 +338,12 @@ pub struct ImportArgs {
 /// What `simulator fuzz` is told.
 #[derive(Debug, Parser)]
 #[command(
-    after_help = "Examples:\n  simulator fuzz --seeds 1000\n  simulator fuzz --seeds 1000000 --time 60s --out broken.yaml\n  simulator fuzz --scenario broken.yaml"
+    after_help = "Examples:\n  simulator fuzz --seeds 1000\n  simulator fuzz --time 60s --out broken.yaml\n  simulator fuzz --scenario broken.yaml"
 )]
 pub struct FuzzArgs {
-    /// How many worlds to try
-    #[arg(long, value_name = "N", default_value_t = 100)]
-    pub seeds: u64,
+    /// How many worlds to try; 100 if left out, or as many as --time allows
+    #[arg(long, value_name = "N")]
+    pub seeds: Option<u64>,
     /// The first seed
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub first_seed: u64,
@@ -440,12 +440,18 @@ fn parse_report(text: &str) -> Result<ReportTo, String> {
     Ok(ReportTo { format, file })
 }
 
+/// The results of all runs are kept until they are reported.
+const SEEDS_MAX: u64 = 100_000;
+
 fn parse_seeds(text: &str) -> Result<(u64, u64), String> {
     let number = |text: &str| text.trim().parse::<u64>().ok();
     let ends = text
         .split_once("..")
         .and_then(|(a, b)| Some((number(a)?, number(b)?)));
     match ends {
+        Some((first, last)) if first <= last && last - first >= SEEDS_MAX => Err(format!(
+            "more than {SEEDS_MAX} seeds at once: take fewer, or several runs"
+        )),
         Some((first, last)) if first <= last => Ok((first, last)),
         Some((first, last)) => Err(format!(
             "the seeds end before they begin: did you mean {last}..{first}?"

@@ -117,13 +117,20 @@ fn report(
     Ok(())
 }
 
+/// So many worlds are tried if nobody says how many, nor for how long.
+const WORLDS: u64 = 100;
+
 /// Looks through random worlds; what is found is shrunk.
 fn search(
     args: &FuzzArgs,
     hunt: &Hunt<'_>,
     progress: &mut Progress<'_>,
 ) -> Result<(Seen, Option<Found>), Failure> {
-    let last = args.first_seed.saturating_add(args.seeds.max(1)) - 1;
+    let worlds = args.seeds.unwrap_or(match args.time {
+        Some(_) => u64::MAX,
+        None => WORLDS,
+    });
+    let last = args.first_seed.saturating_add(worlds.max(1)) - 1;
     let clock = Clock::start(args.time);
     let next = AtomicU64::new(args.first_seed);
     let stop = AtomicBool::new(false);

@@ -15,12 +15,13 @@ use std::io::Write;
 use std::path::Path;
 
 use pullstop_core::policy::Mode;
+use pullstop_core::suggest;
 
 use self::plan::{Plan, Task};
 use self::pool::{Options, Progress, Ran};
 use crate::args::RunArgs;
 use crate::exit::{Exit, Failure};
-use crate::input;
+use crate::input::{self, InputError};
 use crate::simulation::Decider;
 use crate::world::enforcer::coverage::Coverage;
 use crate::world::enforcer::rivals::Rival;
@@ -59,8 +60,12 @@ pub fn run(
         report::write(&all, to, out)?;
     }
     out.flush()?;
-    let exit = judge(args, &plan, &ran, err)?;
-    Ok(exit)
+    if let Some(pattern) = &args.explain
+        && ran.iter().all(|ran| ran.stories.is_empty())
+    {
+        writeln!(err, "note: there was no pod `{pattern}`")?;
+    }
+    judge(args, &plan, &ran, err)
 }
 
 /// Who decides: the scenarios' own policies, a rival by its name, or the policy in a file.
@@ -71,7 +76,15 @@ pub(crate) fn decider(policy: Option<&str>, err: &mut dyn Write) -> Result<Decid
     if let Some(rival) = Rival::named(name) {
         return Ok(Decider::Rival(rival));
     }
-    let mut policy = input::policy(Some(Path::new(name)))?;
+    let mut policy = match input::policy(Some(Path::new(name))) {
+        // Files of policies have an extension, rivals have none.
+        Err(_) if Path::new(name).extension().is_none() => {
+            let hint = suggest::hint(name, &Rival::ALL.map(|(_, name)| name));
+            let what = format!("neither a policy that can be read nor a rival: {hint}");
+            return Err(InputError::about(Path::new(name), what).into());
+        }
+        policy => policy?,
+    };
     if policy.mode == Mode::DryRun {
         writeln!(
             err,
