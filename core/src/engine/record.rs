@@ -85,6 +85,13 @@ pub(super) enum Written {
     Deadline,
 }
 
+impl Write {
+    /// Whether nothing that was asked for is still to arrive.
+    pub(super) const fn is_over(self) -> bool {
+        matches!(self, Self::Idle | Self::Unsure { .. } | Self::GaveUp)
+    }
+}
+
 impl PodRecord {
     pub(super) fn container(&mut self, name: &str) -> Option<&mut FailingContainer> {
         self.containers

@@ -99,6 +99,15 @@ impl Engine {
             return;
         };
         record.ended = true;
+        if record.put_back > 0 && record.write.is_over() {
+            // A kubelet that has put a pod back may have begun to end it all the same, and does not stop.
+            let (since, read_at) = (now, now.after(CONFIRM_AFTER));
+            record.write = Write::Proposed {
+                since,
+                read_at,
+                by_deadline: false,
+            };
+        }
         if !record.may_be_failed() {
             let pod = record.pod.clone();
             self.note(&pod, "", Happening::Ended);

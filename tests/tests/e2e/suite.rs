@@ -349,7 +349,8 @@ fn of_two_hundred_stuck_pods_none_is_put_back_for_good() {
         for pod in cluster.pods().await {
             assert_failed(&pod, "ManifestNotFound");
         }
-        assert_eq!(replica.metric("pullstop_agreed_total"), "200");
+        let agreed = replica.metric("pullstop_agreed_total");
+        assert_eq!(agreed, "200", "{}", replica.metrics.text());
         assert_eq!(replica.metric("pullstop_gave_up_total"), "");
         eprintln!(
             "put back for a moment: {:?}",
