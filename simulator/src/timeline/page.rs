@@ -51,9 +51,9 @@ fn write(page: &Page<'_>, html: &mut String) -> fmt::Result {
     )?;
     heading(page, &name, html)?;
     expectations(page, html)?;
-    metrics(&page.outcome.figures, html)?;
     legend(html)?;
     picture(page, html)?;
+    metrics(&page.outcome.figures, html)?;
     write!(
         html,
         "<script id=\"chart\" type=\"application/json\">{}</script>\n<script>\n{SCRIPT}</script>\n</body>\n</html>\n",
@@ -131,6 +131,35 @@ fn check(what: &str, holds: bool, html: &mut String) -> fmt::Result {
     )
 }
 
+fn legend(html: &mut String) -> fmt::Result {
+    html.push_str("<section>\n<h2>Legend</h2>\n<ul class=\"legend\">\n");
+    for (kind, name, words) in Kind::ALL {
+        let class = if kind.is_mark() { "mark" } else { "bar" };
+        writeln!(
+            html,
+            "<li><i class=\"{class}\" style=\"background:var(--{name})\"></i>{words}</li>"
+        )?;
+    }
+    html.push_str("</ul>\n</section>\n");
+    Ok(())
+}
+
+fn picture(page: &Page<'_>, html: &mut String) -> fmt::Result {
+    writeln!(
+        html,
+        "<section>\n<h2>Timeline</h2>\n<p>{}</p>\n\
+         <p class=\"tools\"><button id=\"in\">+ zoom in</button> <button id=\"out\">− zoom out</button> \
+         <button id=\"all\">whole time</button> \
+         <small>Drag or ← → to move, Ctrl + wheel or + − to zoom, 0 for the whole time, ↑ ↓ to choose a row.</small></p>\n\
+         <noscript><p class=\"bad\">The picture needs JavaScript; nothing else on this page does.</p></noscript>\n\
+         <div id=\"view\" tabindex=\"0\" role=\"application\" aria-label=\"Timeline of pods\" \
+         aria-describedby=\"story\"><div id=\"space\"><canvas id=\"canvas\"></canvas></div></div>\n\
+         <div id=\"tip\" hidden></div>\n\
+         <div id=\"story\" aria-live=\"polite\"><p>Choose a row to read its story.</p></div>\n</section>",
+        escaped(&page.chosen.in_words())
+    )
+}
+
 fn metrics(figures: &Figures, html: &mut String) -> fmt::Result {
     html.push_str("<section>\n<h2>Metrics</h2>\n<dl class=\"metrics\">\n");
     let counts = Count::ALL.map(|count| (count.as_str().to_owned(), Figure::Count(count)));
@@ -154,35 +183,6 @@ fn metrics(figures: &Figures, html: &mut String) -> fmt::Result {
     }
     html.push_str("</dl>\n</section>\n");
     Ok(())
-}
-
-fn legend(html: &mut String) -> fmt::Result {
-    html.push_str("<section>\n<h2>Legend</h2>\n<ul class=\"legend\">\n");
-    for (kind, name, words) in Kind::ALL {
-        let class = if kind.is_mark() { "mark" } else { "bar" };
-        writeln!(
-            html,
-            "<li><i class=\"{class}\" style=\"background:var(--{name})\"></i>{words}</li>"
-        )?;
-    }
-    html.push_str("</ul>\n</section>\n");
-    Ok(())
-}
-
-fn picture(page: &Page<'_>, html: &mut String) -> fmt::Result {
-    writeln!(
-        html,
-        "<section>\n<h2>Timeline</h2>\n<p>{}</p>\n\
-         <p class=\"tools\"><button id=\"in\">+ zoom in</button> <button id=\"out\">− zoom out</button> \
-         <button id=\"all\">whole time</button> \
-         <small>Drag or ← → to move, Ctrl + wheel or + − to zoom, 0 for the whole time, ↑ ↓ to choose a row.</small></p>\n\
-         <noscript><p class=\"bad\">The picture needs JavaScript; everything above does not.</p></noscript>\n\
-         <div id=\"view\" tabindex=\"0\" role=\"application\" aria-label=\"Timeline of pods\" \
-         aria-describedby=\"story\"><div id=\"space\"><canvas id=\"canvas\"></canvas></div></div>\n\
-         <div id=\"tip\" hidden></div>\n\
-         <div id=\"story\" aria-live=\"polite\"><p>Choose a row to read its story.</p></div>\n</section>",
-        escaped(&page.chosen.in_words())
-    )
 }
 
 /// The chart's JSON, such that nothing in it can end the script that holds it.
