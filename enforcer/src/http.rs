@@ -13,8 +13,9 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::json;
-use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
 
 use crate::drive::State;
 use crate::metrics::Metrics;
@@ -45,36 +46,37 @@ pub async fn listen(address: SocketAddr) -> Result<TcpListener, String> {
         .map_err(|error| format!("cannot listen on {address}: {error}"))
 }
 
-/// Serves for ever.
+/// Serves for ever. Its connections end with it.
 pub async fn serve(listener: TcpListener, pages: Pages) {
-    let connections = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let mut connections = JoinSet::new();
     loop {
-        let Ok(permit) = Arc::clone(&connections).acquire_owned().await else {
-            return;
-        };
+        while connections.try_join_next().is_some() {}
+        if connections.len() >= CONNECTIONS_MAX {
+            connections.join_next().await;
+        }
         let Ok((stream, _)) = listener.accept().await else {
             // Out of file descriptors, most likely: others must end first.
             tokio::time::sleep(Duration::from_secs(1)).await;
             continue;
         };
-        let pages = pages.clone();
-        tokio::spawn(async move {
-            let service = service_fn(|request| {
-                let pages = pages.clone();
-                async move { Ok::<_, Infallible>(pages.answer(&request).await) }
-            });
-            let serving = http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(HEADER_TIMEOUT)
-                .serve_connection(TokioIo::new(stream), service);
-            // Whoever asked has gone.
-            let _ = serving.await;
-            drop(permit);
-        });
+        connections.spawn(pages.clone().serve(stream));
     }
 }
 
 impl Pages {
+    async fn serve(self, stream: TcpStream) {
+        let service = service_fn(|request| {
+            let pages = self.clone();
+            async move { Ok::<_, Infallible>(pages.answer(&request).await) }
+        });
+        let serving = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEADER_TIMEOUT)
+            .serve_connection(TokioIo::new(stream), service);
+        // Whoever asked has gone.
+        let _ = serving.await;
+    }
+
     async fn answer<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
         if request.method() != Method::GET && request.method() != Method::HEAD {
             return page(
