@@ -17,6 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
+use crate::api::{Refusals, Right};
 use crate::drive::State;
 use crate::metrics::Metrics;
 
@@ -32,6 +33,8 @@ const CONNECTIONS_MAX: usize = 64;
 pub struct Pages {
     /// What is counted and measured.
     pub metrics: Arc<Metrics>,
+    /// What the API server does not allow.
+    pub refusals: Arc<Refusals>,
     /// To ask the driver how it is.
     pub questions: mpsc::Sender<oneshot::Sender<State>>,
 }
@@ -99,19 +102,16 @@ impl Pages {
                     "the driver does not answer\n".to_owned(),
                 ),
             },
-            "/readyz" => match self.state().await {
-                Some(state) if state.view_is_whole => page(StatusCode::OK, TEXT, "ok\n".to_owned()),
-                _ => page(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    TEXT,
-                    "not all pods have been listed\n".to_owned(),
-                ),
-            },
+            "/readyz" => {
+                let (status, text) =
+                    readiness(self.state().await.as_ref(), &self.refusals.missing());
+                page(status, TEXT, text)
+            }
             "/debug/state" => match self.state().await {
                 Some(state) => page(
                     StatusCode::OK,
                     "application/json",
-                    format!("{:#}\n", debug(&state)),
+                    format!("{:#}\n", debug(&state, &self.refusals.missing())),
                 ),
                 None => page(
                     StatusCode::SERVICE_UNAVAILABLE,
@@ -152,7 +152,33 @@ fn page(status: StatusCode, content_type: &'static str, text: String) -> Respons
     response
 }
 
-fn debug(state: &State) -> serde_json::Value {
+/// Whether the program can do its work, and what it lacks, in words.
+fn readiness(state: Option<&State>, missing: &[&Right]) -> (StatusCode, String) {
+    let (vital, other): (Vec<&Right>, Vec<&Right>) = missing.iter().partition(|right| right.vital);
+    let mut lines: Vec<String> = vital
+        .iter()
+        .map(|right| format!("not ready: {right}\n"))
+        .collect();
+    match state {
+        None => lines.push("not ready: the driver does not answer\n".to_owned()),
+        // What is not allowed says why.
+        Some(state) if !state.view_is_whole && lines.is_empty() => {
+            lines.push("not ready: not all pods have been listed\n".to_owned());
+        }
+        Some(_) => {}
+    }
+    let status = if lines.is_empty() {
+        lines.push("ok\n".to_owned());
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    lines.extend(other.iter().map(|right| format!("missing: {right}\n")));
+    (status, lines.concat())
+}
+
+fn debug(state: &State, missing: &[&Right]) -> serde_json::Value {
+    let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
     let pods: Vec<_> = state
         .pods
         .iter()
@@ -169,6 +195,7 @@ fn debug(state: &State) -> serde_json::Value {
         .collect();
     json!({
         "viewIsWhole": state.view_is_whole,
+        "missingRights": missing,
         "leads": state.leads,
         "stopped": state.stopped,
         "mode": state.mode.map(crate::policy::mode_name),
@@ -197,6 +224,7 @@ mod tests {
         let (questions, mut asked) = mpsc::channel::<oneshot::Sender<State>>(1);
         let pages = Pages {
             metrics: Arc::default(),
+            refusals: Arc::default(),
             questions,
         };
         let driver = tokio::spawn(async move {

@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
-use crate::api::{Api, Call};
+use crate::api::{Api, Call, rights};
 use crate::clock::Clock;
 use crate::drive::{self, Driver, Limits, Links, State};
 use crate::engines::Policies;
@@ -246,9 +246,13 @@ impl Parts {
         listener: Option<TcpListener>,
         questions: mpsc::Sender<oneshot::Sender<State>>,
     ) {
-        let metrics = Arc::clone(&self.metrics);
+        let pages = Pages {
+            metrics: Arc::clone(&self.metrics),
+            refusals: self.api.refusals(),
+            questions,
+        };
         if let Some(listener) = listener {
-            http::serve(listener, Pages { metrics, questions }).await;
+            http::serve(listener, pages).await;
         }
     }
 
@@ -326,7 +330,7 @@ async fn simulated_clock(api: &Api) -> Result<Clock, String> {
         unix_millis: u64,
         speed: u32,
     }
-    let call = Call::get("simulated_clock", "/simulator/clock".to_owned());
+    let call = Call::get(&rights::SIMULATED_CLOCK, "/simulator/clock".to_owned());
     let answer = api.call(call, Duration::from_secs(5)).await;
     let no_simulation = |why: String| {
         format!(
