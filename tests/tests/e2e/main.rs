@@ -6,6 +6,9 @@
 mod cases;
 mod command;
 mod faults;
+mod kills;
+mod network;
+mod process;
 mod real;
 mod replica;
 mod stage;
