@@ -8,6 +8,7 @@ mod command;
 mod faults;
 mod kills;
 mod network;
+mod partitions;
 mod process;
 mod real;
 mod replica;
