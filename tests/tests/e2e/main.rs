@@ -10,6 +10,7 @@ mod kills;
 mod network;
 mod partitions;
 mod process;
+mod programs;
 mod real;
 mod replica;
 mod stage;
