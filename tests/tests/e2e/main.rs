@@ -14,4 +14,5 @@ mod programs;
 mod real;
 mod replica;
 mod stage;
+mod traces;
 mod writes;
