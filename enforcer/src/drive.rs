@@ -1,7 +1,7 @@
 //! The driver: what is seen goes into the engines, what they ask for is carried out.
 //!
-//! One task owns the engines, so that inputs have an order. It never waits for an answer: reads and writes are tasks of
-//! their own, whose reports come back as inputs.
+//! One future owns the engines, so that inputs have an order. It never waits for an answer: reads and writes go on beside
+//! it, and their reports come back as inputs.
 //!
 //! A replica that does not hold the lease, or whose kill switch is thrown, runs in a dry run: it counts and judges like
 //! the leader, and writes nothing. When it comes to lead, the policy's own mode comes into force, all pods are listed, and
@@ -11,13 +11,15 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
 use pullstop_core::engine::{Effect, Explanation, GoneFrom, Input, Seen};
 use pullstop_core::pod::{Phase, PodRef};
 use pullstop_core::policy::{Mode, is_named};
 use pullstop_core::time::Timestamp;
 use pullstop_core::wire::WirePod;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
-use tokio::task::JoinSet;
 
 use crate::clock::Clock;
 use crate::engines::{Engines, Home, Policies};
@@ -90,7 +92,8 @@ pub struct Driver {
     writer: Arc<Writer>,
     metrics: Arc<Metrics>,
     telling: Telling,
-    jobs: JoinSet<(Home, Why, Report)>,
+    /// Reads and writes under way.
+    jobs: FuturesUnordered<BoxFuture<'static, (Home, Why, Report)>>,
     claim: Claim,
     limits: Limits,
     view_is_whole: bool,
@@ -124,7 +127,7 @@ impl Driver {
             writer,
             telling: Telling::new(Arc::clone(&metrics)),
             metrics,
-            jobs: JoinSet::new(),
+            jobs: FuturesUnordered::new(),
             claim: Claim::default(),
             limits,
             view_is_whole: false,
@@ -146,11 +149,7 @@ impl Driver {
                     if changed.is_err() { break }
                     self.adopt_policies(&mut links);
                 }
-                Some(done) = self.jobs.join_next() => {
-                    if let Ok((home, why, report)) = done {
-                        self.report(&home, why, &report);
-                    }
-                }
+                Some((home, why, report)) = self.jobs.next() => self.report(&home, why, &report),
                 Some(asker) = links.questions.recv() => {
                     // Whoever asked may have gone.
                     let _ = asker.send(self.state());
@@ -169,7 +168,7 @@ impl Driver {
             self.telling.keep(kept, |uid| self.engines.tracks(uid));
             self.show();
         }
-        let rest = async { while self.jobs.join_next().await.is_some() {} };
+        let rest = async { while self.jobs.next().await.is_some() {} };
         if tokio::time::timeout(LAST_WRITES, rest).await.is_err() {
             tracing::warn!(
                 "ended while writes were under way; what became of them is seen after the next start"
@@ -300,8 +299,8 @@ impl Driver {
 
     fn begin(&mut self, home: Home, why: Why, job: Job) {
         let writer = Arc::clone(&self.writer);
-        self.jobs
-            .spawn(async move { (home, why, writer.carry_out(job).await) });
+        let job = async move { (home, why, writer.carry_out(job).await) };
+        self.jobs.push(Box::pin(job));
     }
 
     /// A read or write has ended.

@@ -13,9 +13,11 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::json;
-use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
 
+use crate::api::{Refusals, Right};
 use crate::drive::State;
 use crate::metrics::Metrics;
 
@@ -31,6 +33,8 @@ const CONNECTIONS_MAX: usize = 64;
 pub struct Pages {
     /// What is counted and measured.
     pub metrics: Arc<Metrics>,
+    /// What the API server does not allow.
+    pub refusals: Arc<Refusals>,
     /// To ask the driver how it is.
     pub questions: mpsc::Sender<oneshot::Sender<State>>,
 }
@@ -45,36 +49,37 @@ pub async fn listen(address: SocketAddr) -> Result<TcpListener, String> {
         .map_err(|error| format!("cannot listen on {address}: {error}"))
 }
 
-/// Serves for ever.
+/// Serves for ever. Its connections end with it.
 pub async fn serve(listener: TcpListener, pages: Pages) {
-    let connections = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let mut connections = JoinSet::new();
     loop {
-        let Ok(permit) = Arc::clone(&connections).acquire_owned().await else {
-            return;
-        };
+        while connections.try_join_next().is_some() {}
+        if connections.len() >= CONNECTIONS_MAX {
+            connections.join_next().await;
+        }
         let Ok((stream, _)) = listener.accept().await else {
             // Out of file descriptors, most likely: others must end first.
             tokio::time::sleep(Duration::from_secs(1)).await;
             continue;
         };
-        let pages = pages.clone();
-        tokio::spawn(async move {
-            let service = service_fn(|request| {
-                let pages = pages.clone();
-                async move { Ok::<_, Infallible>(pages.answer(&request).await) }
-            });
-            let serving = http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(HEADER_TIMEOUT)
-                .serve_connection(TokioIo::new(stream), service);
-            // Whoever asked has gone.
-            let _ = serving.await;
-            drop(permit);
-        });
+        connections.spawn(pages.clone().serve(stream));
     }
 }
 
 impl Pages {
+    async fn serve(self, stream: TcpStream) {
+        let service = service_fn(|request| {
+            let pages = self.clone();
+            async move { Ok::<_, Infallible>(pages.answer(&request).await) }
+        });
+        let serving = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEADER_TIMEOUT)
+            .serve_connection(TokioIo::new(stream), service);
+        // Whoever asked has gone.
+        let _ = serving.await;
+    }
+
     async fn answer<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
         if request.method() != Method::GET && request.method() != Method::HEAD {
             return page(
@@ -97,19 +102,16 @@ impl Pages {
                     "the driver does not answer\n".to_owned(),
                 ),
             },
-            "/readyz" => match self.state().await {
-                Some(state) if state.view_is_whole => page(StatusCode::OK, TEXT, "ok\n".to_owned()),
-                _ => page(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    TEXT,
-                    "not all pods have been listed\n".to_owned(),
-                ),
-            },
+            "/readyz" => {
+                let (status, text) =
+                    readiness(self.state().await.as_ref(), &self.refusals.missing());
+                page(status, TEXT, text)
+            }
             "/debug/state" => match self.state().await {
                 Some(state) => page(
                     StatusCode::OK,
                     "application/json",
-                    format!("{:#}\n", debug(&state)),
+                    format!("{:#}\n", debug(&state, &self.refusals.missing())),
                 ),
                 None => page(
                     StatusCode::SERVICE_UNAVAILABLE,
@@ -150,7 +152,33 @@ fn page(status: StatusCode, content_type: &'static str, text: String) -> Respons
     response
 }
 
-fn debug(state: &State) -> serde_json::Value {
+/// Whether the program can do its work, and what it lacks, in words.
+fn readiness(state: Option<&State>, missing: &[&Right]) -> (StatusCode, String) {
+    let (vital, other): (Vec<&Right>, Vec<&Right>) = missing.iter().partition(|right| right.vital);
+    let mut lines: Vec<String> = vital
+        .iter()
+        .map(|right| format!("not ready: {right}\n"))
+        .collect();
+    match state {
+        None => lines.push("not ready: the driver does not answer\n".to_owned()),
+        // What is not allowed says why.
+        Some(state) if !state.view_is_whole && lines.is_empty() => {
+            lines.push("not ready: not all pods have been listed\n".to_owned());
+        }
+        Some(_) => {}
+    }
+    let status = if lines.is_empty() {
+        lines.push("ok\n".to_owned());
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    lines.extend(other.iter().map(|right| format!("missing: {right}\n")));
+    (status, lines.concat())
+}
+
+fn debug(state: &State, missing: &[&Right]) -> serde_json::Value {
+    let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
     let pods: Vec<_> = state
         .pods
         .iter()
@@ -167,6 +195,7 @@ fn debug(state: &State) -> serde_json::Value {
         .collect();
     json!({
         "viewIsWhole": state.view_is_whole,
+        "missingRights": missing,
         "leads": state.leads,
         "stopped": state.stopped,
         "mode": state.mode.map(crate::policy::mode_name),
@@ -195,6 +224,7 @@ mod tests {
         let (questions, mut asked) = mpsc::channel::<oneshot::Sender<State>>(1);
         let pages = Pages {
             metrics: Arc::default(),
+            refusals: Arc::default(),
             questions,
         };
         let driver = tokio::spawn(async move {

@@ -9,12 +9,13 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 use pullstop_core::policy::Mode;
 use pullstop_core::time::Timestamp;
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
-use crate::api::{Api, Call};
+use crate::api::{Api, Call, rights};
 use crate::clock::Clock;
-use crate::drive::{self, Driver, Limits, Links};
+use crate::drive::{self, Driver, Limits, Links, State};
 use crate::engines::Policies;
 use crate::http::{self, Pages};
 use crate::lease::{Candidate, Claim};
@@ -138,10 +139,11 @@ pub struct Parts {
     /// What this replica calls itself: no other process may have the same name.
     pub identity: String,
     /// Where to serve metrics and probes, if anywhere.
-    pub listener: Option<tokio::net::TcpListener>,
+    pub listener: Option<TcpListener>,
 }
 
-/// Enforces until `stop` turns true.
+/// Enforces until `stop` turns true. All that happens, happens in this future: whoever drops it ends everything at once,
+/// as a killed process ends.
 ///
 /// # Errors
 /// If the first policies cannot be used.
@@ -170,49 +172,37 @@ pub async fn enforce(
         namespaces: args.namespaces.clone(),
     };
     let driver = parts.driver(first, limits, may_write.clone())?;
-    tokio::spawn(parts.feed(selector_seen, Arc::clone(&relist), news).run());
-    if let Some(listener) = parts.listener.take() {
-        let metrics = Arc::clone(&parts.metrics);
-        tokio::spawn(http::serve(
-            listener,
-            Pages {
-                metrics,
-                questions: questions.clone(),
-            },
-        ));
-    }
-    if let Some(file) = args.policy.clone() {
-        tokio::spawn(policies::file::follow(
-            file,
-            policies.clone(),
-            Arc::clone(&parts.metrics),
-        ));
-    } else if args.policy_objects {
-        tokio::spawn(parts.objects(may_write).follow(policies.clone()));
-    }
-    let election = (!args.no_lease && !args.dry_run)
-        .then(|| tokio::spawn(parts.candidate(args).run(claim.clone(), retire.subscribe())));
-    if election.is_none() {
-        claim.send_replace(Claim {
-            until: Some(Timestamp::NEVER),
-            stopped: false,
-        });
-    }
     let links = Links {
         news: news_seen,
         policies: policies_seen,
         claim: claim_seen,
         selector,
-        relist,
+        relist: Arc::clone(&relist),
         questions: asked,
         stop: stop.subscribe(),
     };
-    driver.run(links).await;
-    if let Some(election) = election {
+    let listener = parts.listener.take();
+    let beside = async {
+        tokio::join!(
+            parts.feed(selector_seen, relist, news).run(),
+            parts.show(listener, questions),
+            parts.follow_policies(args, policies.clone(), may_write),
+        );
+        // It is the driver that ends.
+        std::future::pending::<()>().await;
+    };
+    let work = async {
+        tokio::select! {
+            biased;
+            () = driver.run(links) => {}
+            () = beside => {}
+        }
         // Not before the last write has arrived: others may write as soon as the Lease is given up.
         retire.send_replace(true);
-        let _ = election.await;
-    }
+    };
+    let election = parts.lead(args, &claim, retire.subscribe());
+    // Boxed, since they are large and are moved about until they begin.
+    tokio::join!(Box::pin(election), Box::pin(work));
     Ok(())
 }
 
@@ -247,6 +237,53 @@ impl Parts {
             selector,
             relist,
             news,
+        }
+    }
+
+    /// Serves metrics and probes, if somewhere.
+    async fn show(
+        &self,
+        listener: Option<TcpListener>,
+        questions: mpsc::Sender<oneshot::Sender<State>>,
+    ) {
+        let pages = Pages {
+            metrics: Arc::clone(&self.metrics),
+            refusals: self.api.refusals(),
+            questions,
+        };
+        if let Some(listener) = listener {
+            http::serve(listener, pages).await;
+        }
+    }
+
+    /// Follows the policies where they come from, if they can change.
+    async fn follow_policies(
+        &self,
+        args: &RunArgs,
+        policies: watch::Sender<Policies>,
+        claim: watch::Receiver<Claim>,
+    ) {
+        if let Some(file) = args.policy.clone() {
+            policies::file::follow(file, policies, Arc::clone(&self.metrics)).await;
+        } else if args.policy_objects {
+            self.objects(claim).follow(policies).await;
+        }
+    }
+
+    /// Takes part in the election until it is to retire; without an election, it leads for ever.
+    async fn lead(
+        &self,
+        args: &RunArgs,
+        claim: &watch::Sender<Claim>,
+        retire: watch::Receiver<bool>,
+    ) {
+        if args.no_lease || args.dry_run {
+            claim.send_replace(Claim {
+                until: Some(Timestamp::NEVER),
+                stopped: false,
+            });
+        } else {
+            self.candidate(args).run(claim.clone(), retire).await;
         }
     }
 
@@ -293,7 +330,7 @@ async fn simulated_clock(api: &Api) -> Result<Clock, String> {
         unix_millis: u64,
         speed: u32,
     }
-    let call = Call::get("simulated_clock", "/simulator/clock".to_owned());
+    let call = Call::get(&rights::SIMULATED_CLOCK, "/simulator/clock".to_owned());
     let answer = api.call(call, Duration::from_secs(5)).await;
     let no_simulation = |why: String| {
         format!(

@@ -19,19 +19,31 @@ use pullstop_simulator::serve::{
 };
 use pullstop_tests::{enforcer, root};
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
 /// A cluster with Pullstop in it, a policy that enforces, and a pod whose image has no valid name.
-struct World {
-    store: Store,
-    metrics: Arc<Metrics>,
-    stop: watch::Sender<bool>,
+pub(crate) struct World {
+    pub(crate) store: Store,
+    pub(crate) metrics: Arc<Metrics>,
+    /// Turns true when the enforcer is granted all that `deploy/` grants.
+    pub(crate) granted: watch::Sender<bool>,
+    pub(crate) stop: watch::Sender<bool>,
     _kubelet: Kubelet,
 }
 
 impl World {
     fn start(rules: Vec<Rule>) -> Self {
+        Self::with(rules, rights(), None)
+    }
+
+    /// With these rights at first, and with metrics and probes there.
+    pub(crate) fn with(
+        rules: Vec<Rule>,
+        permissions: Vec<Permission>,
+        listener: Option<TcpListener>,
+    ) -> Self {
         let began = Timestamp::from_millis(1_795_000_000_000);
         let store = Store::new(serve::Clock::from(began));
         let namespace = read("deploy/base/namespace.yaml");
@@ -45,10 +57,20 @@ impl World {
         for rule in rules {
             faults.add(rule);
         }
-        let auth = Auth::closed().with_user("token", "pullstop", rights());
-        let api = serve::Api::new(store.clone(), auth, faults);
+        let api = |permissions| {
+            let auth = Auth::closed().with_user("token", "pullstop", permissions);
+            serve::Api::new(store.clone(), auth, faults.clone())
+        };
+        let (at_first, later) = (api(permissions), api(rights()));
+        let granted = watch::Sender::new(false);
+        let is_granted = granted.subscribe();
         let service = tower::service_fn(move |mut request: Request<kube::client::Body>| {
-            let api = api.clone();
+            let api = if *is_granted.borrow() {
+                &later
+            } else {
+                &at_first
+            }
+            .clone();
             let token = HeaderValue::from_static("Bearer token");
             request.headers_mut().insert(AUTHORIZATION, token);
             async move { api.answer(request).await }
@@ -63,7 +85,7 @@ impl World {
             metrics: Arc::clone(&metrics),
             clock: Clock::starting_at(began),
             identity: "a".to_owned(),
-            listener: None,
+            listener,
         };
         let args = RunArgs::parse_from(["run", "--policy-objects"]);
         let stopping = stop.clone();
@@ -71,12 +93,13 @@ impl World {
         Self {
             store,
             metrics,
+            granted,
             stop,
             _kubelet: kubelet,
         }
     }
 
-    fn pod(&self) -> Value {
+    pub(crate) fn pod(&self) -> Value {
         let pod = self.store.get(&Key::pod("default", "p")).unwrap();
         Value::clone(&pod)
     }
@@ -149,7 +172,7 @@ async fn whatever_goes_wrong_on_the_way_it_is_failed_once() {
     }
 }
 
-fn policy(mode: &str) -> Value {
+pub(crate) fn policy(mode: &str) -> Value {
     json!({
         "apiVersion": "pullstop.dev/v1alpha1", "kind": "ClusterPullFailurePolicy",
         "metadata": {"name": "default"}, "spec": {"mode": mode},
@@ -169,7 +192,7 @@ fn pod() -> Value {
 }
 
 /// What `deploy/base` grants.
-fn rights() -> Vec<Permission> {
+pub(crate) fn rights() -> Vec<Permission> {
     let mut permissions = Vec::new();
     for object in documents(&read("deploy/base/rbac.yaml")) {
         for rule in object["rules"].as_array().into_iter().flatten() {

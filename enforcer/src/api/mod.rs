@@ -6,6 +6,7 @@
 mod answer;
 mod backoff;
 mod lines;
+pub mod rights;
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use kube::{Client, Config};
 pub use self::answer::{Trouble, classify, shorten};
 pub use self::backoff::Backoff;
 pub use self::lines::LineStream;
+pub use self::rights::{Refusals, Right};
 use crate::metrics::{Metric, Metrics};
 
 /// Answers larger than this are refused: 500 pods at the API server's limit of 1.5 MiB would be larger, but those that
@@ -32,6 +34,7 @@ const ANSWER_BYTES_MAX: usize = 256 << 20;
 pub struct Api {
     client: Client,
     metrics: Arc<Metrics>,
+    refusals: Arc<Refusals>,
 }
 
 impl fmt::Debug for Api {
@@ -43,8 +46,8 @@ impl fmt::Debug for Api {
 /// One request.
 #[derive(Clone, Debug)]
 pub struct Call {
-    /// What is asked for, as a label of metrics.
-    pub name: &'static str,
+    /// What is asked for.
+    pub right: &'static Right,
     /// How.
     pub method: Method,
     /// Path and query.
@@ -62,10 +65,10 @@ pub const STRATEGIC_PATCH: &str = "application/strategic-merge-patch+json";
 
 impl Call {
     /// A read.
-    pub fn get(name: &'static str, path: String) -> Self {
+    pub fn get(right: &'static Right, path: String) -> Self {
         let (method, body) = (Method::GET, None);
         Self {
-            name,
+            right,
             method,
             path,
             body,
@@ -74,7 +77,7 @@ impl Call {
 
     /// A write of `object`.
     pub fn write(
-        name: &'static str,
+        right: &'static Right,
         method: Method,
         path: String,
         content_type: &'static str,
@@ -82,7 +85,7 @@ impl Call {
     ) -> Self {
         let body = Some((content_type, object.to_string().into_bytes()));
         Self {
-            name,
+            right,
             method,
             path,
             body,
@@ -109,7 +112,16 @@ impl Api {
 
     /// The API server behind `client`, which must not repeat requests.
     pub fn new(client: Client, metrics: Arc<Metrics>) -> Self {
-        Self { client, metrics }
+        Self {
+            client,
+            metrics,
+            refusals: Arc::default(),
+        }
+    }
+
+    /// What the server does not allow.
+    pub fn refusals(&self) -> Arc<Refusals> {
+        Arc::clone(&self.refusals)
     }
 
     /// Makes one call and reads the whole answer.
@@ -117,13 +129,13 @@ impl Api {
     /// # Errors
     /// Whatever goes wrong; [`Trouble::NoAnswer`] if it takes longer than `deadline`.
     pub async fn call(&self, call: Call, deadline: Duration) -> Result<Bytes, Trouble> {
-        let name = call.name;
+        let right = call.right;
         let answer = tokio::time::timeout(deadline, self.exchange(call)).await;
         let result = answer.unwrap_or_else(|_| {
             let why = format!("none within {} s", deadline.as_secs());
             Err(Trouble::NoAnswer(why))
         });
-        self.count(name, result.as_ref().err());
+        self.count(right, result.as_ref().err());
         result
     }
 
@@ -132,7 +144,7 @@ impl Api {
     /// # Errors
     /// Whatever goes wrong until then.
     pub async fn open(&self, call: Call, deadline: Duration) -> Result<LineStream, Trouble> {
-        let name = call.name;
+        let right = call.right;
         let begin = async {
             let response = self.send(call).await?;
             accepted(response).await
@@ -140,7 +152,7 @@ impl Api {
         let result = tokio::time::timeout(deadline, begin)
             .await
             .unwrap_or_else(|_| Err(Trouble::NoAnswer("none in time".to_owned())));
-        self.count(name, result.as_ref().err());
+        self.count(right, result.as_ref().err());
         result.map(LineStream::new)
     }
 
@@ -169,10 +181,13 @@ impl Api {
             .map_err(|error| Trouble::NoAnswer(chain(&error)))
     }
 
-    fn count(&self, call: &'static str, trouble: Option<&Trouble>) {
+    fn count(&self, right: &'static Right, trouble: Option<&Trouble>) {
+        self.refusals.take_in(right, trouble);
         let result = trouble.map_or("ok", Trouble::label);
-        self.metrics
-            .count(Metric::Requests, &[("call", call), ("result", result)]);
+        self.metrics.count(
+            Metric::Requests,
+            &[("call", right.call), ("result", result)],
+        );
     }
 }
 

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use self::elector::{Elector, Record, Step, Timing};
-use crate::api::{Api, Call, JSON, Trouble};
+use crate::api::{Api, Call, JSON, Trouble, rights};
 use crate::clock::{self, Clock};
 use crate::metrics::{Metric, Metrics};
 
@@ -103,7 +103,7 @@ impl Candidate {
     async fn round(&self, elector: &mut Elector) -> Result<bool, Trouble> {
         let (record, stopped) = match self
             .api
-            .call(Call::get("get_lease", self.path()), CALL_TIMEOUT)
+            .call(Call::get(&rights::GET_LEASE, self.path()), CALL_TIMEOUT)
             .await
         {
             Ok(bytes) => read(&bytes)?,
@@ -164,13 +164,13 @@ impl Candidate {
                 .path()
                 .trim_end_matches(&format!("/{}", self.name))
                 .to_owned();
-            Call::write("create_lease", Method::POST, folder, JSON, &body)
+            Call::write(&rights::CREATE_LEASE, Method::POST, folder, JSON, &body)
         } else {
             metadata["resourceVersion"] = json!(record.version);
             body = json!({ "metadata": metadata, "spec": spec(record, &now) });
             // A patch keeps what others wrote on the Lease, the kill switch above all.
             Call::write(
-                "renew_lease",
+                &rights::RENEW_LEASE,
                 Method::PATCH,
                 self.path(),
                 crate::api::MERGE_PATCH,

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 
 use super::pages::Pages;
 use super::wire::{self, Line};
-use crate::api::{Api, Backoff, Call, LineStream, Trouble, encode};
+use crate::api::{Api, Backoff, Call, LineStream, Trouble, encode, rights};
 use crate::metrics::{Metric, Metrics};
 
 /// How long one watch lasts before the server ends it. A connection that is dead in silence goes unnoticed for as long,
@@ -136,7 +136,7 @@ impl Feed {
             let (began, before) = (Instant::now(), version.clone());
             let ended = match self
                 .api
-                .open(Call::get("watch_pods", path), OPEN_TIMEOUT)
+                .open(Call::get(&rights::WATCH_PODS, path), OPEN_TIMEOUT)
                 .await
             {
                 Ok(lines) => self.follow(lines, &mut version).await,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::wire::{self, Page};
-use crate::api::{Api, Call, Trouble, encode};
+use crate::api::{Api, Call, Trouble, encode, rights};
 
 /// Pods a page: what `kubectl` and client-go ask for.
 const PAGE_PODS: u32 = 500;
@@ -47,7 +47,7 @@ impl<'a> Pages<'a> {
         }
         let bytes = self
             .api
-            .call(Call::get("list_pods", path), PAGE_TIMEOUT)
+            .call(Call::get(&rights::LIST_PODS, path), PAGE_TIMEOUT)
             .await?;
         let page = wire::page(&bytes)?;
         if !page.next.is_empty() {

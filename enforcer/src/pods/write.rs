@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::sync::{Semaphore, watch};
 
 use super::{patch, wire};
-use crate::api::{Api, Call, JSON, STRATEGIC_PATCH, Trouble};
+use crate::api::{Api, Call, JSON, Right, STRATEGIC_PATCH, Trouble, rights};
 use crate::clock::Clock;
 use crate::lease::Claim;
 use crate::metrics::{Metric, Metrics};
@@ -150,7 +150,7 @@ impl Writer {
                 let body = patch::remember(&pod, version, &memories, self.clock.now());
                 let path = format!("{}/status", path(&pod));
                 let outcome = self
-                    .patch("remember", "patch_pod_status", path, &body)
+                    .patch("remember", &rights::PATCH_POD_STATUS, path, &body)
                     .await;
                 Report {
                     pod,
@@ -199,16 +199,18 @@ impl Writer {
         let outcome = match what {
             "fail" => {
                 let body = patch::fail(&decision, &message, now);
-                self.patch(what, "patch_pod_status", status, &body).await
+                self.patch(what, &rights::PATCH_POD_STATUS, status, &body)
+                    .await
             }
             "warn" => {
                 let body = patch::warn(&decision, &message, now);
-                self.patch(what, "patch_pod_status", status, &body).await
+                self.patch(what, &rights::PATCH_POD_STATUS, status, &body)
+                    .await
             }
             _ => {
                 self.patch(
                     what,
-                    "patch_pod",
+                    &rights::PATCH_POD,
                     path(&decision.pod),
                     &patch::deadline(&decision),
                 )
@@ -230,7 +232,7 @@ impl Writer {
     async fn look(&self, pod: &PodRef) -> Result<Option<(Bytes, WirePod)>, Trouble> {
         let bytes = match self
             .api
-            .call(Call::get("get_pod", path(pod)), CALL_TIMEOUT)
+            .call(Call::get(&rights::GET_POD, path(pod)), CALL_TIMEOUT)
             .await
         {
             Ok(bytes) => bytes,
@@ -248,7 +250,7 @@ impl Writer {
     async fn patch(
         &self,
         what: &'static str,
-        name: &'static str,
+        right: &'static Right,
         path: String,
         body: &Value,
     ) -> Outcome {
@@ -262,7 +264,7 @@ impl Writer {
             "{path}?fieldManager=pullstop&timeout={}s",
             CALL_TIMEOUT.as_secs()
         );
-        let call = Call::write(name, Method::PATCH, path.clone(), STRATEGIC_PATCH, body);
+        let call = Call::write(right, Method::PATCH, path.clone(), STRATEGIC_PATCH, body);
         let (outcome, label) = match self.api.call(call, CALL_TIMEOUT).await {
             Ok(bytes) => match version(&bytes) {
                 Some(version) => (Outcome::Accepted(version), "stored"),
@@ -292,7 +294,7 @@ impl Writer {
                 self.clock.now(),
             );
             let path = format!("/apis/events.k8s.io/v1/namespaces/{namespace}/events");
-            let call = Call::write("create_event", Method::POST, path, JSON, &event);
+            let call = Call::write(&rights::CREATE_EVENT, Method::POST, path, JSON, &event);
             let result = self.api.call(call, CALL_TIMEOUT).await;
             let label = result.as_ref().err().map_or("sent", Trouble::label);
             self.metrics.count(Metric::Events, &[("result", label)]);

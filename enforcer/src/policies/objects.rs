@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::built_in;
-use crate::api::{Api, Call, MERGE_PATCH, Trouble};
+use crate::api::{Api, Call, MERGE_PATCH, Right, Trouble, rights};
 use crate::clock::{self, Clock};
 use crate::engines::Policies;
 use crate::lease::Claim;
@@ -72,12 +72,9 @@ impl Objects {
 
     async fn read(&self) -> Result<Vec<Object>, Trouble> {
         let mut all = Vec::new();
-        for plural in ["clusterpullfailurepolicies", "pullfailurepolicies"] {
-            let path = format!("/apis/{API_VERSION}/{plural}");
-            let bytes = self
-                .api
-                .call(Call::get("list_policies", path), CALL_TIMEOUT)
-                .await?;
+        for right in [&rights::LIST_CLUSTER_POLICIES, &rights::LIST_POLICIES] {
+            let path = format!("/apis/{API_VERSION}/{}", right.resource);
+            let bytes = self.api.call(Call::get(right, path), CALL_TIMEOUT).await?;
             let list: List = serde_json::from_slice(&bytes)
                 .map_err(|error| Trouble::Unreadable(error.to_string()))?;
             all.extend(list.items);
@@ -108,7 +105,7 @@ impl Objects {
             let now = clock::print_seconds(self.clock.now());
             let body = json!({ "status": { "conditions": [object.condition(opinion, &now)] } });
             let call = Call::write(
-                "patch_policy_status",
+                object.right(),
                 Method::PATCH,
                 format!("{path}/status"),
                 MERGE_PATCH,
@@ -290,6 +287,14 @@ impl Object {
             Some(namespace) => {
                 format!("/apis/{API_VERSION}/namespaces/{namespace}/pullfailurepolicies/{name}")
             }
+        }
+    }
+
+    /// What it takes to write its status.
+    const fn right(&self) -> &'static Right {
+        match self.metadata.namespace {
+            None => &rights::PATCH_CLUSTER_POLICY_STATUS,
+            Some(_) => &rights::PATCH_POLICY_STATUS,
         }
     }
 

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use self::pseudonyms::Pseudonyms;
-use crate::api::{Api, Backoff, Call, Trouble, encode};
+use crate::api::{Api, Backoff, Call, Trouble, encode, rights};
 use crate::clock::{self, Clock};
 use crate::metrics::Metrics;
 
@@ -170,7 +170,7 @@ impl<W: Write> Recorder<'_, W> {
             );
             let mut lines = self
                 .api
-                .open(Call::get("watch_pods", path), TIMEOUT)
+                .open(Call::get(&rights::WATCH_PODS, path), TIMEOUT)
                 .await?;
             let until = Instant::now() + WATCH_LASTS + TIMEOUT;
             while let Ok(line) = tokio::time::timeout_at(until, lines.next()).await {
@@ -187,7 +187,10 @@ impl<W: Write> Recorder<'_, W> {
         let mut next = String::new();
         loop {
             let path = format!("{}?limit=500&continue={}", self.folder, encode(&next));
-            let bytes = self.api.call(Call::get("list_pods", path), timeout).await?;
+            let bytes = self
+                .api
+                .call(Call::get(&rights::LIST_PODS, path), timeout)
+                .await?;
             let list = parse(&bytes)?;
             for item in list["items"].as_array().into_iter().flatten() {
                 // The items of a list do not say what they are.

@@ -1,5 +1,7 @@
 //! Everything that can go wrong between the enforcer and the API server, one at a time and many at once.
 
+use std::collections::BTreeSet;
+
 use pullstop_simulator::serve::{Fault, Rule};
 use pullstop_simulator::world::dice::{Dice, Drawer, Stream};
 
@@ -7,7 +9,7 @@ use super::cases::assert_failed_once;
 use super::stage::Stage;
 
 /// A typo, a Job with a typo, an image that comes late, a registry that is down, and what simply runs.
-const MIXED: &str = r#"
+pub(super) const MIXED: &str = r#"
 apiVersion: pullstop.dev/v1alpha1
 kind: Scenario
 metadata: {name: mixed}
@@ -42,6 +44,33 @@ spec:
 /// So many worlds are drawn in each of two tests, which takes a quarter of a minute each.
 const SEEDS: u64 = 300;
 
+/// A kind that is added to the simulated API server must be added here.
+#[test]
+fn no_kind_of_fault_is_left_out() {
+    let kind = |fault: Fault| match fault {
+        Fault::Delay { .. } => "delay",
+        Fault::Status { code, .. } => match code {
+            409 => "conflict",
+            410 => "gone",
+            429 => "throttled",
+            _ => "server error",
+        },
+        Fault::Drop => "drop",
+        Fault::LoseAnswer => "lost answer",
+        Fault::Silent => "silence",
+        Fault::Stale { .. } => "stale read",
+        Fault::Truncate { .. } => "truncated line",
+        Fault::Mute { .. } => "silent stream",
+        Fault::Gone { .. } => "expired watch",
+        Fault::Duplicate => "duplicate",
+    };
+    let kinds: BTreeSet<&str> = faults()
+        .into_iter()
+        .map(|(.., fault)| kind(fault))
+        .collect();
+    assert_eq!(kinds.len(), 13, "{kinds:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn whatever_goes_wrong_alone_no_verdict_is_lost_or_doubled() {
     for (verb, resource, fault) in faults() {
@@ -59,7 +88,7 @@ async fn whatever_goes_wrong_together_no_verdict_is_lost_or_doubled() {
     }
 }
 
-/// The same with connections that break in bulk, and with the past forgotten, while the enforcer is restarted.
+/// The same while the enforcer is restarted, perhaps after the API server has forgotten the past.
 #[tokio::test(start_paused = true)]
 async fn restarts_among_faults_do_no_harm() {
     for seed in SEEDS..2 * SEEDS {
@@ -96,7 +125,7 @@ async fn run(rules: Vec<Rule>, seed: u64, what: &str) -> Vec<Rule> {
 }
 
 /// Nothing is missed, nothing failed twice, and nothing failed that has recovered.
-async fn judge(stage: &mut Stage, what: &str) {
+pub(super) async fn judge(stage: &mut Stage, what: &str) {
     stage.end(what).await;
     for pod in ["typo", "invalid", "stuck-0"] {
         assert_failed_once(stage, pod);
