@@ -15,6 +15,7 @@ pub mod record;
 pub mod run;
 pub mod scan;
 pub mod telling;
+pub mod wishes;
 
 use std::io::{self, Write};
 

@@ -23,6 +23,7 @@ use crate::pods::feed::{Feed, News};
 use crate::pods::write::Writer;
 use crate::policies::{self, objects::Objects};
 use crate::policy;
+use crate::wishes::Kind;
 
 /// What `enforcer run` is told.
 #[derive(Clone, Debug, Parser)]
@@ -48,6 +49,10 @@ pub struct RunArgs {
     /// cluster so; each needs a Lease of its own
     #[arg(long, value_name = "NAMESPACE", value_delimiter = ',')]
     pub namespaces: Vec<String>,
+    /// Read `pullstop.dev/` annotations of these too, and not of pods only. Takes the rights of
+    /// deploy/overlays/annotations
+    #[arg(long, value_name = "KIND", value_enum, value_delimiter = ',')]
+    pub annotations_of: Vec<Kind>,
     /// Where `/metrics`, `/livez`, `/readyz` and `/debug/state` are served
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
@@ -169,8 +174,9 @@ pub async fn enforce(
         ceiling,
         namespaces: args.namespaces.clone(),
     };
-    let driver = parts.driver(first, limits, may_write.clone())?;
-    tokio::spawn(parts.feed(selector_seen, Arc::clone(&relist), news).run());
+    let driver = parts.driver(args, first, limits, may_write.clone())?;
+    let feed = parts.feed(selector_seen, Arc::clone(&relist), news);
+    tokio::spawn(feed.run());
     if let Some(listener) = parts.listener.take() {
         let metrics = Arc::clone(&parts.metrics);
         tokio::spawn(http::serve(
@@ -219,6 +225,7 @@ pub async fn enforce(
 impl Parts {
     fn driver(
         &self,
+        args: &RunArgs,
         first: Policies,
         limits: Limits,
         claim: watch::Receiver<Claim>,
@@ -230,6 +237,7 @@ impl Parts {
             claim,
             Arc::clone(&metrics),
             self.identity.clone(),
+            args.annotations_of.clone(),
         );
         Driver::new(first, limits, self.clock, Arc::new(writer), metrics)
     }

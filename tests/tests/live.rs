@@ -1,6 +1,8 @@
 //! The enforcer against the simulated Kubernetes API, in paused time: with the rights and the definitions of `deploy/`,
 //! with a kubelet that answers, and with everything that can go wrong on the way.
 
+mod annotations;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,28 +27,62 @@ use tokio::time::sleep;
 /// A cluster with Pullstop in it, a policy that enforces, and a pod whose image has no valid name.
 struct World {
     store: Store,
+    faults: Faults,
     metrics: Arc<Metrics>,
     stop: watch::Sender<bool>,
     _kubelet: Kubelet,
 }
 
+/// In which way a world differs from the usual one.
+struct Setup {
+    /// What the enforcer is told besides `--policy-objects`.
+    args: Vec<&'static str>,
+    /// Whose rights it has besides those of `deploy/base`.
+    overlays: Vec<&'static str>,
+    /// The policy.
+    spec: Value,
+    /// What there is in the cluster.
+    objects: Vec<Value>,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            args: Vec::new(),
+            overlays: Vec::new(),
+            spec: json!({"mode": "Enforce"}),
+            objects: vec![pod()],
+        }
+    }
+}
+
 impl World {
     fn start(rules: Vec<Rule>) -> Self {
+        let world = Self::with(Setup::default());
+        // The enforcer has not begun yet: it is a task of the same thread.
+        for rule in rules {
+            world.faults.add(rule);
+        }
+        world
+    }
+
+    fn with(setup: Setup) -> Self {
         let began = Timestamp::from_millis(1_795_000_000_000);
         let store = Store::new(serve::Clock::from(began));
         let namespace = read("deploy/base/namespace.yaml");
         for object in documents(&(namespace + &enforcer(&["crds"]).out)) {
             store.put(object, "admin").unwrap();
         }
-        store.put(policy("Enforce"), "admin").unwrap();
-        store.put(pod(), "admin").unwrap();
+        for object in std::iter::once(policy(&setup.spec)).chain(setup.objects) {
+            store.put(object, "admin").unwrap();
+        }
         let kubelet = Kubelet::start(store.clone(), Timing::default());
         let faults = Faults::default();
-        for rule in rules {
-            faults.add(rule);
-        }
-        let auth = Auth::closed().with_user("token", "pullstop", rights());
-        let api = serve::Api::new(store.clone(), auth, faults);
+        let overlays = setup.overlays.iter().map(|name| format!("overlays/{name}"));
+        let folders = std::iter::once("base".to_owned()).chain(overlays);
+        let rights = folders.flat_map(|folder| rights(&format!("deploy/{folder}/rbac.yaml")));
+        let auth = Auth::closed().with_user("token", "pullstop", rights.collect());
+        let api = serve::Api::new(store.clone(), auth, faults.clone());
         let service = tower::service_fn(move |mut request: Request<kube::client::Body>| {
             let api = api.clone();
             let token = HeaderValue::from_static("Bearer token");
@@ -65,11 +101,12 @@ impl World {
             identity: "a".to_owned(),
             listener: None,
         };
-        let args = RunArgs::parse_from(["run", "--policy-objects"]);
+        let args = RunArgs::parse_from(["run", "--policy-objects"].iter().chain(&setup.args));
         let stopping = stop.clone();
         tokio::spawn(async move { enforce(&args, policies::built_in(), parts, stopping).await });
         Self {
             store,
+            faults,
             metrics,
             stop,
             _kubelet: kubelet,
@@ -77,7 +114,11 @@ impl World {
     }
 
     fn pod(&self) -> Value {
-        let pod = self.store.get(&Key::pod("default", "p")).unwrap();
+        self.pod_in("default")
+    }
+
+    fn pod_in(&self, namespace: &str) -> Value {
+        let pod = self.store.get(&Key::pod(namespace, "p")).unwrap();
         Value::clone(&pod)
     }
 
@@ -149,10 +190,10 @@ async fn whatever_goes_wrong_on_the_way_it_is_failed_once() {
     }
 }
 
-fn policy(mode: &str) -> Value {
+fn policy(spec: &Value) -> Value {
     json!({
         "apiVersion": "pullstop.dev/v1alpha1", "kind": "ClusterPullFailurePolicy",
-        "metadata": {"name": "default"}, "spec": {"mode": mode},
+        "metadata": {"name": "default"}, "spec": spec,
     })
 }
 
@@ -168,10 +209,10 @@ fn pod() -> Value {
     })
 }
 
-/// What `deploy/base` grants.
-fn rights() -> Vec<Permission> {
+/// What a file grants.
+fn rights(file: &str) -> Vec<Permission> {
     let mut permissions = Vec::new();
-    for object in documents(&read("deploy/base/rbac.yaml")) {
+    for object in documents(&read(file)) {
         for rule in object["rules"].as_array().into_iter().flatten() {
             let list = |field: &str| -> Vec<String> {
                 let texts = rule[field].as_array().into_iter().flatten();

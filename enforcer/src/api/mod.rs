@@ -49,12 +49,18 @@ pub struct Call {
     pub method: Method,
     /// Path and query.
     pub path: String,
+    /// The form in which the answer is to come.
+    pub accept: &'static str,
     /// What is sent, with its content type.
     pub body: Option<(&'static str, Vec<u8>)>,
 }
 
-/// `Content-Type` of a whole object.
+/// `Content-Type` and `Accept` of whole objects.
 pub const JSON: &str = "application/json";
+/// `Accept` of an object's metadata alone, which is a small part of most objects. As client-go's metadata client does, the
+/// whole object is taken too.
+const METADATA: &str =
+    "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json";
 /// `Content-Type` of a patch that replaces what it names.
 pub const MERGE_PATCH: &str = "application/merge-patch+json";
 /// `Content-Type` of a patch that merges lists by their keys.
@@ -63,12 +69,20 @@ pub const STRATEGIC_PATCH: &str = "application/strategic-merge-patch+json";
 impl Call {
     /// A read.
     pub fn get(name: &'static str, path: String) -> Self {
-        let (method, body) = (Method::GET, None);
         Self {
             name,
-            method,
+            method: Method::GET,
             path,
-            body,
+            accept: JSON,
+            body: None,
+        }
+    }
+
+    /// A read of an object's metadata.
+    pub fn metadata(name: &'static str, path: String) -> Self {
+        Self {
+            accept: METADATA,
+            ..Self::get(name, path)
         }
     }
 
@@ -85,6 +99,7 @@ impl Call {
             name,
             method,
             path,
+            accept: JSON,
             body,
         }
     }
@@ -153,7 +168,7 @@ impl Api {
         let mut request = Request::builder()
             .method(call.method)
             .uri(call.path)
-            .header(ACCEPT, JSON)
+            .header(ACCEPT, call.accept)
             // A compressed watch would have to be unpacked event by event.
             .header(ACCEPT_ENCODING, "identity");
         let mut body = Vec::new();
