@@ -21,7 +21,7 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use crate::clock::Clock;
-use crate::engines::{Engines, Home, Policies};
+use crate::engines::{self, Engines, Home, Policies};
 use crate::lease::Claim;
 use crate::metrics::{Metric, Metrics};
 use crate::pods::feed::News;
@@ -43,6 +43,8 @@ pub struct Links {
     pub news: mpsc::Receiver<News>,
     /// The policies in force.
     pub policies: watch::Receiver<Policies>,
+    /// The namespaces that are selected by their labels; all if nothing is selected.
+    pub namespaces: watch::Receiver<Option<BTreeSet<String>>>,
     /// Whether this replica may write.
     pub claim: watch::Receiver<Claim>,
     /// Which pods are to be watched: a field selector.
@@ -98,6 +100,8 @@ pub struct Driver {
     asking: JoinSet<Asked>,
     claim: Claim,
     limits: Limits,
+    /// The namespaces that are selected by their labels.
+    selected: Option<BTreeSet<String>>,
     view_is_whole: bool,
     /// A pod was to be looked at of which nobody may tell again, and could not be read.
     overlooked: bool,
@@ -136,6 +140,7 @@ impl Driver {
             asking: JoinSet::new(),
             claim: Claim::default(),
             limits,
+            selected: None,
             view_is_whole: false,
             overlooked: false,
             heard_at: clock.now(),
@@ -145,6 +150,8 @@ impl Driver {
     /// Drives until it is told to stop.
     pub async fn run(mut self, mut links: Links) {
         self.show();
+        self.selected
+            .clone_from(&links.namespaces.borrow_and_update());
         loop {
             self.follow_claim(&mut links);
             let wake = self.wake();
@@ -155,6 +162,11 @@ impl Driver {
                 changed = links.policies.changed() => {
                     if changed.is_err() { break }
                     self.adopt_policies(&mut links);
+                }
+                // All are for ever if nobody selects.
+                Ok(()) = links.namespaces.changed() => {
+                    self.selected.clone_from(&links.namespaces.borrow_and_update());
+                    self.adopt(self.engines.policies().clone(), &links);
                 }
                 Some(done) = self.jobs.join_next() => {
                     if let Ok((home, why, report)) = done {
@@ -230,8 +242,11 @@ impl Driver {
 
     fn adopt(&mut self, policies: Policies, links: &Links) {
         let selector = selector(&policies);
-        let limit = self.limit();
-        if let Err(error) = self.engines.adopt(policies, limit, self.clock.now()) {
+        let limits = engines::Limits {
+            mode: self.limit(),
+            namespaces: self.selected.clone(),
+        };
+        if let Err(error) = self.engines.adopt(policies, limits, self.clock.now()) {
             tracing::error!(
                 error,
                 "the policy cannot be used; the last one stays in force"

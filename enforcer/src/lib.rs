@@ -8,6 +8,7 @@ pub mod engines;
 pub mod http;
 pub mod lease;
 pub mod metrics;
+pub mod namespaces;
 pub mod pods;
 pub mod policies;
 pub mod policy;

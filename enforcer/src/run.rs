@@ -1,5 +1,6 @@
 //! `enforcer run`: everything put together.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ use crate::engines::Policies;
 use crate::http::{self, Pages};
 use crate::lease::{Candidate, Claim};
 use crate::metrics::Metrics;
+use crate::namespaces::Namespaces;
 use crate::pods::feed::{Feed, News};
 use crate::pods::write::Writer;
 use crate::policies::{self, objects::Objects};
@@ -49,6 +51,10 @@ pub struct RunArgs {
     /// cluster so; each needs a Lease of its own
     #[arg(long, value_name = "NAMESPACE", value_delimiter = ',')]
     pub namespaces: Vec<String>,
+    /// Only pods of namespaces with such labels, such as `shard=a` or `shard in (a, b)`. Takes the rights of
+    /// deploy/overlays/shard
+    #[arg(long, value_name = "SELECTOR")]
+    pub namespace_selector: Option<String>,
     /// Read `pullstop.dev/` annotations of these too, and not of pods only. Takes the rights of
     /// deploy/overlays/annotations
     #[arg(long, value_name = "KIND", value_enum, value_delimiter = ',')]
@@ -159,6 +165,7 @@ pub async fn enforce(
     let (policies, policies_seen) = watch::channel(first.clone());
     let (claim, claim_seen) = watch::channel(Claim::default());
     let (selector, selector_seen) = watch::channel(drive::selector(&first));
+    let namespaces = parts.namespaces(args);
     let (news, news_seen) = mpsc::channel(NEWS_MAX);
     let (questions, asked) = mpsc::channel(1);
     let relist = Arc::new(Notify::new());
@@ -176,7 +183,7 @@ pub async fn enforce(
     };
     let driver = parts.driver(args, first, limits, may_write.clone())?;
     let feed = parts.feed(selector_seen, Arc::clone(&relist), news);
-    tokio::spawn(feed.run());
+    tokio::spawn(tell(feed, namespaces.clone()));
     if let Some(listener) = parts.listener.take() {
         let metrics = Arc::clone(&parts.metrics);
         tokio::spawn(http::serve(
@@ -207,6 +214,7 @@ pub async fn enforce(
     let links = Links {
         news: news_seen,
         policies: policies_seen,
+        namespaces,
         claim: claim_seen,
         selector,
         relist,
@@ -258,6 +266,22 @@ impl Parts {
         }
     }
 
+    /// The namespaces that are selected by their labels: none before they are known.
+    fn namespaces(&self, args: &RunArgs) -> watch::Receiver<Option<BTreeSet<String>>> {
+        let Some(selector) = args.namespace_selector.clone() else {
+            return watch::channel(None).1;
+        };
+        let (selected, seen) = watch::channel(Some(BTreeSet::new()));
+        let api = self.api.clone();
+        let namespaces = Namespaces {
+            api,
+            selector,
+            selected,
+        };
+        tokio::spawn(namespaces.follow());
+        seen
+    }
+
     fn objects(&self, claim: watch::Receiver<Claim>) -> Objects {
         let (api, metrics) = (self.api.clone(), Arc::clone(&self.metrics));
         Objects {
@@ -281,6 +305,15 @@ impl Parts {
             metrics: Arc::clone(&self.metrics),
         }
     }
+}
+
+/// Tells of pods, as soon as it is known which namespaces are selected.
+async fn tell(feed: Feed, mut namespaces: watch::Receiver<Option<BTreeSet<String>>>) {
+    let is_selective = namespaces.borrow().is_some();
+    if is_selective && namespaces.changed().await.is_err() {
+        return;
+    }
+    feed.run().await;
 }
 
 /// Pages and events that wait for the driver; more of them wait at the API server.

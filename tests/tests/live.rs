@@ -2,6 +2,7 @@
 //! with a kubelet that answers, and with everything that can go wrong on the way.
 
 mod annotations;
+mod shards;
 
 use std::sync::Arc;
 use std::time::Duration;

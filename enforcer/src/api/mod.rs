@@ -61,6 +61,9 @@ pub const JSON: &str = "application/json";
 /// whole object is taken too.
 const METADATA: &str =
     "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json";
+/// The same of a list.
+const METADATA_LIST: &str =
+    "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json";
 /// `Content-Type` of a patch that replaces what it names.
 pub const MERGE_PATCH: &str = "application/merge-patch+json";
 /// `Content-Type` of a patch that merges lists by their keys.
@@ -82,6 +85,14 @@ impl Call {
     pub fn metadata(name: &'static str, path: String) -> Self {
         Self {
             accept: METADATA,
+            ..Self::get(name, path)
+        }
+    }
+
+    /// A read of the metadata of a list's objects.
+    pub fn metadata_list(name: &'static str, path: String) -> Self {
+        Self {
+            accept: METADATA_LIST,
             ..Self::get(name, path)
         }
     }

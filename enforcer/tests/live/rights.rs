@@ -24,6 +24,7 @@ async fn the_rights_in_deploy_are_those_that_are_used() {
             "annotations",
             rights(&[("get", "batch", "jobs"), ("get", "", "namespaces")]),
         ),
+        ("shard", rights(&[("list", "", "namespaces")])),
     ] {
         let more = granted(&format!("overlays/{overlay}/rbac.yaml"));
         assert_eq!(more, only, "{overlay}");
@@ -54,8 +55,17 @@ async fn used() -> BTreeSet<Right> {
     };
     cluster.state().policies = vec![object("default", Value::Null)];
     cluster.state().own_policies = vec![object("default", json!("default"))];
+    let namespaces = json!({"items": [{"metadata": {"name": "default"}}]});
+    cluster
+        .state()
+        .others
+        .insert("/api/v1/namespaces", namespaces);
     let policies = pullstop_enforcer::policies::built_in();
-    let args = ["--policy-objects", "--annotations-of=jobs,namespaces"];
+    let args = [
+        "--policy-objects",
+        "--annotations-of=jobs,namespaces",
+        "--namespace-selector=shard=a",
+    ];
     let replica = Replica::start(&cluster, clock, "a", policies, &args);
     tokio::spawn(recording.play(cluster.clone(), clock));
     loop {
