@@ -48,6 +48,9 @@ impl Policies {
             policy.mode = policy
                 .mode
                 .min(if covered { cluster.mode } else { Mode::Off });
+            let granted =
+                |mode: &Mode| *mode <= cluster.mode || cluster.overrides.modes.contains(mode);
+            policy.overrides.modes.retain(granted);
             policy
                 .scope
                 .phases
@@ -282,6 +285,23 @@ mod tests {
                 limited.namespaces["team"].mode, expected,
                 "{cluster:?} {own:?} {limit:?}"
             );
+        }
+    }
+
+    #[test]
+    fn a_namespace_lets_its_pods_ask_for_no_more_than_the_cluster() {
+        for (cluster, cluster_allows, expected) in [
+            (Mode::Warn, vec![Mode::Warn], Mode::Warn),
+            (Mode::Warn, vec![Mode::Enforce], Mode::Enforce),
+            (Mode::Enforce, vec![Mode::Warn], Mode::Enforce),
+        ] {
+            let mut policies = policies(cluster, Mode::Warn);
+            policies.cluster.overrides.modes = cluster_allows;
+            let team = policies.namespaces.get_mut("team").unwrap();
+            team.overrides.modes = vec![Mode::Enforce];
+            let limited = policies.limited(&up_to(Mode::Enforce));
+            let mode = limited.namespaces["team"].mode_for(Some(Mode::Enforce));
+            assert_eq!(mode, expected, "{cluster:?}");
         }
     }
 
