@@ -37,7 +37,7 @@ pub struct PodSnapshot<'a> {
     /// Whether the kubelet has taken a terminal phase over: condition `Ready` has reason `PodFailed` or
     /// `PodCompleted` (`pkg/kubelet/status/generate.go`).
     pub kubelet_agreed: bool,
-    /// What the pod asks for.
+    /// What the pod asks for, or what it belongs to asks for on its behalf.
     pub wishes: Wishes,
     /// Init containers and sidecars in their order, then main and ephemeral containers.
     pub containers: &'a [ContainerSnapshot<'a>],
@@ -234,13 +234,24 @@ pub struct Owner<'a> {
     pub name: &'a str,
 }
 
-/// What a pod asks for by annotation, within the bounds of the policy.
+/// What is asked for by annotation, within the bounds of the policy: on the pod, or on what it belongs to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Wishes {
     /// `pullstop.dev/mode`.
     pub mode: Option<Mode>,
     /// `pullstop.dev/patience`: no verdict before the first failure is this long ago.
     pub patience: Option<Duration>,
+}
+
+impl Wishes {
+    /// These wishes, and for what they do not ask for, those of somebody `less_specific`.
+    #[must_use]
+    pub fn or(self, less_specific: Self) -> Self {
+        Self {
+            mode: self.mode.or(less_specific.mode),
+            patience: self.patience.or(less_specific.patience),
+        }
+    }
 }
 
 /// `metadata.resourceVersion`, which orders the observations of a pod.

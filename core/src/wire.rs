@@ -3,23 +3,20 @@
 //! Everything is optional while reading, so that one strange pod does not spoil a list; what a snapshot cannot do
 //! without is asked for by [`WirePod::snapshot`].
 
+mod annotations;
+
 use std::collections::BTreeMap;
 use std::fmt;
-use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
 
+pub use self::annotations::{MODE_ANNOTATION, PATIENCE_ANNOTATION};
+
 use crate::pod::{
     ContainerKind, ContainerSnapshot, ContainerState, Owner, Phase, PodSnapshot, ResourceVersion,
-    RestartPolicy, Wishes,
+    RestartPolicy,
 };
-use crate::policy::Mode;
-use crate::time::{Timestamp, parse_duration};
-
-/// How far a verdict may go, as the pod asks: `enforce`, `warn` or `off`.
-pub const MODE_ANNOTATION: &str = "pullstop.dev/mode";
-/// How long after the first failure a verdict may come at the earliest, as the pod asks.
-pub const PATIENCE_ANNOTATION: &str = "pullstop.dev/patience";
+use crate::time::Timestamp;
 
 /// `v1.Pod`.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -53,11 +50,13 @@ pub struct Metadata {
 
 /// `metadata.ownerReferences`.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(rename_all = "camelCase", default)]
 #[expect(missing_docs, reason = "Kubernetes' own fields")]
 pub struct OwnerReference {
+    pub api_version: String,
     pub kind: String,
     pub name: String,
+    pub uid: String,
     pub controller: Option<bool>,
 }
 
@@ -231,7 +230,10 @@ impl WirePod {
                 })?,
             created_at,
             deleting: meta.deletion_timestamp.is_some(),
-            owner: self.controller(),
+            owner: self.controller().map(|owner| Owner {
+                kind: &owner.kind,
+                name: &owner.name,
+            }),
             restart_policy: self.restart_policy()?,
             node: self
                 .spec
@@ -240,10 +242,16 @@ impl WirePod {
                 .filter(|node| !node.is_empty()),
             phase: self.phase()?,
             kubelet_agreed: matches!(ready_reason, Some("PodFailed" | "PodCompleted")),
-            wishes: self.wishes(),
+            wishes: meta.wishes(),
             containers: &containers,
             image_volumes: &image_volumes,
         }))
+    }
+
+    /// The owner that controls the pod, if any.
+    pub fn controller(&self) -> Option<&OwnerReference> {
+        let mut owners = self.metadata.owner_references.iter();
+        owners.find(|owner| owner.controller == Some(true))
     }
 
     fn containers(&self) -> impl Iterator<Item = ContainerSnapshot<'_>> {
@@ -271,15 +279,6 @@ impl WirePod {
         init.chain(main).chain(ephemeral)
     }
 
-    fn controller(&self) -> Option<Owner<'_>> {
-        let owners = &self.metadata.owner_references;
-        let owner = owners.iter().find(|owner| owner.controller == Some(true))?;
-        Some(Owner {
-            kind: &owner.kind,
-            name: &owner.name,
-        })
-    }
-
     fn phase(&self) -> Result<Phase, WireError> {
         match self.status.phase.as_deref() {
             // The API server defaults it, so only a hand-made pod has none.
@@ -304,29 +303,6 @@ impl WirePod {
                 field: "spec.restartPolicy",
                 value: other.to_owned(),
             }),
-        }
-    }
-
-    /// A wish that nobody understands is taken for caution: whoever wrote it did not want the pod to be failed fast.
-    fn wishes(&self) -> Wishes {
-        let annotation = |name| {
-            self.metadata
-                .annotations
-                .get(name)
-                .map(|value| value.trim())
-        };
-        Wishes {
-            mode: annotation(MODE_ANNOTATION).map(|mode| {
-                if mode.eq_ignore_ascii_case("enforce") {
-                    Mode::Enforce
-                } else if mode.eq_ignore_ascii_case("off") {
-                    Mode::Off
-                } else {
-                    Mode::Warn
-                }
-            }),
-            patience: annotation(PATIENCE_ANNOTATION)
-                .map(|patience| parse_duration(patience).unwrap_or(Duration::MAX)),
         }
     }
 }
@@ -386,6 +362,8 @@ fn nullable<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::Mode;
+    use std::time::Duration;
 
     fn pod(json: &str) -> WirePod {
         serde_json::from_str(json).unwrap()
@@ -463,19 +441,5 @@ mod tests {
             let error = pod(json).snapshot(None, |_| ()).unwrap_err().to_string();
             assert!(error.contains(says), "{json}: {error}");
         }
-    }
-
-    #[test]
-    fn a_wish_nobody_understands_is_caution() {
-        let pod = pod(
-            r#"{"metadata": {"annotations": {"pullstop.dev/mode": "of", "pullstop.dev/patience": "a day"}}}"#,
-        );
-        assert_eq!(
-            pod.wishes(),
-            Wishes {
-                mode: Some(Mode::Warn),
-                patience: Some(Duration::MAX)
-            }
-        );
     }
 }

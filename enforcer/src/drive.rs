@@ -7,6 +7,8 @@
 //! the leader, and writes nothing. When it comes to lead, the policy's own mode comes into force, all pods are listed, and
 //! what is due is carried out.
 
+mod sight;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,23 +16,24 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
-use pullstop_core::engine::{Effect, Explanation, GoneFrom, Input, Seen};
+use pullstop_core::engine::{Effect, Explanation, Input};
 use pullstop_core::pod::{Phase, PodRef};
-use pullstop_core::policy::{Mode, is_named};
+use pullstop_core::policy::{Bounds, Mode, Policy};
 use pullstop_core::time::Timestamp;
-use pullstop_core::wire::WirePod;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use crate::clock::Clock;
-use crate::engines::{Engines, Home, Policies};
+use crate::engines::{self, Engines, Home, Policies};
 use crate::lease::Claim;
 use crate::metrics::{Metric, Metrics};
 use crate::pods::feed::News;
-use crate::pods::memory::with_snapshot;
+use crate::pods::jobs::{Job, Report};
 use crate::pods::wire::field_selector;
-use crate::pods::write::{Found, Job, Report, Writer};
+use crate::pods::write::Writer;
 use crate::policy::mode_name;
 use crate::telling::Telling;
+use crate::wishes::Asked;
+use crate::wishes::book::Book;
 
 /// Writes that are under way when the program ends have this long to arrive.
 const LAST_WRITES: Duration = Duration::from_secs(5);
@@ -42,6 +45,8 @@ pub struct Links {
     pub news: mpsc::Receiver<News>,
     /// The policies in force.
     pub policies: watch::Receiver<Policies>,
+    /// The namespaces that are selected by their labels; all if nothing is selected.
+    pub namespaces: watch::Receiver<Option<BTreeSet<String>>>,
     /// Whether this replica may write.
     pub claim: watch::Receiver<Claim>,
     /// Which pods are to be watched: a field selector.
@@ -92,11 +97,18 @@ pub struct Driver {
     writer: Arc<Writer>,
     metrics: Arc<Metrics>,
     telling: Telling,
+    book: Book,
     /// Reads and writes under way.
     jobs: FuturesUnordered<BoxFuture<'static, (Home, Why, Report)>>,
+    /// What pods belong to, as far as it is being asked.
+    asking: FuturesUnordered<BoxFuture<'static, Asked>>,
     claim: Claim,
     limits: Limits,
+    /// The namespaces that are selected by their labels.
+    selected: Option<BTreeSet<String>>,
     view_is_whole: bool,
+    /// A pod was to be looked at of which nobody may tell again, and could not be read.
+    overlooked: bool,
     heard_at: Timestamp,
 }
 
@@ -124,13 +136,17 @@ impl Driver {
         Ok(Self {
             engines: Engines::new(policies)?,
             clock,
+            book: Book::new(writer.kinds.clone()),
             writer,
             telling: Telling::new(Arc::clone(&metrics)),
             metrics,
             jobs: FuturesUnordered::new(),
+            asking: FuturesUnordered::new(),
             claim: Claim::default(),
             limits,
+            selected: None,
             view_is_whole: false,
+            overlooked: false,
             heard_at: clock.now(),
         })
     }
@@ -138,6 +154,8 @@ impl Driver {
     /// Drives until it is told to stop.
     pub async fn run(mut self, mut links: Links) {
         self.show();
+        self.selected
+            .clone_from(&links.namespaces.borrow_and_update());
         loop {
             self.follow_claim(&mut links);
             let wake = self.wake();
@@ -149,7 +167,13 @@ impl Driver {
                     if changed.is_err() { break }
                     self.adopt_policies(&mut links);
                 }
+                // All are for ever if nobody selects.
+                Ok(()) = links.namespaces.changed() => {
+                    self.selected.clone_from(&links.namespaces.borrow_and_update());
+                    self.adopt(self.engines.policies().clone(), &links);
+                }
                 Some((home, why, report)) = self.jobs.next() => self.report(&home, why, &report),
+                Some(asked) = self.asking.next() => self.learn(&[asked], None),
                 Some(asker) = links.questions.recv() => {
                     // Whoever asked may have gone.
                     let _ = asker.send(self.state());
@@ -164,6 +188,10 @@ impl Driver {
                 },
             }
             self.drain(&links.relist);
+            self.ask();
+            if std::mem::take(&mut self.overlooked) {
+                links.relist.notify_one();
+            }
             let kept = self.engines.tracked();
             self.telling.keep(kept, |uid| self.engines.tracks(uid));
             self.show();
@@ -184,6 +212,7 @@ impl Driver {
         let claimed = self.claim.until.filter(|until| *until > now);
         let next = [
             self.engines.next_deadline(),
+            self.book.next_at(),
             claimed,
             Some(now.after(SHOW_EVERY)),
         ];
@@ -209,8 +238,11 @@ impl Driver {
 
     fn adopt(&mut self, policies: Policies, links: &Links) {
         let selector = selector(&policies);
-        let limit = self.limit();
-        if let Err(error) = self.engines.adopt(policies, limit, self.clock.now()) {
+        let limits = engines::Limits {
+            mode: self.limit(),
+            namespaces: self.selected.clone(),
+        };
+        if let Err(error) = self.engines.adopt(policies, limits, self.clock.now()) {
             tracing::error!(
                 error,
                 "the policy cannot be used; the last one stays in force"
@@ -241,99 +273,6 @@ impl Driver {
             .is_some_and(|until| self.clock.now() < until)
     }
 
-    fn news(&mut self, news: News) {
-        self.heard_at = self.clock.now();
-        match news {
-            News::ListBegins => {
-                self.view_is_whole = false;
-                self.engines.tell_all(self.heard_at, || Input::RelistBegin);
-            }
-            News::Listed(pods) => pods
-                .iter()
-                .for_each(|pod| self.see(None, pod, Seen::Standing)),
-            News::ListEnds => {
-                self.view_is_whole = true;
-                self.engines.tell_all(self.heard_at, || Input::RelistEnd);
-            }
-            News::Appeared(pod) => self.see(None, &pod, Seen::Standing),
-            News::Changed(pod) => self.see(None, &pod, Seen::Changing),
-            News::Left(pod) => self.left(&pod),
-            News::UpToDate => {}
-        }
-    }
-
-    /// Shows the pod to one engine: the one that asked, or the one of its namespace.
-    fn see(&mut self, home: Option<&Home>, pod: &WirePod, seen: Seen) {
-        let now = self.clock.now();
-        let (namespace, ours) = (&pod.metadata.namespace, &self.limits.namespaces);
-        if !ours.is_empty() && !ours.iter().any(|pattern| is_named(namespace, pattern)) {
-            return;
-        }
-        let home = home
-            .cloned()
-            .unwrap_or_else(|| self.engines.home(&pod.metadata.namespace));
-        let Some(engine) = self.engines.engine(&home) else {
-            return;
-        };
-        let shown = with_snapshot(pod, |pod| engine.handle(now, Input::Pod { pod, seen }));
-        if let Err(error) = shown {
-            self.metrics.count(Metric::Damaged, &[("in", "pod")]);
-            tracing::warn!(%error, "skipped a pod");
-        }
-    }
-
-    /// A pod has left the watch. Whether it runs, has ended or is deleted matters if its failures were counted.
-    fn left(&mut self, pod: &WirePod) {
-        let home = self.engines.home(&pod.metadata.namespace);
-        if self
-            .engines
-            .engine(&home)
-            .is_none_or(|engine| !engine.tracks(&pod.metadata.uid))
-        {
-            return;
-        }
-        if let Ok(pod) = pod.snapshot(None, PodRef::new) {
-            self.begin(home, Why::Left, Job::Read(pod));
-        }
-    }
-
-    fn begin(&mut self, home: Home, why: Why, job: Job) {
-        let writer = Arc::clone(&self.writer);
-        let job = async move { (home, why, writer.carry_out(job).await) };
-        self.jobs.push(Box::pin(job));
-    }
-
-    /// A read or write has ended.
-    fn report(&mut self, home: &Home, why: Why, report: &Report) {
-        let now = self.clock.now();
-        let uid = &report.pod.uid();
-        let Some(engine) = self.engines.engine(home) else {
-            return;
-        };
-        if let Some(outcome) = report.outcome {
-            engine.handle(now, Input::Outcome { uid, outcome });
-            self.telling.outcome(&report.pod, outcome);
-        }
-        match &report.found {
-            Found::Pod(pod) => self.see(Some(home), pod, Seen::Standing),
-            Found::Nobody => engine.handle(
-                now,
-                Input::Gone {
-                    uid,
-                    from: GoneFrom::Cluster,
-                },
-            ),
-            Found::Unknown if why == Why::Left => engine.handle(
-                now,
-                Input::Gone {
-                    uid,
-                    from: GoneFrom::View,
-                },
-            ),
-            Found::Unknown => {}
-        }
-    }
-
     /// Carries out what the engines ask for.
     fn drain(&mut self, relist: &Notify) {
         let now = self.clock.now();
@@ -354,32 +293,58 @@ impl Driver {
                     resource_version: version,
                     memories,
                 } => Job::Remember {
+                    unread: self.book.unread(now, &pod),
                     pod,
                     version,
                     memories,
                 },
                 Effect::Fail(decision) => {
                     self.telling.verdict("fail", &decision);
-                    Job::Fail(decision)
+                    Job::Fail(decision, self.bounds(&home))
                 }
                 Effect::Deadline(decision) => {
                     self.telling.verdict("deadline", &decision);
-                    Job::Deadline(decision)
+                    Job::Deadline(decision, self.bounds(&home))
                 }
                 Effect::Warn(decision) => {
                     self.telling.verdict("warn", &decision);
-                    Job::Warn(decision)
+                    Job::Warn(decision, self.bounds(&home))
                 }
             };
             self.begin(home, Why::Asked, job);
         }
     }
 
+    fn begin(&mut self, home: Home, why: Why, job: Job) {
+        let writer = Arc::clone(&self.writer);
+        let job = async move { (home, why, writer.carry_out(job).await) };
+        self.jobs.push(Box::pin(job));
+    }
+
+    /// Asks what failing pods belong to whether they ask for something.
+    fn ask(&mut self) {
+        for source in self.book.due(self.clock.now()) {
+            let writer = Arc::clone(&self.writer);
+            let ask = async move { writer.ask(source).await };
+            self.asking.push(Box::pin(ask));
+        }
+    }
+
+    /// How much the pods that this engine judges may ask for.
+    fn bounds(&mut self, home: &Home) -> Bounds {
+        let engine = self.engines.engine(home);
+        engine.map_or_else(
+            || Policy::default().overrides,
+            |engine| engine.policy().overrides.clone(),
+        )
+    }
+
     fn show(&self) {
         let now = self.clock.now();
         self.metrics
             .set(Metric::TrackedPods, &[], self.engines.tracked());
-        self.metrics.set(Metric::QueueDepth, &[], self.jobs.len());
+        self.metrics
+            .set(Metric::QueueDepth, &[], self.jobs.len() + self.asking.len());
         self.metrics
             .set(Metric::ViewIsWhole, &[], usize::from(self.view_is_whole));
         self.metrics
@@ -403,7 +368,7 @@ impl Driver {
             stopped: self.claim.stopped,
             mode: Some(self.engines.policy().1),
             watch_lag: now.since(self.heard_at),
-            queue: self.jobs.len(),
+            queue: self.jobs.len() + self.asking.len(),
             tracked: self.engines.tracked(),
             pods: self
                 .telling

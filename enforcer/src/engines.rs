@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use pullstop_core::engine::{Effect, Engine, Explanation, Input};
 use pullstop_core::plugin::Profile;
-use pullstop_core::policy::{Fallback, Mode, Policy};
+use pullstop_core::policy::{Fallback, Mode, Policy, ScopeRules};
 use pullstop_core::time::Timestamp;
 
 /// The policies in force.
@@ -32,19 +32,25 @@ impl Policies {
             .unwrap_or(&self.cluster)
     }
 
-    /// These policies where nothing goes further than `limit`, and no namespace's further than the cluster's: who runs
-    /// the cluster has the last word on modes, phases, namespaces and the way in which pods are written. Its rules are a
-    /// namespace's own: they can only hurt its own pods.
+    /// These policies within `limits`, where no namespace's goes further than the cluster's: who runs the cluster has the
+    /// last word on modes, phases, namespaces and the way in which pods are written. Its rules are a namespace's own: they
+    /// can only hurt its own pods.
     #[must_use]
-    fn limited(&self, limit: Mode) -> Self {
+    fn limited(&self, limits: &Limits) -> Self {
         let mut limited = self.clone();
-        limited.cluster.mode = limited.cluster.mode.min(limit);
+        limited.cluster.mode = limited.cluster.mode.min(limits.mode);
+        if let Some(namespaces) = &limits.namespaces {
+            narrow(&mut limited.cluster.scope, namespaces);
+        }
         let cluster = &limited.cluster;
         for (namespace, policy) in &mut limited.namespaces {
             let covered = cluster.scope.covers_namespace(namespace);
             policy.mode = policy
                 .mode
                 .min(if covered { cluster.mode } else { Mode::Off });
+            let granted =
+                |mode: &Mode| *mode <= cluster.mode || cluster.overrides.modes.contains(mode);
+            policy.overrides.modes.retain(granted);
             policy
                 .scope
                 .phases
@@ -59,6 +65,37 @@ impl Policies {
     }
 }
 
+/// The scope as far as it lies within these namespaces.
+fn narrow(scope: &mut ScopeRules, within: &BTreeSet<String>) {
+    let within = within.iter().filter(|name| scope.covers_namespace(name));
+    let kept: Vec<String> = within.cloned().collect();
+    // Including none would mean all.
+    let none = if kept.is_empty() {
+        Some("*".to_owned())
+    } else {
+        None
+    };
+    scope.exclude_namespaces = none.into_iter().collect();
+    scope.include_namespaces = kept;
+}
+
+/// What no policy goes beyond.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// How far verdicts go at most.
+    pub mode: Mode,
+    /// Only pods of these namespaces are judged; of all if nothing is said.
+    pub namespaces: Option<BTreeSet<String>>,
+}
+
+impl Limits {
+    /// Nothing is written.
+    const DRY_RUN: Self = Self {
+        mode: Mode::DryRun,
+        namespaces: None,
+    };
+}
+
 /// Which engine: the cluster's, or a namespace's.
 pub type Home = Option<Arc<str>>;
 
@@ -68,7 +105,7 @@ pub struct Engines {
     cluster: Engine,
     namespaces: BTreeMap<Arc<str>, Engine>,
     policies: Policies,
-    limit: Mode,
+    limits: Limits,
 }
 
 impl Engines {
@@ -77,13 +114,13 @@ impl Engines {
     /// # Errors
     /// If a policy's patterns are too many.
     pub fn new(policies: Policies) -> Result<Self, String> {
-        let limited = policies.limited(Mode::DryRun);
+        let limited = policies.limited(&Limits::DRY_RUN);
         let cluster = Engine::new(profile(&limited.cluster)?);
         let mut engines = Self {
             cluster,
             namespaces: BTreeMap::new(),
             policies,
-            limit: Mode::DryRun,
+            limits: Limits::DRY_RUN,
         };
         engines.make_room(&limited, Timestamp::from_millis(0))?;
         Ok(engines)
@@ -93,7 +130,7 @@ impl Engines {
     pub fn policy(&self) -> (&Policy, Mode) {
         (
             &self.policies.cluster,
-            self.policies.cluster.mode.min(self.limit),
+            self.policies.cluster.mode.min(self.limits.mode),
         )
     }
 
@@ -102,16 +139,21 @@ impl Engines {
         &self.policies
     }
 
-    /// Other policies, or another limit to how far verdicts go. All pods have to be listed afterwards.
+    /// Other policies, or other limits to them. All pods have to be listed afterwards.
     ///
     /// # Errors
     /// If a policy's patterns are too many; nothing has changed then.
-    pub fn adopt(&mut self, policies: Policies, limit: Mode, now: Timestamp) -> Result<(), String> {
-        let limited = policies.limited(limit);
+    pub fn adopt(
+        &mut self,
+        policies: Policies,
+        limits: Limits,
+        now: Timestamp,
+    ) -> Result<(), String> {
+        let limited = policies.limited(&limits);
         let cluster = profile(&limited.cluster)?;
         self.make_room(&limited, now)?;
         self.cluster.handle(now, Input::Profile(Box::new(cluster)));
-        (self.policies, self.limit) = (policies, limit);
+        (self.policies, self.limits) = (policies, limits);
         Ok(())
     }
 
@@ -222,6 +264,13 @@ mod tests {
         }
     }
 
+    fn up_to(mode: Mode) -> Limits {
+        Limits {
+            mode,
+            namespaces: None,
+        }
+    }
+
     #[test]
     fn a_namespace_goes_no_further_than_the_cluster() {
         for (cluster, own, limit, expected) in [
@@ -231,7 +280,7 @@ mod tests {
             (Mode::Enforce, Mode::Enforce, Mode::DryRun, Mode::DryRun),
             (Mode::Off, Mode::Enforce, Mode::Enforce, Mode::Off),
         ] {
-            let limited = policies(cluster, own).limited(limit);
+            let limited = policies(cluster, own).limited(&up_to(limit));
             assert_eq!(
                 limited.namespaces["team"].mode, expected,
                 "{cluster:?} {own:?} {limit:?}"
@@ -240,11 +289,48 @@ mod tests {
     }
 
     #[test]
+    fn a_namespace_lets_its_pods_ask_for_no_more_than_the_cluster() {
+        for (cluster, cluster_allows, expected) in [
+            (Mode::Warn, vec![Mode::Warn], Mode::Warn),
+            (Mode::Warn, vec![Mode::Enforce], Mode::Enforce),
+            (Mode::Enforce, vec![Mode::Warn], Mode::Enforce),
+        ] {
+            let mut policies = policies(cluster, Mode::Warn);
+            policies.cluster.overrides.modes = cluster_allows;
+            let team = policies.namespaces.get_mut("team").unwrap();
+            team.overrides.modes = vec![Mode::Enforce];
+            let limited = policies.limited(&up_to(Mode::Enforce));
+            let mode = limited.namespaces["team"].mode_for(Some(Mode::Enforce));
+            assert_eq!(mode, expected, "{cluster:?}");
+        }
+    }
+
+    #[test]
     fn what_the_cluster_excludes_no_namespace_brings_in() {
         let mut policies = policies(Mode::Enforce, Mode::Enforce);
         policies.cluster.scope.exclude_namespaces = vec!["te*".to_owned()];
-        let limited = policies.limited(Mode::Enforce);
+        let limited = policies.limited(&up_to(Mode::Enforce));
         assert_eq!(limited.namespaces["team"].mode, Mode::Off);
+    }
+
+    #[test]
+    fn only_pods_of_the_selected_namespaces_are_judged() {
+        let mut policies = policies(Mode::Enforce, Mode::Enforce);
+        policies.cluster.scope.exclude_namespaces = vec!["b*".to_owned()];
+        for (selected, a, b, team) in [
+            (&["a", "b"][..], true, false, Mode::Off),
+            (&["team"], false, false, Mode::Enforce),
+            (&[], false, false, Mode::Off),
+        ] {
+            let names = selected.iter().map(|name| (*name).to_owned());
+            let limited = policies.limited(&Limits {
+                mode: Mode::Enforce,
+                namespaces: Some(names.collect()),
+            });
+            let covers = |name| limited.cluster.scope.covers_namespace(name);
+            assert_eq!((covers("a"), covers("b")), (a, b), "{selected:?}");
+            assert_eq!(limited.namespaces["team"].mode, team, "{selected:?}");
+        }
     }
 
     #[test]
@@ -260,7 +346,7 @@ mod tests {
         assert_eq!(engines.home("other"), None);
         let home = engines.home("team");
         engines
-            .adopt(Policies::one(Policy::default()), Mode::Enforce, now)
+            .adopt(Policies::one(Policy::default()), up_to(Mode::Enforce), now)
             .unwrap();
         assert!(engines.engine(&home).is_none());
         assert_eq!(

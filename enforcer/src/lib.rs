@@ -8,6 +8,7 @@ pub mod engines;
 pub mod http;
 pub mod lease;
 pub mod metrics;
+pub mod namespaces;
 pub mod pods;
 pub mod policies;
 pub mod policy;
@@ -15,6 +16,7 @@ pub mod record;
 pub mod run;
 pub mod scan;
 pub mod telling;
+pub mod wishes;
 
 use std::io::{self, Write};
 

@@ -1,5 +1,6 @@
 //! `enforcer run`: everything put together.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -20,10 +21,12 @@ use crate::engines::Policies;
 use crate::http::{self, Pages};
 use crate::lease::{Candidate, Claim};
 use crate::metrics::Metrics;
+use crate::namespaces::Namespaces;
 use crate::pods::feed::{Feed, News};
 use crate::pods::write::Writer;
 use crate::policies::{self, objects::Objects};
 use crate::policy;
+use crate::wishes::Kind;
 
 /// What `enforcer run` is told.
 #[derive(Clone, Debug, Parser)]
@@ -49,6 +52,14 @@ pub struct RunArgs {
     /// cluster so; each needs a Lease of its own
     #[arg(long, value_name = "NAMESPACE", value_delimiter = ',')]
     pub namespaces: Vec<String>,
+    /// Only pods of namespaces with such labels, such as `shard=a` or `shard in (a, b)`. Takes the rights of
+    /// deploy/overlays/shard
+    #[arg(long, value_name = "SELECTOR")]
+    pub namespace_selector: Option<String>,
+    /// Read `pullstop.dev/` annotations of these too, and not of pods only. Takes the rights of
+    /// deploy/overlays/annotations
+    #[arg(long, value_name = "KIND", value_enum, value_delimiter = ',')]
+    pub annotations_of: Vec<Kind>,
     /// Where `/metrics`, `/livez`, `/readyz` and `/debug/state` are served
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
@@ -156,6 +167,9 @@ pub async fn enforce(
     let (policies, policies_seen) = watch::channel(first.clone());
     let (claim, claim_seen) = watch::channel(Claim::default());
     let (selector, selector_seen) = watch::channel(drive::selector(&first));
+    // None are known before they were listed; all are meant if nobody selects.
+    let none_yet = args.namespace_selector.as_ref().map(|_| BTreeSet::new());
+    let (selected, namespaces) = watch::channel(none_yet);
     let (news, news_seen) = mpsc::channel(NEWS_MAX);
     let (questions, asked) = mpsc::channel(1);
     let relist = Arc::new(Notify::new());
@@ -171,10 +185,11 @@ pub async fn enforce(
         ceiling,
         namespaces: args.namespaces.clone(),
     };
-    let driver = parts.driver(first, limits, may_write.clone())?;
+    let driver = parts.driver(args, first, limits, may_write.clone())?;
     let links = Links {
         news: news_seen,
         policies: policies_seen,
+        namespaces: namespaces.clone(),
         claim: claim_seen,
         selector,
         relist: Arc::clone(&relist),
@@ -184,7 +199,8 @@ pub async fn enforce(
     let listener = parts.listener.take();
     let beside = async {
         tokio::join!(
-            parts.feed(selector_seen, relist, news).run(),
+            tell(parts.feed(selector_seen, relist, news), namespaces.clone()),
+            parts.follow_namespaces(args, selected),
             parts.show(listener, questions),
             parts.follow_policies(args, policies.clone(), may_write),
         );
@@ -209,6 +225,7 @@ pub async fn enforce(
 impl Parts {
     fn driver(
         &self,
+        args: &RunArgs,
         first: Policies,
         limits: Limits,
         claim: watch::Receiver<Claim>,
@@ -220,6 +237,7 @@ impl Parts {
             claim,
             Arc::clone(&metrics),
             self.identity.clone(),
+            args.annotations_of.clone(),
         );
         Driver::new(first, limits, self.clock, Arc::new(writer), metrics)
     }
@@ -270,6 +288,23 @@ impl Parts {
         }
     }
 
+    /// Follows the namespaces that are selected by their labels, if any are.
+    async fn follow_namespaces(
+        &self,
+        args: &RunArgs,
+        selected: watch::Sender<Option<BTreeSet<String>>>,
+    ) {
+        if let Some(selector) = args.namespace_selector.clone() {
+            let api = self.api.clone();
+            let namespaces = Namespaces {
+                api,
+                selector,
+                selected,
+            };
+            namespaces.follow().await;
+        }
+    }
+
     /// Takes part in the election until it is to retire; without an election, it leads for ever.
     async fn lead(
         &self,
@@ -310,6 +345,15 @@ impl Parts {
             metrics: Arc::clone(&self.metrics),
         }
     }
+}
+
+/// Tells of pods, as soon as it is known which namespaces are selected.
+async fn tell(feed: Feed, mut namespaces: watch::Receiver<Option<BTreeSet<String>>>) {
+    let is_selective = namespaces.borrow().is_some();
+    if is_selective && namespaces.changed().await.is_err() {
+        return;
+    }
+    feed.run().await;
 }
 
 /// Pages and events that wait for the driver; more of them wait at the API server.

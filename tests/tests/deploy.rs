@@ -13,17 +13,32 @@ fn the_definitions_of_policies_are_those_of_the_program() {
 #[test]
 fn the_arguments_in_deploy_are_understood() {
     let manifest = read("deploy/base/deployment.yaml");
-    let begin = manifest.split("args:\n").nth(1).unwrap();
-    let args: Vec<&str> = begin
-        .lines()
-        .map_while(|line| line.trim().strip_prefix("- "))
-        .collect();
+    let args = arguments(&manifest);
     assert!(args.contains(&"--policy-objects"), "{args:?}");
-    let all = std::iter::once("enforcer").chain(args.iter().copied());
-    pullstop_enforcer::Args::try_parse_from(all).unwrap();
+    let parse = |more: Option<&str>| {
+        let all = std::iter::once("enforcer").chain(args.iter().copied());
+        pullstop_enforcer::Args::try_parse_from(all.chain(more)).unwrap();
+    };
+    parse(None);
+    for overlay in ["annotations", "shard"] {
+        let patch = read(&format!("deploy/overlays/{overlay}/kustomization.yaml"));
+        assert!(patch.contains("path: /spec/template/spec/containers/0/args/-\n"));
+        let added = patch.split("value: ").nth(1).unwrap().trim();
+        assert!(added.starts_with("--"), "{added}");
+        parse(Some(added));
+    }
     let quoted: Vec<String> = args.iter().map(|arg| format!("\"{arg}\"")).collect();
     let command = format!("CMD [{}]", quoted.join(", "));
     assert!(read("deploy/Dockerfile").contains(&command), "{command}");
+}
+
+/// The arguments in the Deployment.
+fn arguments(manifest: &str) -> Vec<&str> {
+    let begin = manifest.split("args:\n").nth(1).unwrap();
+    let lines = begin.lines();
+    lines
+        .map_while(|line| line.trim().strip_prefix("- "))
+        .collect()
 }
 
 #[test]

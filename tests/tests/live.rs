@@ -1,6 +1,9 @@
 //! The enforcer against the simulated Kubernetes API, in paused time: with the rights and the definitions of `deploy/`,
 //! with a kubelet that answers, and with everything that can go wrong on the way.
 
+mod annotations;
+mod shards;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +29,7 @@ use tokio::time::sleep;
 /// A cluster with Pullstop in it, a policy that enforces, and a pod whose image has no valid name.
 pub(crate) struct World {
     pub(crate) store: Store,
+    faults: Faults,
     pub(crate) metrics: Arc<Metrics>,
     /// Turns true when the enforcer is granted all that `deploy/` grants.
     pub(crate) granted: watch::Sender<bool>,
@@ -33,35 +37,67 @@ pub(crate) struct World {
     _kubelet: Kubelet,
 }
 
+/// In which way a world differs from the usual one.
+pub(crate) struct Setup {
+    /// What the enforcer is told besides `--policy-objects`.
+    pub(crate) args: Vec<&'static str>,
+    /// Whose rights it has besides those of `deploy/base`.
+    pub(crate) overlays: Vec<&'static str>,
+    /// What it may do before it is granted all that, if not the same.
+    pub(crate) rights_at_first: Option<Vec<Permission>>,
+    /// Where metrics and probes are, if anywhere.
+    pub(crate) listener: Option<TcpListener>,
+    /// The policy.
+    pub(crate) spec: Value,
+    /// What there is in the cluster.
+    pub(crate) objects: Vec<Value>,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            args: Vec::new(),
+            overlays: Vec::new(),
+            rights_at_first: None,
+            listener: None,
+            spec: json!({"mode": "Enforce"}),
+            objects: vec![pod()],
+        }
+    }
+}
+
 impl World {
     fn start(rules: Vec<Rule>) -> Self {
-        Self::with(rules, rights(), None)
+        let world = Self::with(Setup::default());
+        // The enforcer has not begun yet: it is a task of the same thread.
+        for rule in rules {
+            world.faults.add(rule);
+        }
+        world
     }
 
-    /// With these rights at first, and with metrics and probes there.
-    pub(crate) fn with(
-        rules: Vec<Rule>,
-        permissions: Vec<Permission>,
-        listener: Option<TcpListener>,
-    ) -> Self {
+    pub(crate) fn with(setup: Setup) -> Self {
         let began = Timestamp::from_millis(1_795_000_000_000);
         let store = Store::new(serve::Clock::from(began));
         let namespace = read("deploy/base/namespace.yaml");
         for object in documents(&(namespace + &enforcer(&["crds"]).out)) {
             store.put(object, "admin").unwrap();
         }
-        store.put(policy("Enforce"), "admin").unwrap();
-        store.put(pod(), "admin").unwrap();
+        for object in std::iter::once(policy(&setup.spec)).chain(setup.objects) {
+            store.put(object, "admin").unwrap();
+        }
         let kubelet = Kubelet::start(store.clone(), Timing::default());
         let faults = Faults::default();
-        for rule in rules {
-            faults.add(rule);
-        }
+        let overlays = setup.overlays.iter().map(|name| format!("overlays/{name}"));
+        let folders = std::iter::once("base".to_owned()).chain(overlays);
+        let rights = folders.flat_map(|folder| rights(&format!("deploy/{folder}/rbac.yaml")));
+        let rights: Vec<Permission> = rights.collect();
         let api = |permissions| {
             let auth = Auth::closed().with_user("token", "pullstop", permissions);
             serve::Api::new(store.clone(), auth, faults.clone())
         };
-        let (at_first, later) = (api(permissions), api(rights()));
+        let at_first = api(setup.rights_at_first.unwrap_or_else(|| rights.clone()));
+        let later = api(rights);
         let granted = watch::Sender::new(false);
         let is_granted = granted.subscribe();
         let service = tower::service_fn(move |mut request: Request<kube::client::Body>| {
@@ -85,13 +121,14 @@ impl World {
             metrics: Arc::clone(&metrics),
             clock: Clock::starting_at(began),
             identity: "a".to_owned(),
-            listener,
+            listener: setup.listener,
         };
-        let args = RunArgs::parse_from(["run", "--policy-objects"]);
+        let args = RunArgs::parse_from(["run", "--policy-objects"].iter().chain(&setup.args));
         let stopping = stop.clone();
         tokio::spawn(async move { enforce(&args, policies::built_in(), parts, stopping).await });
         Self {
             store,
+            faults,
             metrics,
             granted,
             stop,
@@ -100,7 +137,11 @@ impl World {
     }
 
     pub(crate) fn pod(&self) -> Value {
-        let pod = self.store.get(&Key::pod("default", "p")).unwrap();
+        self.pod_in("default")
+    }
+
+    fn pod_in(&self, namespace: &str) -> Value {
+        let pod = self.store.get(&Key::pod(namespace, "p")).unwrap();
         Value::clone(&pod)
     }
 
@@ -172,10 +213,10 @@ async fn whatever_goes_wrong_on_the_way_it_is_failed_once() {
     }
 }
 
-pub(crate) fn policy(mode: &str) -> Value {
+pub(crate) fn policy(spec: &Value) -> Value {
     json!({
         "apiVersion": "pullstop.dev/v1alpha1", "kind": "ClusterPullFailurePolicy",
-        "metadata": {"name": "default"}, "spec": {"mode": mode},
+        "metadata": {"name": "default"}, "spec": spec,
     })
 }
 
@@ -191,10 +232,10 @@ fn pod() -> Value {
     })
 }
 
-/// What `deploy/base` grants.
-pub(crate) fn rights() -> Vec<Permission> {
+/// What a file grants.
+pub(crate) fn rights(file: &str) -> Vec<Permission> {
     let mut permissions = Vec::new();
-    for object in documents(&read("deploy/base/rbac.yaml")) {
+    for object in documents(&read(file)) {
         for rule in object["rules"].as_array().into_iter().flatten() {
             let list = |field: &str| -> Vec<String> {
                 let texts = rule[field].as_array().into_iter().flatten();

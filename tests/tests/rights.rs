@@ -9,17 +9,17 @@ use std::time::Duration;
 
 use pullstop_simulator::serve::Permission;
 use pullstop_tests::golden;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
 
-use crate::live::{World, policy, rights};
+use crate::live::{Setup, World, policy, rights};
 
 /// What a person reads who has forgotten one of them.
 #[tokio::test(start_paused = true)]
 async fn each_right_that_is_missing_is_named() {
-    let all = single(&rights());
+    let all = single(&rights("deploy/base/rbac.yaml"));
     assert_eq!(all.len(), 12, "{all:?}");
     let mut report = String::new();
     for missing in &all {
@@ -28,8 +28,12 @@ async fn each_right_that_is_missing_is_named() {
         let rest = all.iter().filter(|right| *right != missing).cloned();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let world = World::with(Vec::new(), rest.collect(), Some(listener));
-        let mut own = policy("Enforce");
+        let world = World::with(Setup {
+            rights_at_first: Some(rest.collect()),
+            listener: Some(listener),
+            ..Setup::default()
+        });
+        let mut own = policy(&json!({"mode": "Enforce"}));
         own["kind"] = "PullFailurePolicy".into();
         own["metadata"]["namespace"] = "default".into();
         world.store.put(own, "admin").unwrap();

@@ -153,8 +153,8 @@ impl Engine {
             now: self.now,
             policy: &profile.policy,
             pod: &record.pod,
-            mode: profile.policy.mode_for(record.wish),
-            patience: record.patience,
+            mode: profile.policy.mode_for(record.wishes.mode),
+            patience: record.wishes.patience,
             container,
             siblings: &record.containers,
             others_may_pull_from: record.others_may_pull_from,
@@ -248,6 +248,7 @@ impl Engine {
         Some(Decision {
             pod: record.pod.clone(),
             resource_version: record.resource_version,
+            wishes: record.wishes,
             container: container.name().to_owned(),
             image: container.image().to_owned(),
             cause: latest.cause,
@@ -290,7 +291,7 @@ impl Engine {
         let Some(record) = self.store.get_mut(slot) else {
             return;
         };
-        let writes = policy.mode_for(record.wish) > Mode::DryRun;
+        let writes = policy.mode_for(record.wishes.mode) > Mode::DryRun;
         if record.write != Write::Idle || !record.to_remember || !writes {
             return;
         }

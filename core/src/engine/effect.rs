@@ -3,7 +3,7 @@
 use super::container::{Memory, StartedOver};
 use crate::cause::{Cause, Permanence};
 use crate::plugin::{Deed, Said};
-use crate::pod::{PodRef, ResourceVersion};
+use crate::pod::{PodRef, ResourceVersion, Wishes};
 use crate::time::Timestamp;
 
 /// One effect. Those that write are answered with [`super::Input::Outcome`]; until then the pod has no other.
@@ -41,6 +41,9 @@ pub struct Decision {
     pub pod: PodRef,
     /// The version that was judged: the precondition of any write.
     pub resource_version: ResourceVersion,
+    /// What the pod asked for when it was judged. A driver that reads more than the pod for that looks again before it
+    /// writes: the version does not tell of changes elsewhere.
+    pub wishes: Wishes,
     /// The container on which the pod is judged.
     pub container: String,
     /// The image that it cannot get.

@@ -27,6 +27,7 @@ pub use self::tally::{Tallies, Tally};
 use self::store::{Slot, Store};
 use crate::plugin::{Fact, OutOfScope, Profile};
 use crate::pod::{PodRef, PodSnapshot, ResourceVersion};
+use crate::policy::Policy;
 use crate::time::Timestamp;
 
 /// The state machine for any number of pods.
@@ -120,6 +121,11 @@ impl Engine {
     /// Whether state is kept of the pod with this uid.
     pub fn tracks(&self, uid: &str) -> bool {
         self.store.find(uid).is_some()
+    }
+
+    /// The policy in force.
+    pub fn policy(&self) -> &Policy {
+        &self.profile.policy
     }
 
     /// Whether `pod` is judged under the present policy.

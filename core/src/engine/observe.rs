@@ -54,7 +54,7 @@ impl Engine {
             pod: PodRef::new(pod),
             resource_version: pod.resource_version,
             observed_at: self.now,
-            patience: pod.wishes.patience,
+            wishes: pod.wishes,
             containers: Vec::with_capacity(1),
             others_may_pull_from: Timestamp::NEVER,
             wake: None,
@@ -65,7 +65,6 @@ impl Engine {
             carries_memory: false,
             to_remember: false,
             ended: false,
-            wish: pod.wishes.mode,
             in_scope: true,
             hold_told: false,
         });
@@ -117,8 +116,7 @@ impl Engine {
             return;
         };
         record.in_scope = true;
-        record.wish = pod.wishes.mode;
-        record.patience = pod.wishes.patience;
+        record.wishes = pod.wishes;
         if matches!(record.write, Write::Unsure { .. }) {
             record.write = Write::Idle;
         }
@@ -130,7 +128,7 @@ impl Engine {
         let Some(record) = self.store.get_mut(slot) else {
             return;
         };
-        record.wish = pod.wishes.mode;
+        record.wishes = pod.wishes;
         if why == OutOfScope::Phase && record.containers.is_empty() {
             self.settle(slot);
         } else {
@@ -248,8 +246,7 @@ impl Engine {
         };
         record.observed_at = now;
         record.in_scope = true;
-        record.wish = pod.wishes.mode;
-        record.patience = pod.wishes.patience;
+        record.wishes = pod.wishes;
         let others_may_pull = pulls::others_may_pull(pod.containers, &record.containers);
         record.carries_memory |= pod.containers.iter().any(|c| c.memory.is_some());
         record.others_may_pull_from = match (others_may_pull, record.others_may_pull_from) {

@@ -1,11 +1,8 @@
 //! What is kept of one pod that has a failing container.
 
-use std::time::Duration;
-
 use super::DeadlineReason;
 use super::container::FailingContainer;
-use crate::pod::{PodRef, ResourceVersion};
-use crate::policy::Mode;
+use crate::pod::{PodRef, ResourceVersion, Wishes};
 use crate::time::Timestamp;
 
 /// One pod's state.
@@ -18,7 +15,8 @@ pub(super) struct PodRecord {
     pub(super) pod: PodRef,
     pub(super) resource_version: ResourceVersion,
     pub(super) observed_at: Timestamp,
-    pub(super) patience: Option<Duration>,
+    /// What the pod asks for.
+    pub(super) wishes: Wishes,
     pub(super) containers: Vec<FailingContainer>,
     pub(super) others_may_pull_from: Timestamp,
     pub(super) wake: Option<(Timestamp, DeadlineReason)>,
@@ -35,8 +33,6 @@ pub(super) struct PodRecord {
     pub(super) to_remember: bool,
     /// Whether the pod was last seen in a terminal phase.
     pub(super) ended: bool,
-    /// The mode that the pod asks for.
-    pub(super) wish: Option<Mode>,
     /// Whether the pod was found in scope under the present policy.
     pub(super) in_scope: bool,
     /// Whether the present hold has been told.

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use crate::cause::Cause;
 use crate::classify::Pattern;
-use crate::pod::{Phase, RestartPolicy};
+use crate::pod::{Phase, RestartPolicy, Wishes};
 
 /// What the core decides by.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,7 +70,7 @@ impl Policy {
     /// How far a verdict goes for a pod that asks for `wish`: as far as the policy's mode, or as the pod asks where
     /// the policy allows that. What is off stays off, and in `DryRun` nothing is ever written.
     pub fn mode_for(&self, wish: Option<Mode>) -> Mode {
-        let wish = wish.filter(|wish| self.overrides.modes.contains(wish));
+        let wish = self.overrides.allowed(wish);
         match (self.mode, wish) {
             (mode, None) | (mode @ Mode::Off, _) => mode,
             (Mode::DryRun, Some(wish)) => wish.min(Mode::DryRun),
@@ -224,6 +224,23 @@ pub struct Bounds {
     pub patience_max: Duration,
 }
 
+impl Bounds {
+    /// What counts of the wishes of a pod and of what it belongs to, the most specific first: of each annotation the first
+    /// that may be asked for. What is ignored on the pod so hides nothing that its namespace asks for.
+    pub fn first_allowed(&self, wishes: impl IntoIterator<Item = Wishes>) -> Wishes {
+        let allowed = wishes.into_iter().map(|wishes| Wishes {
+            mode: self.allowed(wishes.mode),
+            ..wishes
+        });
+        allowed.fold(Wishes::default(), Wishes::or)
+    }
+
+    /// The mode that is asked for, if it may be. Every patience may: it is cut at the longest.
+    fn allowed(&self, mode: Option<Mode>) -> Option<Mode> {
+        mode.filter(|mode| self.modes.contains(mode))
+    }
+}
+
 /// What to do about a kubelet that puts a failed pod back to `Pending`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PutBack {
@@ -275,6 +292,35 @@ mod tests {
             policy.duration_for(rule, Some(minutes(100_000))),
             minutes(24 * 60)
         );
+    }
+
+    #[test]
+    fn the_most_specific_wish_counts_that_may_be_asked_for() {
+        let bounds = Policy::default().overrides;
+        let hours = |hours: u64| Some(Duration::from_secs(3600 * hours));
+        let wishes = |mode, patience| Wishes { mode, patience };
+        let (off, warn) = (Some(Mode::Off), Some(Mode::Warn));
+        for (all, expected) in [
+            ([wishes(None, None); 3], wishes(None, None)),
+            (
+                [
+                    wishes(None, hours(1)),
+                    wishes(warn, None),
+                    wishes(off, hours(2)),
+                ],
+                wishes(warn, hours(1)),
+            ),
+            (
+                [
+                    wishes(Some(Mode::Enforce), None),
+                    wishes(None, None),
+                    wishes(off, hours(100)),
+                ],
+                wishes(off, hours(100)),
+            ),
+        ] {
+            assert_eq!(bounds.first_allowed(all), expected, "{all:?}");
+        }
     }
 
     #[test]

@@ -52,12 +52,21 @@ pub struct Call {
     pub method: Method,
     /// Path and query.
     pub path: String,
+    /// The form in which the answer is to come.
+    pub accept: &'static str,
     /// What is sent, with its content type.
     pub body: Option<(&'static str, Vec<u8>)>,
 }
 
-/// `Content-Type` of a whole object.
+/// `Content-Type` and `Accept` of whole objects.
 pub const JSON: &str = "application/json";
+/// `Accept` of an object's metadata alone, which is a small part of most objects. As client-go's metadata client does, the
+/// whole object is taken too.
+const METADATA: &str =
+    "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json";
+/// The same of a list.
+const METADATA_LIST: &str =
+    "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json";
 /// `Content-Type` of a patch that replaces what it names.
 pub const MERGE_PATCH: &str = "application/merge-patch+json";
 /// `Content-Type` of a patch that merges lists by their keys.
@@ -66,12 +75,28 @@ pub const STRATEGIC_PATCH: &str = "application/strategic-merge-patch+json";
 impl Call {
     /// A read.
     pub fn get(right: &'static Right, path: String) -> Self {
-        let (method, body) = (Method::GET, None);
         Self {
             right,
-            method,
+            method: Method::GET,
             path,
-            body,
+            accept: JSON,
+            body: None,
+        }
+    }
+
+    /// A read of an object's metadata.
+    pub fn metadata(right: &'static Right, path: String) -> Self {
+        Self {
+            accept: METADATA,
+            ..Self::get(right, path)
+        }
+    }
+
+    /// A read of the metadata of a list's objects.
+    pub fn metadata_list(right: &'static Right, path: String) -> Self {
+        Self {
+            accept: METADATA_LIST,
+            ..Self::get(right, path)
         }
     }
 
@@ -88,6 +113,7 @@ impl Call {
             right,
             method,
             path,
+            accept: JSON,
             body,
         }
     }
@@ -165,7 +191,7 @@ impl Api {
         let mut request = Request::builder()
             .method(call.method)
             .uri(call.path)
-            .header(ACCEPT, JSON)
+            .header(ACCEPT, call.accept)
             // A compressed watch would have to be unpacked event by event.
             .header(ACCEPT_ENCODING, "identity");
         let mut body = Vec::new();

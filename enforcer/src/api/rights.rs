@@ -138,6 +138,31 @@ pub const PATCH_POLICY_STATUS: Right = Right {
     resource: "pullfailurepolicies/status",
     ..PATCH_CLUSTER_POLICY_STATUS
 };
+/// To read a Job's annotations.
+pub const GET_JOB: Right = Right {
+    call: "get_job",
+    verb: "get",
+    resource: "jobs",
+    group: "batch",
+    without: "nobody knows what Jobs ask for, so none of their pods is failed (deploy/overlays/annotations grants it)",
+    ..POD
+};
+/// To read a namespace's annotations.
+pub const GET_NAMESPACE: Right = Right {
+    call: "get_namespace",
+    verb: "get",
+    resource: "namespaces",
+    without: "nobody knows what namespaces ask for, so no pod is failed (deploy/overlays/annotations grants it)",
+    ..POD
+};
+/// To find the namespaces of this enforcer's share.
+pub const LIST_NAMESPACES: Right = Right {
+    call: "list_namespaces",
+    verb: "list",
+    resource: "namespaces",
+    without: "nobody knows which namespaces are selected (deploy/overlays/shard grants it)",
+    ..POD
+};
 /// To read the clock of a simulated cluster. No right: any other cluster refuses that, one way or the other.
 pub const SIMULATED_CLOCK: Right = Right {
     call: "simulated_clock",

@@ -2,7 +2,7 @@
 
 use pullstop_core::cause::Cause;
 use pullstop_core::engine::{Memory, Tallies, Tally};
-use pullstop_core::pod::{ContainerSnapshot, PodSnapshot};
+use pullstop_core::pod::{ContainerSnapshot, PodSnapshot, Wishes};
 use pullstop_core::wire::{WireError, WirePod};
 use serde::{Deserialize, Serialize};
 
@@ -44,12 +44,13 @@ pub fn decode(message: &str) -> Vec<Memory> {
     stored.iter().filter_map(Stored::memory).collect()
 }
 
-/// Lends the engine's view of the pod, with what its condition remembers.
+/// Lends the engine's view of the pod, with what its condition remembers and what is asked for on its behalf.
 ///
 /// # Errors
 /// If the pod lacks what a snapshot cannot do without.
 pub fn with_snapshot<R>(
     pod: &WirePod,
+    wishes: Wishes,
     use_it: impl FnOnce(&PodSnapshot<'_>) -> R,
 ) -> Result<R, WireError> {
     let created_at = pod
@@ -66,7 +67,12 @@ pub fn with_snapshot<R>(
         .filter(|condition| condition.reason.as_deref() == Some(FAILING))
         .and_then(|condition| condition.message.as_deref());
     let Some(message) = message else {
-        return pod.snapshot(created_at, use_it);
+        return pod.snapshot(created_at, |snapshot| {
+            use_it(&PodSnapshot {
+                wishes,
+                ..snapshot.clone()
+            })
+        });
     };
     let memories = decode(message);
     pod.snapshot(created_at, |snapshot| {
@@ -82,6 +88,7 @@ pub fn with_snapshot<R>(
             })
             .collect();
         use_it(&PodSnapshot {
+            wishes,
             containers: &containers,
             ..snapshot.clone()
         })

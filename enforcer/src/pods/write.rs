@@ -1,23 +1,23 @@
-//! Carries effects out: reads the pod again, writes under its version, and says how that ended.
+//! Requests about single pods: a few at a time, and writes only while the lease is held.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hyper::Method;
-use hyper::body::Bytes;
-use pullstop_core::engine::{Decision, Memory, Outcome};
+use pullstop_core::engine::Outcome;
 use pullstop_core::pod::{PodRef, ResourceVersion};
 use pullstop_core::time::Timestamp;
-use pullstop_core::wire::WirePod;
+use pullstop_core::wire::{OwnerReference, WirePod};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
 
 use super::{patch, wire};
 use crate::api::{Api, Call, JSON, Right, STRATEGIC_PATCH, Trouble, rights};
 use crate::clock::Clock;
 use crate::lease::Claim;
 use crate::metrics::{Metric, Metrics};
+use crate::wishes::{Asked, Kind, Source};
 
 /// How long one request may take. A claim on the lease must last at least as long when it is sent.
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
@@ -26,50 +26,6 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 const CALLS_MAX: usize = 8;
 /// The longest pause that an API server can ask for.
 const PAUSE_MAX: Duration = Duration::from_secs(60);
-
-/// What is to be done about one pod.
-#[derive(Debug)]
-pub enum Job {
-    /// Make the durable write.
-    Fail(Box<Decision>),
-    /// Lower `spec.activeDeadlineSeconds`.
-    Deadline(Box<Decision>),
-    /// Set the condition and send an event.
-    Warn(Box<Decision>),
-    /// Keep what must survive a restart.
-    Remember {
-        /// The pod.
-        pod: PodRef,
-        /// The version that was judged.
-        version: ResourceVersion,
-        /// What to keep.
-        memories: Vec<Memory>,
-    },
-    /// Look what the pod is like.
-    Read(PodRef),
-}
-
-/// How a job has ended.
-#[derive(Debug)]
-pub struct Report {
-    /// The pod.
-    pub pod: PodRef,
-    /// The outcome, if something was to be written.
-    pub outcome: Option<Outcome>,
-    /// What was found on the way.
-    pub found: Found,
-}
-
-/// What a read has found.
-#[derive(Debug)]
-pub enum Found {
-    /// The pod.
-    Pod(Box<WirePod>),
-    /// Nobody of that name, or another pod.
-    Nobody,
-    /// It was not read, or could not be.
-    Unknown,
-}
 
 /// Carries out jobs, a few at a time.
 #[derive(Debug)]
@@ -84,6 +40,8 @@ pub struct Writer {
     pub metrics: Arc<Metrics>,
     /// What this replica calls itself in events.
     pub identity: String,
+    /// Whose annotations count besides the pods' own.
+    pub kinds: Vec<Kind>,
     lanes: Semaphore,
     /// The API server asked for no requests before.
     paused_until: Mutex<Timestamp>,
@@ -97,6 +55,7 @@ impl Writer {
         claim: watch::Receiver<Claim>,
         metrics: Arc<Metrics>,
         identity: String,
+        kinds: Vec<Kind>,
     ) -> Self {
         let lanes = Semaphore::new(CALLS_MAX);
         let paused_until = Mutex::new(Timestamp::from_millis(0));
@@ -106,15 +65,22 @@ impl Writer {
             claim,
             metrics,
             identity,
+            kinds,
             lanes,
             paused_until,
         }
     }
 
-    /// Carries out one job.
-    pub async fn carry_out(&self, job: Job) -> Report {
+    /// Asks one source.
+    pub async fn ask(&self, source: Source) -> Asked {
+        let _lane = self.lane().await;
+        self.ask_now(source).await
+    }
+
+    /// Waits for its turn, and as long as the API server asks for.
+    pub(super) async fn lane(&self) -> Option<SemaphorePermit<'_>> {
         // The semaphore is never closed.
-        let _lane = self.lanes.acquire().await;
+        let lane = self.lanes.acquire().await.ok();
         let paused_until = *self
             .paused_until
             .lock()
@@ -122,114 +88,31 @@ impl Writer {
         if self.clock.now() < paused_until {
             tokio::time::sleep_until(self.clock.instant(paused_until)).await;
         }
-        match job {
-            Job::Read(pod) => {
-                let found = self.look(&pod).await;
-                let result = match &found {
-                    Ok(seen) if seen.is_some() => "found",
-                    Ok(_) => "gone",
-                    Err(trouble) => trouble.label(),
-                };
-                self.metrics.count(Metric::Reads, &[("result", result)]);
-                let found = match found {
-                    Ok(Some((_, seen))) => Found::Pod(Box::new(seen)),
-                    Ok(None) => Found::Nobody,
-                    Err(_) => Found::Unknown,
-                };
-                Report {
-                    pod,
-                    outcome: None,
-                    found,
-                }
-            }
-            Job::Remember {
-                pod,
-                version,
-                memories,
-            } => {
-                let body = patch::remember(&pod, version, &memories, self.clock.now());
-                let path = format!("{}/status", path(&pod));
-                let outcome = self
-                    .patch("remember", &rights::PATCH_POD_STATUS, path, &body)
-                    .await;
-                Report {
-                    pod,
-                    outcome: Some(outcome),
-                    found: Found::Unknown,
-                }
-            }
-            Job::Fail(decision) => self.decided("fail", *decision).await,
-            Job::Deadline(decision) => self.decided("deadline", *decision).await,
-            Job::Warn(decision) => self.decided("warn", *decision).await,
-        }
+        lane
     }
 
-    /// Reads the pod again before acting on it: what was judged must be what there is.
-    async fn decided(&self, what: &'static str, decision: Decision) -> Report {
-        let pod = decision.pod.clone();
-        let report = |outcome, found| Report {
-            pod: pod.clone(),
-            outcome: Some(outcome),
-            found,
-        };
-        let (raw, seen) = match self.look(&decision.pod).await {
-            Ok(Some(found)) => found,
-            Ok(None) => {
-                self.ended(what, "not_found");
-                return report(Outcome::NotFound, Found::Nobody);
-            }
-            Err(trouble) => {
-                self.ended(what, trouble.label());
-                tracing::warn!(%trouble, pod = %decision.pod, "cannot read the pod; nothing is written");
-                return report(Outcome::Failed, Found::Unknown);
-            }
-        };
-        if seen.metadata.resource_version != decision.resource_version.to_string() {
-            self.ended(what, "changed");
-            return report(Outcome::Conflict, Found::Pod(Box::new(seen)));
+    pub(super) async fn ask_all(&self, sources: &[Source]) -> Vec<Asked> {
+        let mut asked = Vec::with_capacity(sources.len());
+        for source in sources {
+            asked.push(self.ask_now(source.clone()).await);
         }
-        if what == "warn" && is_warned_of(&seen, &decision) {
-            // By the one that led before.
-            self.ended(what, "already");
-            return report(Outcome::Accepted(decision.resource_version), Found::Unknown);
+        asked
+    }
+
+    async fn ask_now(&self, source: Source) -> Asked {
+        let answer = source.ask(&self.api, CALL_TIMEOUT).await;
+        if let Err(trouble) = &answer {
+            self.pause(trouble);
+            tracing::warn!(
+                %trouble, %source,
+                "cannot read the annotations; no verdict on a pod of it is carried out until that works"
+            );
         }
-        let now = self.clock.now();
-        let message = patch::message(&decision, last_error(&seen, &decision.container));
-        let status = format!("{}/status", path(&decision.pod));
-        let outcome = match what {
-            "fail" => {
-                let body = patch::fail(&decision, &message, now);
-                self.patch(what, &rights::PATCH_POD_STATUS, status, &body)
-                    .await
-            }
-            "warn" => {
-                let body = patch::warn(&decision, &message, now);
-                self.patch(what, &rights::PATCH_POD_STATUS, status, &body)
-                    .await
-            }
-            _ => {
-                self.patch(
-                    what,
-                    &rights::PATCH_POD,
-                    path(&decision.pod),
-                    &patch::deadline(&decision),
-                )
-                .await
-            }
-        };
-        if let Outcome::Accepted(_) = outcome {
-            let reason = if what == "warn" {
-                patch::REASON_WARNING
-            } else {
-                patch::REASON
-            };
-            self.announce(&raw, &decision.pod, reason, &message).await;
-        }
-        report(outcome, Found::Unknown)
+        (source, answer)
     }
 
     /// Reads the pod; nothing if there is none of that name, or another.
-    async fn look(&self, pod: &PodRef) -> Result<Option<(Bytes, WirePod)>, Trouble> {
+    pub(super) async fn look(&self, pod: &PodRef) -> Result<Option<WirePod>, Trouble> {
         let bytes = match self
             .api
             .call(Call::get(&rights::GET_POD, path(pod)), CALL_TIMEOUT)
@@ -243,11 +126,11 @@ impl Writer {
             }
         };
         let seen = wire::one_pod(&bytes).map_err(Trouble::Unreadable)?;
-        Ok((seen.metadata.uid == pod.uid()).then_some((bytes, seen)))
+        Ok((seen.metadata.uid == pod.uid()).then_some(seen))
     }
 
     /// Sends one patch, if the lease is held for as long as that may take.
-    async fn patch(
+    pub(super) async fn patch(
         &self,
         what: &'static str,
         right: &'static Right,
@@ -282,8 +165,8 @@ impl Writer {
 
     /// Sends the event on the pod, and on the Job that owns it. One that gets lost is not sent again: the condition says
     /// the same.
-    async fn announce(&self, raw: &[u8], pod: &PodRef, reason: &str, message: &str) {
-        for about in regarding(raw, pod) {
+    pub(super) async fn announce(&self, seen: &WirePod, pod: &PodRef, reason: &str, message: &str) {
+        for about in regarding(seen, pod) {
             let namespace = pod.namespace();
             let event = patch::event(
                 &about,
@@ -316,7 +199,7 @@ impl Writer {
         *paused_until = until.max(*paused_until);
     }
 
-    fn ended(&self, what: &'static str, outcome: &'static str) {
+    pub(super) fn ended(&self, what: &'static str, outcome: &'static str) {
         self.metrics
             .count(Metric::Writes, &[("write", what), ("outcome", outcome)]);
     }
@@ -332,7 +215,8 @@ pub const fn outcome_of(trouble: &Trouble) -> Outcome {
     }
 }
 
-fn path(pod: &PodRef) -> String {
+/// Where the pod is.
+pub(super) fn path(pod: &PodRef) -> String {
     format!("/api/v1/namespaces/{}/pods/{}", pod.namespace(), pod.name())
 }
 
@@ -355,59 +239,14 @@ fn version(bytes: &[u8]) -> Option<ResourceVersion> {
         .map(ResourceVersion)
 }
 
-/// Whether the pod carries this very warning.
-fn is_warned_of(pod: &WirePod, decision: &Decision) -> bool {
-    let cause = Some(decision.cause.as_str());
-    pod.status
-        .conditions
-        .iter()
-        .any(|c| c.r#type == patch::WARNING && c.reason.as_deref() == cause)
-}
-
-/// The error text that the container's status shows.
-fn last_error<'a>(pod: &'a WirePod, container: &str) -> &'a str {
-    let status = &pod.status;
-    let statuses = status
-        .init_container_statuses
-        .iter()
-        .chain(&status.container_statuses);
-    let waiting = statuses
-        .filter(|status| status.name == container)
-        .find_map(|status| status.state.waiting.as_ref());
-    waiting.map_or("", |waiting| &waiting.message)
-}
-
 /// References to the pod and to the Job that controls it.
-fn regarding(raw: &[u8], pod: &PodRef) -> Vec<Value> {
-    #[derive(Default, Deserialize)]
-    #[serde(default)]
-    struct Object {
-        metadata: Metadata,
-    }
-    #[derive(Default, Deserialize)]
-    #[serde(rename_all = "camelCase", default)]
-    struct Metadata {
-        owner_references: Option<Vec<Owner>>,
-    }
-    #[derive(Default, Deserialize)]
-    #[serde(rename_all = "camelCase", default)]
-    struct Owner {
-        api_version: String,
-        kind: String,
-        name: String,
-        uid: String,
-        controller: Option<bool>,
-    }
+fn regarding(seen: &WirePod, pod: &PodRef) -> Vec<Value> {
     let namespace = pod.namespace();
     let mut about = vec![json!({
         "apiVersion": "v1", "kind": "Pod", "namespace": namespace, "name": pod.name(), "uid": pod.uid(),
     })];
-    let object: Object = serde_json::from_slice(raw).unwrap_or_default();
-    let owners = object.metadata.owner_references.unwrap_or_default();
-    let job = owners
-        .iter()
-        .find(|owner| owner.controller == Some(true) && owner.kind == "Job");
-    about.extend(job.map(|Owner { api_version, kind, name, uid, .. }| {
+    let job = seen.controller().filter(|owner| owner.kind == "Job");
+    about.extend(job.map(|OwnerReference { api_version, kind, name, uid, .. }| {
         json!({ "apiVersion": api_version, "kind": kind, "namespace": namespace, "name": name, "uid": uid })
     }));
     about
@@ -442,11 +281,9 @@ mod tests {
             "status": {"containerStatuses": [{"name": "c", "state": {"waiting": {"message": "oh"}}}]}}"#;
         let pod = wire::one_pod(raw).unwrap();
         let reference = pod.snapshot(None, PodRef::new).unwrap();
-        let about = regarding(raw, &reference);
+        let about = regarding(&pod, &reference);
         assert_eq!(about.len(), 2);
         assert_eq!(about[1]["uid"], "ju");
         assert_eq!(version(raw), Some(ResourceVersion(7)));
-        assert_eq!(last_error(&pod, "c"), "oh");
-        assert_eq!(last_error(&pod, "d"), "");
     }
 }

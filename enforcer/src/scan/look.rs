@@ -5,10 +5,11 @@ use std::time::Duration;
 use pullstop_core::cause::Cause;
 use pullstop_core::engine::{Effect, Engine, Explanation, Happening, Input, Memory, Outcome, Seen};
 use pullstop_core::plugin::{Deed, Point, Profile};
-use pullstop_core::pod::{ContainerSnapshot, ContainerState, PodSnapshot, WaitingReason};
+use pullstop_core::pod::{ContainerSnapshot, ContainerState, PodSnapshot, Wishes};
 use pullstop_core::time::Timestamp;
 use pullstop_core::wire::WirePod;
 
+use crate::pods::is_stuck;
 use crate::pods::memory::with_snapshot;
 
 /// A container that cannot get its image.
@@ -53,12 +54,17 @@ pub enum Verdict {
     Waits(String),
 }
 
-/// The pod's containers that cannot get their image.
+/// The pod's containers that cannot get their image, if `wishes` are asked for on its behalf.
 ///
 /// # Errors
 /// If the policy's patterns are too many, or the pod lacks what is needed.
-pub fn look(pod: &WirePod, profile: Profile, now: Timestamp) -> Result<Vec<Stuck>, String> {
-    with_snapshot(pod, |snapshot| look_at(snapshot, profile, now))
+pub fn look(
+    pod: &WirePod,
+    wishes: Wishes,
+    profile: Profile,
+    now: Timestamp,
+) -> Result<Vec<Stuck>, String> {
+    with_snapshot(pod, wishes, |snapshot| look_at(snapshot, profile, now))
         .map_err(|error| error.to_string())
 }
 
@@ -106,10 +112,12 @@ fn look_at(pod: &PodSnapshot<'_>, profile: Profile, now: Timestamp) -> Vec<Stuck
 
 /// The container as it shows itself, if it cannot get its image.
 fn stuck(pod: &PodSnapshot<'_>, container: &ContainerSnapshot<'_>) -> Option<Stuck> {
+    if !is_stuck(container) {
+        return None;
+    }
     let ContainerState::Waiting { reason, message } = container.state else {
         return None;
     };
-    WaitingReason::parse(reason)?.trouble()?;
     let tallies = container.memory.map(|memory: &Memory| &memory.tallies);
     let failures = tallies.map_or(0, |tallies| {
         tallies.iter().map(|tally| tally.failures).sum()

@@ -3,12 +3,15 @@
 pub mod look;
 mod print;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use pullstop_core::plugin::Profile;
+use pullstop_core::pod::Wishes;
 use pullstop_core::policy::{Mode, Policy};
 use pullstop_core::time::Timestamp;
 use pullstop_core::wire::WirePod;
@@ -18,8 +21,9 @@ use crate::api::Api;
 use crate::clock::{self, Clock};
 use crate::metrics::Metrics;
 use crate::pods::pages::Pages;
-use crate::pods::wire;
+use crate::pods::{is_stuck, wire};
 use crate::policy;
+use crate::wishes::{Kind, Source};
 
 /// What `enforcer scan` is told.
 #[derive(Debug, Parser)]
@@ -59,6 +63,15 @@ struct Sight {
     /// The moment to judge at instead of now, such as 2026-11-22T15:06:00Z
     #[arg(long, value_name = "TIME", value_parser = moment)]
     at: Option<Timestamp>,
+    /// Read `pullstop.dev/` annotations of these too, and not of pods only
+    #[arg(
+        long,
+        value_name = "KIND",
+        value_enum,
+        value_delimiter = ',',
+        conflicts_with = "from"
+    )]
+    annotations_of: Vec<Kind>,
 }
 
 /// How to print.
@@ -153,7 +166,7 @@ impl Sight {
     }
 
     /// The stuck pods of those that are wanted.
-    fn look(&self, mut wanted: impl FnMut(&WirePod) -> bool) -> Result<Vec<Stuck>, Failure> {
+    fn look(&self, wanted: impl FnMut(&WirePod) -> bool) -> Result<Vec<Stuck>, Failure> {
         let mut policy = match &self.policy {
             Some(file) => policy::read(file).map_err(Failure::Input)?,
             None => Policy::default(),
@@ -162,16 +175,23 @@ impl Sight {
             // What is of interest is what would be done.
             policy.mode = Mode::Enforce;
         }
-        let pods = match &self.from {
-            Some(file) => read(file).map_err(|error| Failure::Input(vec![error]))?,
-            None => from_cluster().map_err(Failure::Cluster)?,
+        let (pods, inherited) = match &self.from {
+            Some(file) => {
+                let pods = read(file).map_err(|error| Failure::Input(vec![error]))?;
+                (pods.into_iter().filter(wanted).collect(), BTreeMap::new())
+            }
+            None => from_cluster(wanted, &self.annotations_of).map_err(Failure::Cluster)?,
         };
         let mut all = Vec::new();
-        for pod in pods.iter().filter(|pod| wanted(pod)) {
+        for pod in &pods {
+            let sources = Source::of(pod, &self.annotations_of);
+            let inherited = sources.iter().filter_map(|source| inherited.get(source));
+            let wishes = std::iter::once(pod.metadata.wishes()).chain(inherited.copied());
+            let wishes = policy.overrides.first_allowed(wishes);
             let profile = Profile::standard(policy.clone())
                 .map_err(|error| Failure::Input(vec![error.to_string()]))?;
             // Pods that cannot be read have been left out before.
-            all.extend(look::look(pod, profile, self.now()).unwrap_or_default());
+            all.extend(look::look(pod, wishes, profile, self.now()).unwrap_or_default());
         }
         all.sort_by(|a, b| (&a.namespace, &a.pod).cmp(&(&b.namespace, &b.pod)));
         Ok(all)
@@ -199,8 +219,11 @@ fn read(file: &Path) -> Result<Vec<WirePod>, String> {
     }
 }
 
-/// All pods of the cluster that have not ended.
-fn from_cluster() -> Result<Vec<WirePod>, String> {
+/// The pods, and what is asked for by what they belong to.
+type Asked = (Vec<WirePod>, BTreeMap<Source, Wishes>);
+
+/// The cluster's pods that are wanted and have not ended, and what is asked for by what the stuck ones belong to.
+fn from_cluster(mut wanted: impl FnMut(&WirePod) -> bool, kinds: &[Kind]) -> Result<Asked, String> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
@@ -215,10 +238,35 @@ fn from_cluster() -> Result<Vec<WirePod>, String> {
             .await
             .map_err(|trouble| format!("cannot list pods: {trouble}"))?
         {
-            all.extend(page.pods);
+            all.extend(page.pods.into_iter().filter(&mut wanted));
         }
-        Ok(all)
+        let inherited = inherited(&api, &all, kinds).await?;
+        Ok((all, inherited))
     })
+}
+
+/// What is asked for by what the stuck ones of the pods belong to.
+async fn inherited(
+    api: &Api,
+    pods: &[WirePod],
+    kinds: &[Kind],
+) -> Result<BTreeMap<Source, Wishes>, String> {
+    const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+    let is_stuck = |pod: &&WirePod| {
+        let shown = pod.snapshot(None, |pod| pod.containers.iter().any(is_stuck));
+        shown.unwrap_or_default()
+    };
+    let stuck = pods.iter().filter(is_stuck);
+    let sources: BTreeSet<Source> = stuck.flat_map(|pod| Source::of(pod, kinds)).collect();
+    let mut known = BTreeMap::new();
+    for source in sources {
+        let wishes = source
+            .ask(api, CALL_TIMEOUT)
+            .await
+            .map_err(|trouble| format!("cannot read the annotations of {source}: {trouble}"))?;
+        known.insert(source, wishes);
+    }
+    Ok(known)
 }
 
 fn pod_name(text: &str) -> Result<(String, String), String> {

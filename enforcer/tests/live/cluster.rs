@@ -35,6 +35,8 @@ pub(crate) struct State {
     /// Those of namespaces.
     pub(crate) own_policies: Vec<Value>,
     pub(crate) events: Vec<Value>,
+    /// Objects of other kinds, by path.
+    pub(crate) others: BTreeMap<&'static str, Value>,
     /// Method and path of every request.
     pub(crate) requests: Vec<(String, String)>,
     pub(crate) faults: Vec<Fault>,
@@ -270,13 +272,8 @@ impl State {
     }
 
     fn request(&mut self, method: &str, path: &str, body: &Value) -> Answer {
-        let parts: Vec<&str> = path
-            .split('?')
-            .next()
-            .unwrap()
-            .trim_matches('/')
-            .split('/')
-            .collect();
+        let place = path.split('?').next().unwrap();
+        let parts: Vec<&str> = place.trim_matches('/').split('/').collect();
         match (method, parts.as_slice()) {
             ("GET", ["api", "v1", "pods"]) => self.list(path),
             ("GET", ["api", "v1", "namespaces", namespace, "pods", name]) => {
@@ -358,7 +355,10 @@ impl State {
                 policy["status"] = body["status"].clone();
                 ok(policy)
             }
-            _ => failure(404, None),
+            _ => match self.others.get(place) {
+                Some(object) => ok(object),
+                None => failure(404, None),
+            },
         }
     }
 

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::time::{sleep, timeout};
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, How};
 
 /// An image name that no kubelet accepts: the shortest way to a verdict.
 fn pod() -> Value {
@@ -58,6 +59,20 @@ async fn serve(cluster: Cluster) -> SocketAddr {
     address
 }
 
+/// A folder with the file `config`, which leads clients to the server.
+fn configure(name: &str, server: SocketAddr) -> PathBuf {
+    let folder = std::env::temp_dir().join(format!("pullstop-{}-{name}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let config = json!({
+        "apiVersion": "v1", "kind": "Config", "current-context": "c",
+        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u", "namespace": "own"}}],
+        "clusters": [{"name": "c", "cluster": {"server": format!("http://{server}")}}],
+        "users": [{"name": "u", "user": {}}],
+    });
+    std::fs::write(folder.join("config"), config.to_string()).unwrap();
+    folder
+}
+
 /// What the running program answers.
 fn ask(address: SocketAddr, path: &str) -> String {
     let Ok(mut stream) = TcpStream::connect(address) else {
@@ -91,15 +106,7 @@ async fn the_program_finds_its_cluster_fails_a_pod_and_ends_in_order() {
         .unwrap()
         .local_addr()
         .unwrap();
-    let folder = std::env::temp_dir().join(format!("pullstop-{}-process", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let config = json!({
-        "apiVersion": "v1", "kind": "Config", "current-context": "c",
-        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u", "namespace": "own"}}],
-        "clusters": [{"name": "c", "cluster": {"server": format!("http://{server}")}}],
-        "users": [{"name": "u", "user": {}}],
-    });
-    std::fs::write(folder.join("config"), config.to_string()).unwrap();
+    let folder = configure("process", server);
     std::fs::write(folder.join("policy.yaml"), POLICY).unwrap();
     let program = Command::new(env!("CARGO_BIN_EXE_enforcer"))
         .env("KUBECONFIG", folder.join("config"))
@@ -165,5 +172,35 @@ async fn the_program_finds_its_cluster_fails_a_pod_and_ends_in_order() {
             .contains("Judge/thresholds: rule `rule 1`: 1 of 1 failures"),
         "{verdict}"
     );
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scan_asks_the_namespace_if_it_is_told_to() {
+    let cluster = Cluster::new();
+    cluster.put("p", Some(pod()));
+    let off = json!({"metadata": {"name": "default", "annotations": {"pullstop.dev/mode": "off"}}});
+    let namespace = "/api/v1/namespaces/default";
+    cluster.state().others.insert(namespace, off);
+    let folder = configure("scan", serve(cluster.clone()).await);
+    let scan = |args: &[&str]| {
+        let ran = Command::new(env!("CARGO_BIN_EXE_enforcer"))
+            .env("KUBECONFIG", folder.join("config"))
+            .arg("scan")
+            .args(args)
+            .output()
+            .unwrap();
+        let text = [ran.stdout, ran.stderr].concat();
+        (ran.status.code(), String::from_utf8(text).unwrap())
+    };
+    let (_, said) = scan(&[]);
+    assert!(said.contains("fail"), "{said}");
+    let (_, said) = scan(&["--annotations-of=jobs,namespaces"]);
+    assert!(said.contains("out of scope"), "{said}");
+    cluster.fault("GET", namespace, usize::MAX, How::Status(403, None));
+    let (code, said) = scan(&["--annotations-of=namespaces"]);
+    let error = "error: cannot read the annotations of namespace default: not allowed";
+    assert!(said.starts_with(error), "{said}");
+    assert_eq!(code, Some(3));
     std::fs::remove_dir_all(&folder).unwrap();
 }

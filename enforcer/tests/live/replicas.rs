@@ -8,8 +8,9 @@ use pullstop_core::pod::PodRef;
 use pullstop_enforcer::api::Api;
 use pullstop_enforcer::lease::Claim;
 use pullstop_enforcer::metrics::Metrics;
+use pullstop_enforcer::pods::jobs::Job;
 use pullstop_enforcer::pods::wire::one_pod;
-use pullstop_enforcer::pods::write::{Job, Writer};
+use pullstop_enforcer::pods::write::Writer;
 use serde_json::json;
 use tokio::sync::watch;
 use tokio::time::sleep;
@@ -121,6 +122,7 @@ async fn a_write_that_might_outlive_the_lease_is_not_sent() {
         pod: pod.clone(),
         version,
         memories: Vec::new(),
+        unread: Vec::new(),
     };
     for (seconds, stopped, sent) in [(4, false, 0), (5, false, 0), (9, true, 0), (6, false, 1)] {
         let until = Some(clock.now().after(Duration::from_secs(seconds)));
@@ -131,6 +133,7 @@ async fn a_write_that_might_outlive_the_lease_is_not_sent() {
             claim,
             Arc::clone(&metrics),
             "a".to_owned(),
+            Vec::new(),
         );
         let report = writer.carry_out(remember()).await;
         assert_eq!(

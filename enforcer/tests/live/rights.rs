@@ -17,21 +17,37 @@ type Right = (String, String, String);
 async fn the_rights_in_deploy_are_those_that_are_used() {
     let used = used().await;
     let base = granted("base/rbac.yaml");
-    let deadline = granted("overlays/deadline/rbac.yaml");
-    assert!(base.is_disjoint(&deadline));
-    let all: BTreeSet<Right> = base.union(&deadline).cloned().collect();
+    let mut all = base.clone();
+    for (overlay, only) in [
+        ("deadline", rights(&[("patch", "", "pods")])),
+        (
+            "annotations",
+            rights(&[("get", "batch", "jobs"), ("get", "", "namespaces")]),
+        ),
+        ("shard", rights(&[("list", "", "namespaces")])),
+    ] {
+        let more = granted(&format!("overlays/{overlay}/rbac.yaml"));
+        assert_eq!(more, only, "{overlay}");
+        assert!(base.is_disjoint(&more), "{overlay}");
+        all.extend(more);
+    }
     assert_eq!(used, all);
-    let only = ("patch".to_owned(), String::new(), "pods".to_owned());
-    assert_eq!(
-        deadline,
-        BTreeSet::from([only]),
-        "the overlay is for the last resort only"
-    );
 }
 
-/// All that a replica asks for while a pod fails, is put back, and is failed by its deadline.
+fn rights(all: &[(&str, &str, &str)]) -> BTreeSet<Right> {
+    let owned = |(verb, group, resource): &(&str, &str, &str)| {
+        (
+            (*verb).to_owned(),
+            (*group).to_owned(),
+            (*resource).to_owned(),
+        )
+    };
+    all.iter().map(owned).collect()
+}
+
+/// All that a replica asks for while a Job's pod fails, is put back, and is failed by its deadline.
 async fn used() -> BTreeSet<Right> {
-    let (recording, cluster) = (Recording::read("missing-tag"), Cluster::new());
+    let (recording, cluster) = (Recording::read("job-plain"), Cluster::new());
     let (clock, name) = (recording.clock(), recording.name.clone());
     let object = |name: &str, namespace: Value| {
         let spec = json!({"mode": "Enforce", "putBack": {"maxWrites": 1, "fallback": "ActiveDeadlineSeconds"}});
@@ -39,8 +55,18 @@ async fn used() -> BTreeSet<Right> {
     };
     cluster.state().policies = vec![object("default", Value::Null)];
     cluster.state().own_policies = vec![object("default", json!("default"))];
+    let namespaces = json!({"items": [{"metadata": {"name": "default"}}]});
+    cluster
+        .state()
+        .others
+        .insert("/api/v1/namespaces", namespaces);
     let policies = pullstop_enforcer::policies::built_in();
-    let replica = Replica::start(&cluster, clock, "a", policies, &["--policy-objects"]);
+    let args = [
+        "--policy-objects",
+        "--annotations-of=jobs,namespaces",
+        "--namespace-selector=shard=a",
+    ];
+    let replica = Replica::start(&cluster, clock, "a", policies, &args);
     tokio::spawn(recording.play(cluster.clone(), clock));
     loop {
         sleep(Duration::from_millis(700)).await;
@@ -75,7 +101,7 @@ fn right(method: &str, path: &str) -> Right {
         ""
     };
     let mut rest: Vec<&str> = folders.skip(1).collect();
-    if rest[0] == "namespaces" {
+    if rest[0] == "namespaces" && rest.len() > 2 {
         rest.drain(..2);
     }
     let resource = match rest.as_slice() {

@@ -1,0 +1,56 @@
+//! The two annotations by which people have a say: on pods, and on what pods belong to.
+
+use std::time::Duration;
+
+use super::Metadata;
+use crate::pod::Wishes;
+use crate::policy::Mode;
+use crate::time::parse_duration;
+
+/// How far a verdict may go: `enforce`, `warn` or `off`.
+pub const MODE_ANNOTATION: &str = "pullstop.dev/mode";
+/// How long after the first failure a verdict may come at the earliest.
+pub const PATIENCE_ANNOTATION: &str = "pullstop.dev/patience";
+
+impl Metadata {
+    /// What the annotations ask for. A wish that nobody understands is taken for caution: whoever wrote it did not want
+    /// pods to be failed fast.
+    pub fn wishes(&self) -> Wishes {
+        let annotation = |name| self.annotations.get(name).map(|value| value.trim());
+        Wishes {
+            mode: annotation(MODE_ANNOTATION).map(mode),
+            patience: annotation(PATIENCE_ANNOTATION)
+                .map(|patience| parse_duration(patience).unwrap_or(Duration::MAX)),
+        }
+    }
+}
+
+fn mode(text: &str) -> Mode {
+    if text.eq_ignore_ascii_case("enforce") {
+        Mode::Enforce
+    } else if text.eq_ignore_ascii_case("off") {
+        Mode::Off
+    } else {
+        Mode::Warn
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wish_nobody_understands_is_caution() {
+        let metadata: Metadata = serde_json::from_str(
+            r#"{"annotations": {"pullstop.dev/mode": "of", "pullstop.dev/patience": "a day"}}"#,
+        )
+        .unwrap();
+        assert_eq!(
+            metadata.wishes(),
+            Wishes {
+                mode: Some(Mode::Warn),
+                patience: Some(Duration::MAX)
+            }
+        );
+    }
+}

@@ -1,0 +1,135 @@
+//! What is seen of pods, and of what they belong to, goes into the engines.
+
+use pullstop_core::engine::{GoneFrom, Input, Seen};
+use pullstop_core::pod::PodRef;
+use pullstop_core::policy::is_named;
+use pullstop_core::wire::WirePod;
+
+use super::{Driver, Why};
+use crate::engines::Home;
+use crate::metrics::Metric;
+use crate::pods::feed::News;
+use crate::pods::jobs::{Found, Job, Report};
+use crate::pods::memory::with_snapshot;
+use crate::wishes::Asked;
+use crate::wishes::book::is_put_aside;
+
+impl Driver {
+    pub(super) fn news(&mut self, news: News) {
+        self.heard_at = self.clock.now();
+        match news {
+            News::ListBegins => {
+                self.view_is_whole = false;
+                self.book.list_begins();
+                self.engines.tell_all(self.heard_at, || Input::RelistBegin);
+            }
+            News::Listed(pods) => pods
+                .iter()
+                .for_each(|pod| self.see(None, pod, Seen::Standing)),
+            News::ListEnds => {
+                self.view_is_whole = true;
+                self.book.list_ends();
+                self.engines.tell_all(self.heard_at, || Input::RelistEnd);
+            }
+            News::Appeared(pod) => self.see(None, &pod, Seen::Standing),
+            News::Changed(pod) => self.see(None, &pod, Seen::Changing),
+            News::Left(pod) => self.left(&pod),
+            News::UpToDate => {}
+        }
+    }
+
+    /// Shows the pod to one engine: the one that asked, or the one of its namespace.
+    fn see(&mut self, home: Option<&Home>, pod: &WirePod, seen: Seen) {
+        let now = self.clock.now();
+        let (namespace, ours) = (&pod.metadata.namespace, &self.limits.namespaces);
+        if !ours.is_empty() && !ours.iter().any(|pattern| is_named(namespace, pattern)) {
+            return;
+        }
+        let home = home
+            .cloned()
+            .unwrap_or_else(|| self.engines.home(&pod.metadata.namespace));
+        let Some(engine) = self.engines.engine(&home) else {
+            return;
+        };
+        let wishes = self.book.wishes(pod, &engine.policy().overrides);
+        let shown = with_snapshot(pod, wishes, |snapshot| {
+            let input = Input::Pod {
+                pod: snapshot,
+                seen,
+            };
+            engine.handle(now, input);
+            let fails = engine.tracks(snapshot.uid)
+                || is_put_aside(engine, snapshot, pod.metadata.wishes());
+            fails.then(|| PodRef::new(snapshot))
+        });
+        match shown {
+            Ok(failing) => self.book.follow(pod, failing),
+            Err(error) => {
+                self.metrics.count(Metric::Damaged, &[("in", "pod")]);
+                tracing::warn!(%error, "skipped a pod");
+            }
+        }
+    }
+
+    /// A pod has left the watch. Whether it runs, has ended or is deleted matters if its failures were counted.
+    fn left(&mut self, pod: &WirePod) {
+        let home = self.engines.home(&pod.metadata.namespace);
+        if self
+            .engines
+            .engine(&home)
+            .is_none_or(|engine| !engine.tracks(&pod.metadata.uid))
+        {
+            self.book.forget(&pod.metadata.uid);
+            return;
+        }
+        if let Ok(pod) = pod.snapshot(None, PodRef::new) {
+            self.begin(home, Why::Left, Job::Read(pod));
+        }
+    }
+
+    /// A read or write has ended.
+    pub(super) fn report(&mut self, home: &Home, why: Why, report: &Report) {
+        let now = self.clock.now();
+        let uid = &report.pod.uid();
+        let is_found = matches!(report.found, Found::Pod(_));
+        self.learn(&report.asked, is_found.then_some(&report.pod));
+        let Some(engine) = self.engines.engine(home) else {
+            return;
+        };
+        if let Some(outcome) = report.outcome {
+            engine.handle(now, Input::Outcome { uid, outcome });
+            self.telling.outcome(&report.pod, outcome);
+        }
+        match &report.found {
+            Found::Pod(pod) => self.see(Some(home), pod, Seen::Standing),
+            Found::Nobody => {
+                let from = GoneFrom::Cluster;
+                engine.handle(now, Input::Gone { uid, from });
+                self.book.forget(uid);
+            }
+            Found::Unknown if why == Why::Left => {
+                let from = GoneFrom::View;
+                engine.handle(now, Input::Gone { uid, from });
+                self.book.forget(uid);
+            }
+            Found::Unknown if report.outcome.is_none() && !engine.tracks(uid) => {
+                self.overlooked |= self.book.follows(uid);
+            }
+            Found::Unknown => {}
+        }
+    }
+
+    /// What pods belong to was asked. Those for which it asks for something else than before are looked at anew, except
+    /// the one that was `found` on the way.
+    pub(super) fn learn(&mut self, asked: &[Asked], found: Option<&PodRef>) {
+        let now = self.clock.now();
+        for asked in asked {
+            for pod in self.book.learn(now, asked) {
+                if found != Some(&pod) {
+                    let home = self.engines.home(pod.namespace());
+                    self.begin(home, Why::Asked, Job::Read(pod));
+                }
+            }
+        }
+    }
+}

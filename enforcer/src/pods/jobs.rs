@@ -1,0 +1,245 @@
+//! What is done about one pod: it is read again, written to under its version, and said how that ended.
+
+use pullstop_core::engine::{Decision, Memory, Outcome};
+use pullstop_core::pod::{PodRef, ResourceVersion, Wishes};
+use pullstop_core::policy::Bounds;
+use pullstop_core::wire::WirePod;
+
+use super::patch;
+use super::write::{Writer, path};
+use crate::api::rights;
+use crate::metrics::Metric;
+use crate::wishes::{Asked, Source};
+
+/// What is to be done about one pod.
+#[derive(Debug)]
+pub enum Job {
+    /// Make the durable write.
+    Fail(Box<Decision>, Bounds),
+    /// Lower `spec.activeDeadlineSeconds`.
+    Deadline(Box<Decision>, Bounds),
+    /// Set the condition and send an event.
+    Warn(Box<Decision>, Bounds),
+    /// Keep what must survive a restart.
+    Remember {
+        /// The pod.
+        pod: PodRef,
+        /// The version that was judged.
+        version: ResourceVersion,
+        /// What to keep.
+        memories: Vec<Memory>,
+        /// What the pod belongs to that was never asked: nothing is kept with a pod that is to be left alone.
+        unread: Vec<Source>,
+    },
+    /// Look what the pod is like.
+    Read(PodRef),
+}
+
+/// How a job has ended.
+#[derive(Debug)]
+pub struct Report {
+    /// The pod.
+    pub pod: PodRef,
+    /// The outcome, if something was to be written.
+    pub outcome: Option<Outcome>,
+    /// What was found on the way.
+    pub found: Found,
+    /// What was asked on the way of what the pod belongs to.
+    pub asked: Vec<Asked>,
+}
+
+/// What a read has found.
+#[derive(Debug)]
+pub enum Found {
+    /// The pod.
+    Pod(Box<WirePod>),
+    /// Nobody of that name, or another pod.
+    Nobody,
+    /// It was not read, or could not be.
+    Unknown,
+}
+
+impl Writer {
+    /// Carries out one job.
+    pub async fn carry_out(&self, job: Job) -> Report {
+        let _lane = self.lane().await;
+        match job {
+            Job::Read(pod) => self.read(pod).await,
+            Job::Remember {
+                pod,
+                version,
+                memories,
+                unread,
+            } => self.remember(pod, version, &memories, &unread).await,
+            Job::Fail(decision, bounds) => self.decided("fail", *decision, &bounds).await,
+            Job::Deadline(decision, bounds) => self.decided("deadline", *decision, &bounds).await,
+            Job::Warn(decision, bounds) => self.decided("warn", *decision, &bounds).await,
+        }
+    }
+
+    async fn read(&self, pod: PodRef) -> Report {
+        let (found, result) = match self.look(&pod).await {
+            Ok(Some(seen)) => (Found::Pod(Box::new(seen)), "found"),
+            Ok(None) => (Found::Nobody, "gone"),
+            Err(trouble) => (Found::Unknown, trouble.label()),
+        };
+        self.metrics.count(Metric::Reads, &[("result", result)]);
+        Report {
+            pod,
+            outcome: None,
+            found,
+            asked: Vec::new(),
+        }
+    }
+
+    async fn remember(
+        &self,
+        pod: PodRef,
+        version: ResourceVersion,
+        memories: &[Memory],
+        unread: &[Source],
+    ) -> Report {
+        let what = "remember";
+        let asked = self.ask_all(unread).await;
+        let outcome = match all_wishes(&asked) {
+            None => {
+                self.ended(what, "wishes_unknown");
+                Outcome::Failed
+            }
+            Some(wishes) if wishes.iter().any(|wishes| *wishes != Wishes::default()) => {
+                self.ended(what, "wishes_changed");
+                Outcome::Conflict
+            }
+            Some(_) => {
+                let body = patch::remember(&pod, version, memories, self.clock.now());
+                let path = format!("{}/status", path(&pod));
+                self.patch(what, &rights::PATCH_POD_STATUS, path, &body)
+                    .await
+            }
+        };
+        Report {
+            pod,
+            outcome: Some(outcome),
+            found: Found::Unknown,
+            asked,
+        }
+    }
+
+    /// Reads the pod again before acting on it, and what it belongs to: what was judged must be what there is.
+    async fn decided(&self, what: &'static str, decision: Decision, bounds: &Bounds) -> Report {
+        let pod = decision.pod.clone();
+        let report = |outcome, found, asked| Report {
+            pod: pod.clone(),
+            outcome: Some(outcome),
+            found,
+            asked,
+        };
+        let seen = match self.look(&pod).await {
+            Ok(Some(found)) => found,
+            Ok(None) => {
+                self.ended(what, "not_found");
+                return report(Outcome::NotFound, Found::Nobody, Vec::new());
+            }
+            Err(trouble) => {
+                self.ended(what, trouble.label());
+                tracing::warn!(%trouble, %pod, "cannot read the pod; nothing is written");
+                return report(Outcome::Failed, Found::Unknown, Vec::new());
+            }
+        };
+        if seen.metadata.resource_version != decision.resource_version.to_string() {
+            self.ended(what, "changed");
+            return report(Outcome::Conflict, Found::Pod(Box::new(seen)), Vec::new());
+        }
+        let asked = self.ask_all(&Source::of(&seen, &self.kinds)).await;
+        let Some(inherited) = all_wishes(&asked) else {
+            // Perhaps somebody asks for the pod to be left alone.
+            self.ended(what, "wishes_unknown");
+            return report(Outcome::Failed, Found::Unknown, asked);
+        };
+        let wishes = std::iter::once(seen.metadata.wishes()).chain(inherited);
+        if bounds.first_allowed(wishes) != decision.wishes {
+            self.ended(what, "wishes_changed");
+            return report(Outcome::Conflict, Found::Pod(Box::new(seen)), asked);
+        }
+        let outcome = self.act(what, &decision, &seen).await;
+        report(outcome, Found::Unknown, asked)
+    }
+
+    /// Writes what was decided on the pod as it was `seen`, and tells people.
+    async fn act(&self, what: &'static str, decision: &Decision, seen: &WirePod) -> Outcome {
+        if what == "warn" && is_warned_of(seen, decision) {
+            // By the one that led before.
+            self.ended(what, "already");
+            return Outcome::Accepted(decision.resource_version);
+        }
+        let now = self.clock.now();
+        let message = patch::message(decision, last_error(seen, &decision.container));
+        let pod = path(&decision.pod);
+        let (right, path, body) = match what {
+            "fail" => (
+                &rights::PATCH_POD_STATUS,
+                format!("{pod}/status"),
+                patch::fail(decision, &message, now),
+            ),
+            "warn" => (
+                &rights::PATCH_POD_STATUS,
+                format!("{pod}/status"),
+                patch::warn(decision, &message, now),
+            ),
+            _ => (&rights::PATCH_POD, pod, patch::deadline(decision)),
+        };
+        let outcome = self.patch(what, right, path, &body).await;
+        if let Outcome::Accepted(_) = outcome {
+            let reason = if what == "warn" {
+                patch::REASON_WARNING
+            } else {
+                patch::REASON
+            };
+            self.announce(seen, &decision.pod, reason, &message).await;
+        }
+        outcome
+    }
+}
+
+/// Whether the pod carries this very warning.
+fn is_warned_of(pod: &WirePod, decision: &Decision) -> bool {
+    let cause = Some(decision.cause.as_str());
+    pod.status
+        .conditions
+        .iter()
+        .any(|c| c.r#type == patch::WARNING && c.reason.as_deref() == cause)
+}
+
+/// The error text that the container's status shows.
+fn last_error<'a>(pod: &'a WirePod, container: &str) -> &'a str {
+    let status = &pod.status;
+    let statuses = status
+        .init_container_statuses
+        .iter()
+        .chain(&status.container_statuses);
+    let waiting = statuses
+        .filter(|status| status.name == container)
+        .find_map(|status| status.state.waiting.as_ref());
+    waiting.map_or("", |waiting| &waiting.message)
+}
+
+/// What all of those that were asked ask for; nothing if one could not be read.
+fn all_wishes(asked: &[Asked]) -> Option<Vec<Wishes>> {
+    let answers = asked.iter().map(|(_, answer)| answer.as_ref());
+    answers.map(|answer| answer.ok().copied()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::wire;
+    use super::*;
+
+    #[test]
+    fn the_error_is_that_of_the_container() {
+        let raw = br#"{"metadata": {"name": "p", "uid": "u", "resourceVersion": "7"},
+            "status": {"containerStatuses": [{"name": "c", "state": {"waiting": {"message": "oh"}}}]}}"#;
+        let pod = wire::one_pod(raw).unwrap();
+        assert_eq!(last_error(&pod, "c"), "oh");
+        assert_eq!(last_error(&pod, "d"), "");
+    }
+}
