@@ -19,6 +19,7 @@ use crate::engines::Policies;
 use crate::http::{self, Pages};
 use crate::lease::{Candidate, Claim};
 use crate::metrics::Metrics;
+use crate::pods::announce::{Announcements, Announcer};
 use crate::pods::feed::{Feed, News};
 use crate::pods::write::Writer;
 use crate::policies::{self, objects::Objects};
@@ -169,7 +170,9 @@ pub async fn enforce(
         ceiling,
         namespaces: args.namespaces.clone(),
     };
-    let driver = parts.driver(first, limits, may_write.clone())?;
+    let (announcer, announcements) = parts.announcer();
+    let driver = parts.driver(first, limits, may_write.clone(), announcements)?;
+    let announcing = tokio::spawn(announcer.run());
     tokio::spawn(parts.feed(selector_seen, Arc::clone(&relist), news).run());
     if let Some(listener) = parts.listener.take() {
         let metrics = Arc::clone(&parts.metrics);
@@ -213,6 +216,8 @@ pub async fn enforce(
         retire.send_replace(true);
         let _ = election.await;
     }
+    // The driver has dropped its end: the rest of the events is sent, unless the API server is in trouble.
+    let _ = tokio::time::timeout(LAST_EVENTS, announcing).await;
     Ok(())
 }
 
@@ -222,16 +227,16 @@ impl Parts {
         first: Policies,
         limits: Limits,
         claim: watch::Receiver<Claim>,
+        announcements: Announcements,
     ) -> Result<Driver, String> {
         let (api, metrics) = (self.api.clone(), Arc::clone(&self.metrics));
-        let writer = Writer::new(
-            api,
-            self.clock,
-            claim,
-            Arc::clone(&metrics),
-            self.identity.clone(),
-        );
+        let writer = Writer::new(api, self.clock, claim, Arc::clone(&metrics), announcements);
         Driver::new(first, limits, self.clock, Arc::new(writer), metrics)
+    }
+
+    fn announcer(&self) -> (Announcer, Announcements) {
+        let (api, metrics) = (self.api.clone(), Arc::clone(&self.metrics));
+        Announcer::new(api, metrics, self.identity.clone())
     }
 
     fn feed(
@@ -277,6 +282,8 @@ impl Parts {
 
 /// Pages and events that wait for the driver; more of them wait at the API server.
 const NEWS_MAX: usize = 64;
+/// Events that wait when the program ends have this long to be sent.
+const LAST_EVENTS: Duration = Duration::from_secs(5);
 
 fn first_policies(args: &RunArgs) -> Result<Policies, Vec<String>> {
     match &args.policy {

@@ -10,20 +10,24 @@ use pullstop_core::pod::{PodRef, ResourceVersion};
 use pullstop_core::time::Timestamp;
 use pullstop_core::wire::WirePod;
 use serde::Deserialize;
-use serde_json::{Value, json};
-use tokio::sync::{Semaphore, watch};
+use serde_json::Value;
+use tokio::sync::{AcquireError, Semaphore, SemaphorePermit, watch};
 
+use super::announce::{Announcement, Announcements};
 use super::{patch, wire};
-use crate::api::{Api, Call, JSON, STRATEGIC_PATCH, Trouble};
+use crate::api::{Api, Call, STRATEGIC_PATCH, Trouble};
 use crate::clock::Clock;
 use crate::lease::Claim;
 use crate::metrics::{Metric, Metrics};
 
 /// How long one request may take. A claim on the lease must last at least as long when it is sent.
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
-/// Requests about single pods at the same time: enough for a thousand verdicts a minute at usual latencies, few enough
-/// not to be felt by the API server.
-const CALLS_MAX: usize = 8;
+/// Verdicts that are carried out at the same time, each by a read and a write one after the other: enough for two
+/// hundred a second if the API server answers within 20 ms, few enough not to be felt by it.
+const VERDICTS_MAX: usize = 8;
+/// Other reads and writes of pods at the same time. They have lanes of their own, so that no verdict waits for the
+/// thousands of pods that are remembered after a start.
+const CALLS_MAX: usize = 4;
 /// The longest pause that an API server can ask for.
 const PAUSE_MAX: Duration = Duration::from_secs(60);
 
@@ -82,9 +86,10 @@ pub struct Writer {
     pub claim: watch::Receiver<Claim>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
-    /// What this replica calls itself in events.
-    pub identity: String,
-    lanes: Semaphore,
+    /// Where written verdicts are told of.
+    pub announcements: Announcements,
+    verdicts: Semaphore,
+    calls: Semaphore,
     /// The API server asked for no requests before.
     paused_until: Mutex<Timestamp>,
 }
@@ -96,34 +101,26 @@ impl Writer {
         clock: Clock,
         claim: watch::Receiver<Claim>,
         metrics: Arc<Metrics>,
-        identity: String,
+        announcements: Announcements,
     ) -> Self {
-        let lanes = Semaphore::new(CALLS_MAX);
         let paused_until = Mutex::new(Timestamp::from_millis(0));
         Self {
             api,
             clock,
             claim,
             metrics,
-            identity,
-            lanes,
+            announcements,
+            verdicts: Semaphore::new(VERDICTS_MAX),
+            calls: Semaphore::new(CALLS_MAX),
             paused_until,
         }
     }
 
     /// Carries out one job.
     pub async fn carry_out(&self, job: Job) -> Report {
-        // The semaphore is never closed.
-        let _lane = self.lanes.acquire().await;
-        let paused_until = *self
-            .paused_until
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if self.clock.now() < paused_until {
-            tokio::time::sleep_until(self.clock.instant(paused_until)).await;
-        }
         match job {
             Job::Read(pod) => {
+                let _lane = self.lane(&self.calls).await;
                 let found = self.look(&pod).await;
                 let result = match &found {
                     Ok(seen) if seen.is_some() => "found",
@@ -147,6 +144,7 @@ impl Writer {
                 version,
                 memories,
             } => {
+                let _lane = self.lane(&self.calls).await;
                 let body = patch::remember(&pod, version, &memories, self.clock.now());
                 let path = format!("{}/status", path(&pod));
                 let outcome = self
@@ -172,6 +170,7 @@ impl Writer {
             outcome: Some(outcome),
             found,
         };
+        let _lane = self.lane(&self.verdicts).await;
         let (raw, seen) = match self.look(&decision.pod).await {
             Ok(Some(found)) => found,
             Ok(None) => {
@@ -221,7 +220,8 @@ impl Writer {
             } else {
                 patch::REASON
             };
-            self.announce(&raw, &decision.pod, reason, &message).await;
+            self.announcements
+                .send(Announcement::new(&raw, &decision.pod, reason, message, now));
         }
         report(outcome, Found::Unknown)
     }
@@ -278,28 +278,18 @@ impl Writer {
         outcome
     }
 
-    /// Sends the event on the pod, and on the Job that owns it. One that gets lost is not sent again: the condition says
-    /// the same.
-    async fn announce(&self, raw: &[u8], pod: &PodRef, reason: &str, message: &str) {
-        for about in regarding(raw, pod) {
-            let namespace = pod.namespace();
-            let event = patch::event(
-                &about,
-                namespace,
-                reason,
-                message,
-                &self.identity,
-                self.clock.now(),
-            );
-            let path = format!("/apis/events.k8s.io/v1/namespaces/{namespace}/events");
-            let call = Call::write("create_event", Method::POST, path, JSON, &event);
-            let result = self.api.call(call, CALL_TIMEOUT).await;
-            let label = result.as_ref().err().map_or("sent", Trouble::label);
-            self.metrics.count(Metric::Events, &[("result", label)]);
-            if let Err(trouble) = result {
-                tracing::warn!(%trouble, %pod, "cannot send an event");
-            }
+    /// Waits for a turn, and for the end of a pause that the API server asked for.
+    async fn lane<'a>(&self, lanes: &'a Semaphore) -> Result<SemaphorePermit<'a>, AcquireError> {
+        // The semaphores are never closed.
+        let lane = lanes.acquire().await;
+        let paused_until = *self
+            .paused_until
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if self.clock.now() < paused_until {
+            tokio::time::sleep_until(self.clock.instant(paused_until)).await;
         }
+        lane
     }
 
     fn pause(&self, trouble: &Trouble) {
@@ -375,42 +365,6 @@ fn last_error<'a>(pod: &'a WirePod, container: &str) -> &'a str {
     waiting.map_or("", |waiting| &waiting.message)
 }
 
-/// References to the pod and to the Job that controls it.
-fn regarding(raw: &[u8], pod: &PodRef) -> Vec<Value> {
-    #[derive(Default, Deserialize)]
-    #[serde(default)]
-    struct Object {
-        metadata: Metadata,
-    }
-    #[derive(Default, Deserialize)]
-    #[serde(rename_all = "camelCase", default)]
-    struct Metadata {
-        owner_references: Option<Vec<Owner>>,
-    }
-    #[derive(Default, Deserialize)]
-    #[serde(rename_all = "camelCase", default)]
-    struct Owner {
-        api_version: String,
-        kind: String,
-        name: String,
-        uid: String,
-        controller: Option<bool>,
-    }
-    let namespace = pod.namespace();
-    let mut about = vec![json!({
-        "apiVersion": "v1", "kind": "Pod", "namespace": namespace, "name": pod.name(), "uid": pod.uid(),
-    })];
-    let object: Object = serde_json::from_slice(raw).unwrap_or_default();
-    let owners = object.metadata.owner_references.unwrap_or_default();
-    let job = owners
-        .iter()
-        .find(|owner| owner.controller == Some(true) && owner.kind == "Job");
-    about.extend(job.map(|Owner { api_version, kind, name, uid, .. }| {
-        json!({ "apiVersion": api_version, "kind": kind, "namespace": namespace, "name": name, "uid": uid })
-    }));
-    about
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -434,15 +388,10 @@ mod tests {
     }
 
     #[test]
-    fn events_are_about_the_pod_and_its_job() {
-        let raw = br#"{"metadata": {"name": "p", "namespace": "n", "uid": "u", "resourceVersion": "7", "ownerReferences": [
-            {"apiVersion": "batch/v1", "kind": "Job", "name": "j", "uid": "ju", "controller": true}]},
+    fn what_a_pod_says_of_itself() {
+        let raw = br#"{"metadata": {"name": "p", "namespace": "n", "uid": "u", "resourceVersion": "7"},
             "status": {"containerStatuses": [{"name": "c", "state": {"waiting": {"message": "oh"}}}]}}"#;
         let pod = wire::one_pod(raw).unwrap();
-        let reference = pod.snapshot(None, PodRef::new).unwrap();
-        let about = regarding(raw, &reference);
-        assert_eq!(about.len(), 2);
-        assert_eq!(about[1]["uid"], "ju");
         assert_eq!(version(raw), Some(ResourceVersion(7)));
         assert_eq!(last_error(&pod, "c"), "oh");
         assert_eq!(last_error(&pod, "d"), "");
