@@ -255,6 +255,8 @@ impl Driver {
             .selector
             .send_if_modified(|old| std::mem::replace(old, selector.clone()) != selector);
         links.relist.notify_one();
+        // The engines ask for that list too; if they were heard only later, all pods would be listed twice.
+        self.drain(&links.relist);
     }
 
     /// How far verdicts may go, whatever the policy says.

@@ -22,6 +22,7 @@ use crate::http::{self, Pages};
 use crate::lease::{Candidate, Claim};
 use crate::metrics::Metrics;
 use crate::namespaces::Namespaces;
+use crate::pods::announce::{Announcements, Announcer};
 use crate::pods::feed::{Feed, News};
 use crate::pods::write::Writer;
 use crate::policies::{self, objects::Objects};
@@ -185,7 +186,8 @@ pub async fn enforce(
         ceiling,
         namespaces: args.namespaces.clone(),
     };
-    let driver = parts.driver(args, first, limits, may_write.clone())?;
+    let (announcer, announcements) = parts.announcer();
+    let driver = parts.driver(args, first, limits, may_write.clone(), announcements)?;
     let links = Links {
         news: news_seen,
         policies: policies_seen,
@@ -207,14 +209,18 @@ pub async fn enforce(
         // It is the driver that ends.
         std::future::pending::<()>().await;
     };
+    let mut announcing = Box::pin(announcer.run());
     let work = async {
         tokio::select! {
             biased;
             () = driver.run(links) => {}
             () = beside => {}
+            () = &mut announcing => {}
         }
         // Not before the last write has arrived: others may write as soon as the Lease is given up.
         retire.send_replace(true);
+        // The driver has dropped its end: the rest of the events is sent, unless the API server is in trouble.
+        let _ = tokio::time::timeout(LAST_EVENTS, announcing).await;
     };
     let election = parts.lead(args, &claim, retire.subscribe());
     // Boxed, since they are large and are moved about until they begin.
@@ -229,6 +235,7 @@ impl Parts {
         first: Policies,
         limits: Limits,
         claim: watch::Receiver<Claim>,
+        announcements: Announcements,
     ) -> Result<Driver, String> {
         let (api, metrics) = (self.api.clone(), Arc::clone(&self.metrics));
         let writer = Writer::new(
@@ -236,10 +243,15 @@ impl Parts {
             self.clock,
             claim,
             Arc::clone(&metrics),
-            self.identity.clone(),
+            announcements,
             args.annotations_of.clone(),
         );
         Driver::new(first, limits, self.clock, Arc::new(writer), metrics)
+    }
+
+    fn announcer(&self) -> (Announcer, Announcements) {
+        let (api, metrics) = (self.api.clone(), Arc::clone(&self.metrics));
+        Announcer::new(api, metrics, self.identity.clone())
     }
 
     fn feed(
@@ -358,6 +370,8 @@ async fn tell(feed: Feed, mut namespaces: watch::Receiver<Option<BTreeSet<String
 
 /// Pages and events that wait for the driver; more of them wait at the API server.
 const NEWS_MAX: usize = 64;
+/// Events that wait when the program ends have this long to be sent.
+const LAST_EVENTS: Duration = Duration::from_secs(5);
 
 fn first_policies(args: &RunArgs) -> Result<Policies, Vec<String>> {
     match &args.policy {

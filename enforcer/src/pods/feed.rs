@@ -75,6 +75,12 @@ impl Feed {
     pub async fn run(mut self) {
         let mut backoff = Backoff::default();
         loop {
+            // A list that begins now is the one that was asked for.
+            tokio::select! {
+                biased;
+                () = self.relist.notified() => {}
+                () = std::future::ready(()) => {}
+            }
             let selector = self.selector.borrow_and_update().clone();
             let version = match self.list(&selector).await {
                 Ok(Some(version)) => version,

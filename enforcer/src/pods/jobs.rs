@@ -5,6 +5,7 @@ use pullstop_core::pod::{PodRef, ResourceVersion, Wishes};
 use pullstop_core::policy::Bounds;
 use pullstop_core::wire::WirePod;
 
+use super::announce::Announcement;
 use super::patch;
 use super::write::{Writer, path};
 use crate::api::rights;
@@ -62,7 +63,11 @@ pub enum Found {
 impl Writer {
     /// Carries out one job.
     pub async fn carry_out(&self, job: Job) -> Report {
-        let _lane = self.lane().await;
+        let lanes = match job {
+            Job::Fail(..) | Job::Deadline(..) | Job::Warn(..) => &self.verdicts,
+            Job::Remember { .. } | Job::Read(_) => &self.calls,
+        };
+        let _lane = self.lane(lanes).await;
         match job {
             Job::Read(pod) => self.read(pod).await,
             Job::Remember {
@@ -195,7 +200,8 @@ impl Writer {
             } else {
                 patch::REASON
             };
-            self.announce(seen, &decision.pod, reason, &message).await;
+            self.announcements
+                .send(Announcement::new(seen, &decision.pod, reason, message, now));
         }
         outcome
     }

@@ -1,5 +1,6 @@
 //! Pods: how they are read, watched and written.
 
+pub mod announce;
 pub mod feed;
 pub mod jobs;
 pub mod memory;

@@ -7,13 +7,14 @@ use hyper::Method;
 use pullstop_core::engine::Outcome;
 use pullstop_core::pod::{PodRef, ResourceVersion};
 use pullstop_core::time::Timestamp;
-use pullstop_core::wire::{OwnerReference, WirePod};
+use pullstop_core::wire::WirePod;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
 
-use super::{patch, wire};
-use crate::api::{Api, Call, JSON, Right, STRATEGIC_PATCH, Trouble, rights};
+use super::announce::Announcements;
+use super::wire;
+use crate::api::{Api, Call, Right, STRATEGIC_PATCH, Trouble, rights};
 use crate::clock::Clock;
 use crate::lease::Claim;
 use crate::metrics::{Metric, Metrics};
@@ -21,9 +22,12 @@ use crate::wishes::{Asked, Kind, Source};
 
 /// How long one request may take. A claim on the lease must last at least as long when it is sent.
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
-/// Requests about single pods at the same time: enough for a thousand verdicts a minute at usual latencies, few enough
-/// not to be felt by the API server.
-const CALLS_MAX: usize = 8;
+/// Verdicts that are carried out at the same time, each by a read and a write one after the other: enough for two
+/// hundred a second if the API server answers within 20 ms, few enough not to be felt by it.
+const VERDICTS_MAX: usize = 8;
+/// Other reads and writes of pods at the same time. They have lanes of their own, so that no verdict waits for the
+/// thousands of pods that are remembered after a start.
+const CALLS_MAX: usize = 4;
 /// The longest pause that an API server can ask for.
 const PAUSE_MAX: Duration = Duration::from_secs(60);
 
@@ -38,11 +42,12 @@ pub struct Writer {
     pub claim: watch::Receiver<Claim>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
-    /// What this replica calls itself in events.
-    pub identity: String,
+    /// Where written verdicts are told of.
+    pub announcements: Announcements,
     /// Whose annotations count besides the pods' own.
     pub kinds: Vec<Kind>,
-    lanes: Semaphore,
+    pub(super) verdicts: Semaphore,
+    pub(super) calls: Semaphore,
     /// The API server asked for no requests before.
     paused_until: Mutex<Timestamp>,
 }
@@ -54,33 +59,33 @@ impl Writer {
         clock: Clock,
         claim: watch::Receiver<Claim>,
         metrics: Arc<Metrics>,
-        identity: String,
+        announcements: Announcements,
         kinds: Vec<Kind>,
     ) -> Self {
-        let lanes = Semaphore::new(CALLS_MAX);
         let paused_until = Mutex::new(Timestamp::from_millis(0));
         Self {
             api,
             clock,
             claim,
             metrics,
-            identity,
+            announcements,
             kinds,
-            lanes,
+            verdicts: Semaphore::new(VERDICTS_MAX),
+            calls: Semaphore::new(CALLS_MAX),
             paused_until,
         }
     }
 
     /// Asks one source.
     pub async fn ask(&self, source: Source) -> Asked {
-        let _lane = self.lane().await;
+        let _lane = self.lane(&self.calls).await;
         self.ask_now(source).await
     }
 
     /// Waits for its turn, and as long as the API server asks for.
-    pub(super) async fn lane(&self) -> Option<SemaphorePermit<'_>> {
-        // The semaphore is never closed.
-        let lane = self.lanes.acquire().await.ok();
+    pub(super) async fn lane<'a>(&self, lanes: &'a Semaphore) -> Option<SemaphorePermit<'a>> {
+        // The semaphores are never closed.
+        let lane = lanes.acquire().await.ok();
         let paused_until = *self
             .paused_until
             .lock()
@@ -163,30 +168,6 @@ impl Writer {
         outcome
     }
 
-    /// Sends the event on the pod, and on the Job that owns it. One that gets lost is not sent again: the condition says
-    /// the same.
-    pub(super) async fn announce(&self, seen: &WirePod, pod: &PodRef, reason: &str, message: &str) {
-        for about in regarding(seen, pod) {
-            let namespace = pod.namespace();
-            let event = patch::event(
-                &about,
-                namespace,
-                reason,
-                message,
-                &self.identity,
-                self.clock.now(),
-            );
-            let path = format!("/apis/events.k8s.io/v1/namespaces/{namespace}/events");
-            let call = Call::write(&rights::CREATE_EVENT, Method::POST, path, JSON, &event);
-            let result = self.api.call(call, CALL_TIMEOUT).await;
-            let label = result.as_ref().err().map_or("sent", Trouble::label);
-            self.metrics.count(Metric::Events, &[("result", label)]);
-            if let Err(trouble) = result {
-                tracing::warn!(%trouble, %pod, "cannot send an event");
-            }
-        }
-    }
-
     fn pause(&self, trouble: &Trouble) {
         let Some(asked) = trouble.retry_after() else {
             return;
@@ -239,19 +220,6 @@ fn version(bytes: &[u8]) -> Option<ResourceVersion> {
         .map(ResourceVersion)
 }
 
-/// References to the pod and to the Job that controls it.
-fn regarding(seen: &WirePod, pod: &PodRef) -> Vec<Value> {
-    let namespace = pod.namespace();
-    let mut about = vec![json!({
-        "apiVersion": "v1", "kind": "Pod", "namespace": namespace, "name": pod.name(), "uid": pod.uid(),
-    })];
-    let job = seen.controller().filter(|owner| owner.kind == "Job");
-    about.extend(job.map(|OwnerReference { api_version, kind, name, uid, .. }| {
-        json!({ "apiVersion": api_version, "kind": kind, "namespace": namespace, "name": name, "uid": uid })
-    }));
-    about
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -275,15 +243,8 @@ mod tests {
     }
 
     #[test]
-    fn events_are_about_the_pod_and_its_job() {
-        let raw = br#"{"metadata": {"name": "p", "namespace": "n", "uid": "u", "resourceVersion": "7", "ownerReferences": [
-            {"apiVersion": "batch/v1", "kind": "Job", "name": "j", "uid": "ju", "controller": true}]},
-            "status": {"containerStatuses": [{"name": "c", "state": {"waiting": {"message": "oh"}}}]}}"#;
-        let pod = wire::one_pod(raw).unwrap();
-        let reference = pod.snapshot(None, PodRef::new).unwrap();
-        let about = regarding(&pod, &reference);
-        assert_eq!(about.len(), 2);
-        assert_eq!(about[1]["uid"], "ju");
+    fn the_answer_to_a_write_says_its_version() {
+        let raw = br#"{"metadata": {"name": "p", "namespace": "n", "uid": "u", "resourceVersion": "7"}}"#;
         assert_eq!(version(raw), Some(ResourceVersion(7)));
     }
 }

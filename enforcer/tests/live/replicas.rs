@@ -8,6 +8,7 @@ use pullstop_core::pod::PodRef;
 use pullstop_enforcer::api::Api;
 use pullstop_enforcer::lease::Claim;
 use pullstop_enforcer::metrics::Metrics;
+use pullstop_enforcer::pods::announce::Announcer;
 use pullstop_enforcer::pods::jobs::Job;
 use pullstop_enforcer::pods::wire::one_pod;
 use pullstop_enforcer::pods::write::Writer;
@@ -116,6 +117,7 @@ async fn a_write_that_might_outlive_the_lease_is_not_sent() {
     sleep(Duration::from_secs(1)).await;
     let metrics = Arc::new(Metrics::default());
     let api = Api::new(cluster.client(&cut_off), Arc::clone(&metrics));
+    let (_, announcements) = Announcer::new(api.clone(), Arc::clone(&metrics), "a".to_owned());
     let pod = one_pod(cluster.pod(&name).unwrap().to_string().as_bytes()).unwrap();
     let (pod, version) = pod
         .snapshot(None, |pod| (PodRef::new(pod), pod.resource_version))
@@ -134,7 +136,7 @@ async fn a_write_that_might_outlive_the_lease_is_not_sent() {
             clock,
             claim,
             Arc::clone(&metrics),
-            "a".to_owned(),
+            announcements.clone(),
             Vec::new(),
         );
         let report = writer.carry_out(remember()).await;
