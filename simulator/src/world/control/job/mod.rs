@@ -1,26 +1,24 @@
 //! The Job controller, as far as pods that fail concern it (`pkg/controller/job`).
 
+mod count;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use pullstop_core::pod::Phase;
 use pullstop_core::time::Timestamp;
 
+pub(crate) use self::count::OWN_CONDITION;
 use super::quota::Need;
 use super::{Event, FIRST_LOOK, create_pod};
-use crate::scenario::workload::{
-    Job, PodFailureAction, PodFailureMatch, PodReplacement, PodTemplate,
-};
+use crate::scenario::workload::{Job, PodReplacement, PodTemplate};
 use crate::world::api::Patch;
 use crate::world::cluster::Cluster;
 use crate::world::ids::{OwnerId, PodId};
 use crate::world::journal::What;
-use crate::world::pod::{ContainerState, Mark, Owner, OwnerKind, Pod};
+use crate::world::pod::{Owner, OwnerKind};
 
 /// The pause before a replacement: 10 s for the first, doubling up to 10 minutes (`job_controller.go`).
 const REPLACEMENT_PAUSE: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(600));
-/// The condition that Pullstop sets.
-pub(crate) const OWN_CONDITION: &str = "pullstop.dev/ImagePullFailed";
 
 /// A Job.
 #[derive(Debug)]
@@ -218,105 +216,6 @@ impl JobState {
         }
     }
 
-    /// Takes into account what has ended since the last look.
-    fn count(&mut self, c: &Cluster) {
-        for at in 0..self.pods.len() {
-            let Owned {
-                pod,
-                index,
-                counted,
-            } = self.pods[at];
-            let stored = c.api.get(pod);
-            if counted || stored.is_some_and(|pod| !pod.is_terminal()) {
-                continue;
-            }
-            self.pods[at].counted = true;
-            let place = if self.spec.indexed { index as usize } else { 0 };
-            if stored.is_some_and(|pod| pod.status.phase == Phase::Succeeded) {
-                self.succeeded += 1;
-                let index = &mut self.indexes[place];
-                (index.succeeded, index.failures) = (true, 0);
-                continue;
-            }
-            self.count_failed(stored, place, c.now);
-        }
-    }
-
-    fn count_failed(&mut self, pod: Option<&Arc<Pod>>, place: usize, now: Timestamp) {
-        let action = pod
-            .and_then(|pod| self.action(pod))
-            .unwrap_or(PodFailureAction::Count);
-        match action {
-            PodFailureAction::Ignore => return,
-            PodFailureAction::FailJob => {
-                self.failing_for.get_or_insert("PodFailurePolicy");
-            }
-            PodFailureAction::FailIndex => self.indexes[place].failed = true,
-            PodFailureAction::Count => {}
-        }
-        self.failed += 1;
-        let index = &mut self.indexes[place];
-        index.failures += 1;
-        index.last_failure_at = Some(pod.map_or(now, |pod| finish_time(pod, now)));
-        if self
-            .spec
-            .backoff_limit_per_index
-            .is_some_and(|limit| index.failures > limit)
-        {
-            index.failed = true;
-        }
-    }
-
-    /// What the pod failure policy says: its first rule that matches.
-    fn action(&self, pod: &Pod) -> Option<PodFailureAction> {
-        let matches = |on: &PodFailureMatch| {
-            match on {
-            PodFailureMatch::Condition(name) => {
-                name == OWN_CONDITION && matches!(pod.mark, Some(Mark::Failed(_)))
-            }
-            PodFailureMatch::ExitCodes(codes) => pod.status.containers.iter().any(|c| {
-                matches!(c.state, ContainerState::Terminated { exit_code, .. } if codes.contains(&exit_code))
-            }),
-        }
-        };
-        let rule = self
-            .spec
-            .pod_failure_policy
-            .iter()
-            .find(|rule| matches(&rule.on))?;
-        Some(rule.action)
-    }
-
-    fn check_limits(&mut self, now: Timestamp) {
-        let started_at = self.started_at.unwrap_or(now);
-        let is_late = self
-            .spec
-            .active_deadline
-            .is_some_and(|deadline| now.since(started_at) >= deadline);
-        let failed_indexes = self.indexes.iter().filter(|index| index.failed).count();
-        let too_many = |max: u32| failed_indexes > max as usize;
-        let reason = if is_late {
-            "DeadlineExceeded"
-        } else if self.spec.backoff_limit_per_index.is_some() {
-            let all_done = self
-                .indexes
-                .iter()
-                .all(|index| index.failed || index.succeeded);
-            if self.spec.failed_indexes_max.is_some_and(too_many) {
-                "MaxFailedIndexesExceeded"
-            } else if failed_indexes > 0 && all_done {
-                "FailedIndexes"
-            } else {
-                return;
-            }
-        } else if self.failed > self.spec.backoff_limit {
-            "BackoffLimitExceeded"
-        } else {
-            return;
-        };
-        self.failing_for.get_or_insert(reason);
-    }
-
     fn is_complete(&self) -> bool {
         if self.spec.indexed {
             self.indexes.iter().all(|index| index.succeeded)
@@ -429,14 +328,4 @@ fn is_alive(c: &Cluster, pod: PodId) -> bool {
 fn delete(c: &mut Cluster, pod: PodId) {
     // It may be gone already, which is just as well.
     let _ = c.api.patch(pod, None, Patch::Delete(c.now));
-}
-
-/// `getFinishedTime`: of a container that never started there is none, and the pod's start must do. So the pause
-/// before the replacement of a pod that waited for long is already over.
-fn finish_time(pod: &Pod, now: Timestamp) -> Timestamp {
-    let ended = pod.status.containers.iter().filter_map(|c| match c.state {
-        ContainerState::Terminated { finished_at, .. } => finished_at,
-        _ => None,
-    });
-    ended.max().or(pod.status.started_at).unwrap_or(now)
 }
