@@ -8,7 +8,7 @@ use pullstop_core::time::Timestamp;
 use super::{JobState, Owned};
 use crate::scenario::workload::{PodFailureAction, PodFailureMatch};
 use crate::world::cluster::Cluster;
-use crate::world::pod::{ContainerState, Mark, Pod};
+use crate::world::pod::{ContainerState, Mark, Pod, Ready};
 
 /// The condition that Pullstop sets.
 pub(crate) const OWN_CONDITION: &str = "pullstop.dev/ImagePullFailed";
@@ -23,7 +23,7 @@ impl JobState {
                 counted,
             } = self.pods[at];
             let stored = c.api.get(pod);
-            if counted || stored.is_some_and(|pod| !pod.is_terminal()) {
+            if counted || stored.is_some_and(|pod| !self.has_ended(pod)) {
                 continue;
             }
             self.pods[at].counted = true;
@@ -36,6 +36,11 @@ impl JobState {
             }
             self.count_failed(stored, place, c.now);
         }
+    }
+
+    /// `isPodFailed`, or succeeded: one that is to be deleted counts at once, unless only terminal phases do.
+    fn has_ended(&self, pod: &Pod) -> bool {
+        pod.is_terminal() || (pod.deleting_since.is_some() && !self.waits_for_ends())
     }
 
     fn count_failed(&mut self, pod: Option<&Arc<Pod>>, place: usize, now: Timestamp) {
@@ -114,12 +119,17 @@ impl JobState {
     }
 }
 
-/// `getFinishedTime`: of a container that never started there is none, and the pod's start must do. So the pause
-/// before the replacement of a pod that waited for long is already over.
+/// `getFinishedTime`: of a container that never started there is none, and the pod's start must do, since when it was
+/// not ready. So the pause before the replacement of a pod that waited for long is already over.
 fn finish_time(pod: &Pod, now: Timestamp) -> Timestamp {
     let ended = pod.status.containers.iter().filter_map(|c| match c.state {
         ContainerState::Terminated { finished_at, .. } => finished_at,
         _ => None,
     });
-    ended.max().or(pod.status.started_at).unwrap_or(now)
+    let started_at = pod.status.started_at;
+    ended
+        .max()
+        .or_else(|| started_at.filter(|_| pod.status.conditions.ready != Ready::Yes))
+        .or(pod.deleting_since)
+        .unwrap_or(now)
 }

@@ -2,9 +2,11 @@
 
 mod count;
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 use std::time::Duration;
 
+use pullstop_core::pod::Phase;
 use pullstop_core::time::Timestamp;
 
 pub(crate) use self::count::OWN_CONDITION;
@@ -61,7 +63,7 @@ pub struct Finished {
 struct Owned {
     pod: PodId,
     index: u32,
-    /// Whether it was taken into account: that is never taken back.
+    /// Whether it was taken into account, or never will be: that is never taken back, since its finalizer is gone.
     counted: bool,
 }
 
@@ -177,22 +179,17 @@ impl JobState {
         self.count(c);
         self.check_limits(c.now);
         if let Some(reason) = self.failing_for {
-            for owned in self
-                .pods
-                .iter()
-                .filter(|o| is_active(c, o.pod))
-                .map(|o| o.pod)
-                .collect::<Vec<_>>()
-            {
-                delete(c, owned);
+            for (pod, _) in self.active_pods(c) {
+                delete(c, pod);
             }
             if !self.pods.iter().any(|owned| is_alive(c, owned.pod)) {
                 self.finish(c, id, Some(reason));
             }
-        } else if self.is_complete() {
+            return;
+        }
+        self.manage(c, id);
+        if self.is_complete() && self.active(c) == 0 {
             self.finish(c, id, None);
-        } else {
-            self.manage(c, id);
         }
     }
 
@@ -227,24 +224,18 @@ impl JobState {
     /// Makes the pods that are missing, and deletes those that are too many: so a failed pod that is put back costs
     /// the one that was made in its place.
     fn manage(&mut self, c: &mut Cluster, id: OwnerId) {
-        let active: Vec<(PodId, u32)> = self
-            .pods
-            .iter()
-            .filter(|owned| is_active(c, owned.pod))
-            .map(|owned| (owned.pod, owned.index))
-            .collect();
-        let waits_for_ends = self.spec.replacement == PodReplacement::Failed
-            || !self.spec.pod_failure_policy.is_empty();
-        let ending =
-            |owned: &&Owned| waits_for_ends && is_alive(c, owned.pod) && !is_active(c, owned.pod);
-        let ending = self.pods.iter().filter(ending).count();
+        let active = self.active_pods(c);
         let wanted = self.wanted();
         if active.len() > wanted {
-            for (pod, _) in active.iter().rev().take(active.len() - wanted) {
-                delete(c, *pod);
-            }
+            self.delete_surplus(c, &active, wanted);
             return;
         }
+        let is_ending = |owned: &&Owned| is_alive(c, owned.pod) && !is_active(c, owned.pod);
+        let ending = if self.waits_for_ends() {
+            self.pods.iter().filter(is_ending).count()
+        } else {
+            0
+        };
         let mut missing = wanted.saturating_sub(active.len() + ending);
         let taken: Vec<u32> = active.iter().map(|(_, index)| *index).collect();
         for place in 0..self.indexes.len() {
@@ -256,6 +247,38 @@ impl JobState {
                 }
             }
         }
+    }
+
+    /// Those that have come least far go first, the newest before the others (`ActivePods` in `controller_utils.go`).
+    /// Their finalizers are taken away, so nothing that becomes of them is counted (`deleteJobPods`).
+    fn delete_surplus(&mut self, c: &mut Cluster, active: &[(PodId, u32)], wanted: usize) {
+        let how_far = |pod: PodId| {
+            c.api.get(pod).map_or((false, false), |pod| {
+                (pod.node.is_some(), pod.status.phase == Phase::Running)
+            })
+        };
+        let mut surplus: Vec<PodId> = active.iter().map(|(pod, _)| *pod).collect();
+        surplus.sort_by_key(|pod| (how_far(*pod), Reverse(*pod)));
+        surplus.truncate(active.len() - wanted);
+        for owned in &mut self.pods {
+            owned.counted |= surplus.contains(&owned.pod);
+        }
+        for pod in surplus {
+            delete(c, pod);
+        }
+    }
+
+    fn active_pods(&self, c: &Cluster) -> Vec<(PodId, u32)> {
+        let pods = self.pods.iter();
+        pods.filter(|owned| is_active(c, owned.pod))
+            .map(|owned| (owned.pod, owned.index))
+            .collect()
+    }
+
+    /// Whether a pod counts, and is replaced, only once its phase is terminal; otherwise as soon as it is to be
+    /// deleted (`onlyReplaceFailedPods`).
+    fn waits_for_ends(&self) -> bool {
+        self.spec.replacement == PodReplacement::Failed || !self.spec.pod_failure_policy.is_empty()
     }
 
     fn wanted(&self) -> usize {
