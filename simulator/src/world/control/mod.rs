@@ -216,10 +216,6 @@ impl Control {
             }
             _ => job.resume(c, id),
         }
-        if let Some(deadline) = job.spec.active_deadline {
-            let at = c.now.after(deadline);
-            c.agenda.add(at, super::Event::Control(Event::Sync(id)));
-        }
     }
 
     fn sync(&mut self, c: &mut Cluster, id: OwnerId) {

@@ -8,6 +8,7 @@ use pullstop_core::time::Timestamp;
 use super::{JobState, Owned};
 use crate::scenario::workload::{PodFailureAction, PodFailureMatch};
 use crate::world::cluster::Cluster;
+use crate::world::ids::OwnerId;
 use crate::world::pod::{ContainerState, Mark, Pod, Ready};
 
 /// The condition that Pullstop sets.
@@ -88,12 +89,8 @@ impl JobState {
         Some(rule.action)
     }
 
-    pub(super) fn check_limits(&mut self, now: Timestamp) {
-        let started_at = self.started_at.unwrap_or(now);
-        let is_late = self
-            .spec
-            .active_deadline
-            .is_some_and(|deadline| now.since(started_at) >= deadline);
+    pub(super) fn check_limits(&mut self, c: &mut Cluster, id: OwnerId) {
+        let is_late = self.is_late(c, id);
         let failed_indexes = self.indexes.iter().filter(|index| index.failed).count();
         let too_many = |max: u32| failed_indexes > max as usize;
         let reason = if is_late {
@@ -116,6 +113,19 @@ impl JobState {
             return;
         };
         self.failing_for.get_or_insert(reason);
+    }
+
+    /// `pastActiveDeadline`; if it is only later, the Job is looked at then. The time that it was suspended is none of
+    /// it: `status.startTime` is when it was resumed.
+    fn is_late(&mut self, c: &mut Cluster, id: OwnerId) -> bool {
+        let Some((deadline, started_at)) = self.spec.active_deadline.zip(self.started_at) else {
+            return false;
+        };
+        let left = deadline.saturating_sub(c.now.since(started_at));
+        if !left.is_zero() {
+            self.look_after(c, id, left);
+        }
+        left.is_zero()
     }
 }
 

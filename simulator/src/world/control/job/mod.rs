@@ -3,6 +3,7 @@
 mod count;
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,7 +48,8 @@ pub struct JobState {
     indexes: Vec<Index>,
     /// The condition `FailureTarget`.
     failing_for: Option<&'static str>,
-    is_due: bool,
+    /// When it is to be looked at.
+    looks: BTreeSet<Timestamp>,
 }
 
 /// How a Job ended.
@@ -98,7 +100,7 @@ impl JobState {
             made: 0,
             indexes: vec![Index::default(); indexes as usize],
             failing_for: None,
-            is_due: false,
+            looks: BTreeSet::new(),
         }
     }
 
@@ -155,12 +157,12 @@ impl JobState {
 
     /// The Job is looked at after a while, together with all that happens until then.
     pub(super) fn look_after(&mut self, c: &mut Cluster, id: OwnerId, pause: Duration) {
-        if !self.is_due {
-            self.is_due = true;
-            c.agenda.add(
-                c.now.after(pause),
-                crate::world::Event::Control(Event::Sync(id)),
-            );
+        let at = c.now.after(pause);
+        // Whoever looks sooner asks again for what is due later.
+        if self.looks.first().is_none_or(|first| at < *first) {
+            self.looks.insert(at);
+            c.agenda
+                .add(at, crate::world::Event::Control(Event::Sync(id)));
         }
     }
 
@@ -172,12 +174,12 @@ impl JobState {
     }
 
     pub(super) fn sync(&mut self, c: &mut Cluster, id: OwnerId) {
-        self.is_due = false;
+        self.looks.retain(|at| *at > c.now);
         if self.finished.is_some() || self.started_at.is_none() {
             return;
         }
         self.count(c);
-        self.check_limits(c.now);
+        self.check_limits(c, id);
         if let Some(reason) = self.failing_for {
             for (pod, _) in self.active_pods(c) {
                 delete(c, pod);
