@@ -27,3 +27,4 @@ mod serve;
 mod tidy;
 mod timeline;
 mod traces;
+mod worlds;

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use pullstop_core::pod::Phase;
+use pullstop_core::pod::{Phase, RestartPolicy};
 use pullstop_core::time::Timestamp;
 
-use super::{JobState, Owned};
+use super::{Index, JobState, Owned};
 use crate::scenario::workload::{PodFailureAction, PodFailureMatch};
 use crate::world::cluster::Cluster;
 use crate::world::ids::OwnerId;
@@ -89,30 +89,48 @@ impl JobState {
         Some(rule.action)
     }
 
+    /// What makes the Job fail, if anything does: the first reason stands (`syncJob`).
     pub(super) fn check_limits(&mut self, c: &mut Cluster, id: OwnerId) {
-        let is_late = self.is_late(c, id);
-        let failed_indexes = self.indexes.iter().filter(|index| index.failed).count();
-        let too_many = |max: u32| failed_indexes > max as usize;
-        let reason = if is_late {
-            "DeadlineExceeded"
-        } else if self.spec.backoff_limit_per_index.is_some() {
-            let all_done = self
-                .indexes
-                .iter()
-                .all(|index| index.failed || index.succeeded);
-            if self.spec.failed_indexes_max.is_some_and(too_many) {
-                "MaxFailedIndexesExceeded"
-            } else if failed_indexes > 0 && all_done {
-                "FailedIndexes"
+        if self.failing_for.is_none() {
+            self.failing_for = if self.is_past_backoff_limit(c) {
+                Some("BackoffLimitExceeded")
+            } else if self.is_late(c, id) {
+                Some("DeadlineExceeded")
             } else {
-                return;
-            }
-        } else if self.failed > self.spec.backoff_limit {
-            "BackoffLimitExceeded"
+                self.too_many_failed_indexes()
+            };
+        }
+    }
+
+    /// Failed pods count, and with `restartPolicy: OnFailure` the restarts of those that have not ended
+    /// (`pastBackoffLimitOnFailure`). A pull that fails is no restart.
+    fn is_past_backoff_limit(&self, c: &Cluster) -> bool {
+        let limit = self.spec.backoff_limit;
+        if self.failed > limit {
+            return true;
+        }
+        if self.template.restart_policy != RestartPolicy::OnFailure {
+            return false;
+        }
+        let pods = self.pods.iter().filter_map(|owned| c.api.get(owned.pod));
+        let alive = pods.filter(|pod| !pod.is_terminal());
+        let containers = alive.flat_map(|pod| &pod.status.containers);
+        let restarts: u32 = containers.map(|container| container.restart_count).sum();
+        restarts >= limit.max(1)
+    }
+
+    fn too_many_failed_indexes(&self) -> Option<&'static str> {
+        self.spec.backoff_limit_per_index?;
+        let failed = self.indexes.iter().filter(|index| index.failed).count();
+        let is_over = |index: &Index| index.failed || index.succeeded;
+        let too_many = |max: u32| failed > max as usize;
+        if self.spec.failed_indexes_max.is_some_and(too_many) {
+            Some("MaxFailedIndexesExceeded")
+        } else if failed > 0 && self.indexes.iter().all(is_over) {
+            Some("FailedIndexes")
         } else {
-            return;
-        };
-        self.failing_for.get_or_insert(reason);
+            None
+        }
     }
 
     /// `pastActiveDeadline`; if it is only later, the Job is looked at then. The time that it was suspended is none of
