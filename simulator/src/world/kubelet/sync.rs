@@ -39,7 +39,7 @@ impl Visit<'_> {
     /// A sync out of turn: now, or as soon as the one that is under way is over.
     pub(super) fn wake(&mut self) {
         match self.w.step {
-            Step::Idle if self.kubelet.is_up => self.sync(),
+            Step::Idle if self.kubelet.down == 0 => self.sync(),
             Step::Idle | Step::Done => {}
             Step::Sandbox | Step::Pull(_) | Step::Stopping | Step::Cleaning => self.w.wake = true,
         }
