@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use pullstop_core::pod::Phase;
 
-use super::worker::{End, RunState, Runtime, Step};
+use super::worker::{End, KILLED, RunState, Runtime, Step};
 use super::{Event, STATUS_TICK_MS, Visit, on_tick};
 use crate::world::journal::What;
 use crate::world::pod::{ContainerState, Status};
@@ -123,7 +123,7 @@ impl Visit<'_> {
         let at = self.c.now;
         for container in &mut self.w.containers {
             if container.state == RunState::Running {
-                container.state = RunState::Exited { code: 137, at };
+                container.state = RunState::Exited { code: KILLED, at };
             }
         }
         self.w.sandbox_ready = false;

@@ -163,8 +163,8 @@ impl Kubelets {
         let runs = |pod: &PodId| {
             let worker = self.workers.get(pod.index()).and_then(Option::as_ref);
             worker.is_some_and(|w| {
-                let mut images = w.view.images.iter().zip(&w.containers);
-                images.any(|(i, c)| *i == image && c.state == RunState::Running)
+                let mut containers = w.containers.iter();
+                containers.any(|c| c.image == Some(image) && c.state == RunState::Running)
             })
         };
         if !self.nodes[node.index()].pods.iter().any(runs) {

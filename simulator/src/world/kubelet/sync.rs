@@ -7,7 +7,7 @@ use pullstop_core::pod::ContainerKind;
 use pullstop_core::time::Timestamp;
 
 use super::events::Kind;
-use super::worker::{End, Need, RunState, Step, Trouble};
+use super::worker::{End, KILLED, Need, RunState, Step, Trouble};
 use super::{Event, PLEG_TICK_MS, SYNC_TICK_MS, Visit, note_end, on_tick};
 use crate::scenario::workload::PullPolicy;
 use crate::world::errors;
@@ -141,6 +141,8 @@ impl Visit<'_> {
                 Need::Nothing => continue,
                 Need::Wait => break,
                 Need::Start => {}
+                // Whatever the restart policy says: it is not what it should be.
+                Need::Replace => self.kill(place),
             }
             let blocks = self.blocks(place);
             let trouble = match self.crash_back_off(place) {
@@ -218,6 +220,10 @@ impl Visit<'_> {
         let RunState::Exited { at, .. } = container.state else {
             return None;
         };
+        // An edited container is another one to it (`GetBackoffKey`).
+        if self.w.is_edited(place) {
+            return None;
+        }
         let (first, longest) = CRASH_BACK_OFF;
         let back_off = (first * 2u32.pow(container.restarts.min(5))).min(longest);
         (self.c.now.since(at) < back_off).then(|| {
@@ -380,6 +386,7 @@ impl Visit<'_> {
             container.ran = true;
         }
         container.state = RunState::Running;
+        container.image = Some(self.w.view.images[place]);
         container.trouble = None;
         let run = container.restarts;
         if let Some(runs) = runs {
@@ -389,6 +396,13 @@ impl Visit<'_> {
         self.look_soon();
         self.note_running();
         Ok(())
+    }
+
+    /// The time that the container takes to stop is left out: it has no one to wait for.
+    fn kill(&mut self, place: usize) {
+        let at = self.c.now;
+        self.w.containers[place].state = RunState::Exited { code: KILLED, at };
+        self.look_soon();
     }
 
     pub(super) fn exited(&mut self, place: usize, run: u32) {
@@ -403,7 +417,10 @@ impl Visit<'_> {
 
     fn has_trouble(&mut self, place: usize, trouble: Trouble) {
         let reason = Arc::clone(&trouble.reason);
-        self.w.containers[place].trouble = Some(trouble);
+        // A container that ended for good shows how, and not why it was not replaced.
+        if self.w.containers[place].state == RunState::Never || self.w.is_restarted(place) {
+            self.w.containers[place].trouble = Some(trouble);
+        }
         self.w.had_error = true;
         self.event(place, Kind::Failed, || format!("Error: {reason}").into());
     }
