@@ -332,6 +332,7 @@ impl Visit<'_> {
         let image = self.w.view.images[place];
         let ending = self.w.pull_error.map_or(Ending::Pulled, Ending::Failed);
         note_end(self.c, self.pod, ending);
+        self.note_idle(ending);
         let blocks = self.blocks(place);
         let started = match self.w.pull_error {
             None => {
@@ -428,6 +429,7 @@ impl Visit<'_> {
     /// The kubelet looked at an image without pulling; the same outcome again is nothing new, except to a kubelet that
     /// was restarted.
     fn looked(&mut self, place: usize, ending: Ending) {
+        self.note_idle(ending);
         let now = self.c.now;
         let remembers = self.w.containers[place].trouble.is_some();
         let container = u16::try_from(place).unwrap_or(u16::MAX);
@@ -455,6 +457,23 @@ impl Visit<'_> {
         }
     }
 
+    /// A pull has ended: a pod in which no main container runs holds its place without any use if it failed.
+    fn note_idle(&mut self, ending: Ending) {
+        let specs = self.w.view.template.containers.iter();
+        let mut main = specs
+            .zip(&self.w.containers)
+            .filter(|(spec, _)| spec.kind == ContainerKind::Main);
+        let is_idle = main.all(|(_, container)| container.state != RunState::Running);
+        let now = self.c.now;
+        if ending.is_failure()
+            && is_idle
+            && let Some(truth) = self.c.truth.pod_mut(self.pod)
+            && truth.ended.is_none()
+        {
+            truth.idle.begin(now);
+        }
+    }
+
     fn note_running(&mut self) {
         let template = &self.w.view.template;
         let all_run = template
@@ -463,9 +482,11 @@ impl Visit<'_> {
             .zip(&self.w.containers)
             .all(|(spec, c)| spec.kind != ContainerKind::Main || c.state != RunState::Never);
         let now = self.c.now;
-        if let (true, Some(truth)) = (all_run, self.c.truth.pod_mut(self.pod))
-            && truth.ran_at.is_none()
-        {
+        let Some(truth) = self.c.truth.pod_mut(self.pod) else {
+            return;
+        };
+        truth.idle.end(now);
+        if all_run && truth.ran_at.is_none() {
             truth.ran_at = Some(now);
             self.c.tell(self.pod, || What::Ran);
         }
