@@ -19,6 +19,7 @@ mod live;
 mod mutants;
 mod new;
 mod replay;
+mod rivals;
 mod run;
 mod scenario;
 mod scenarios;
