@@ -77,9 +77,15 @@ impl Visit<'_> {
 
     pub(super) fn compare(&mut self) {
         let differs = self.w.view.is_terminal() && !self.w.cached.phase.is_terminal();
-        if differs && self.w.end.is_none() {
+        if differs && self.is_unaware() {
             self.send();
         }
+    }
+
+    /// Whether the worker has not acted on a terminal phase: nothing has told it, or it is held up in a pull, which is
+    /// not broken off. The pod ends after that, whatever is written back meanwhile.
+    pub(super) fn is_unaware(&self) -> bool {
+        self.w.end.is_none() || matches!(self.w.step, Step::Sandbox | Step::Pull(_))
     }
 
     /// The pod has to end: its containers are stopped first.

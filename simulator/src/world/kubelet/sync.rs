@@ -83,7 +83,8 @@ impl Visit<'_> {
         }
         if is_update {
             self.wake();
-        } else if self.w.view.is_terminal() && self.w.end.is_none() {
+        }
+        if self.w.view.is_terminal() && self.is_unaware() {
             self.reconcile();
         }
     }
