@@ -199,14 +199,16 @@ impl Judge {
         self.due.extend(due_at.map(|at| (at, pod)));
     }
 
-    fn forget(&mut self, pod: PodId) {
+    fn forget(&mut self, pod: PodId) -> Option<Record> {
         self.plan(pod, None);
-        let Some(record) = self.pods.remove(&pod) else {
-            return;
-        };
-        // With the last of its pods a Job is over, or begins anew.
-        if self.rival == Rival::Kueue
-            && let Some(owner) = record.owner
+        self.pods.remove(&pod)
+    }
+
+    /// The pod has left the watch: with the last of them a Job runs, or was failed, and is admitted anew with the next.
+    fn left(&mut self, pod: PodId) {
+        let owner = self.forget(pod).and_then(|record| record.owner);
+        if let Some(owner) = owner
+            && self.rival == Rival::Kueue
             && !self.pods.values().any(|other| other.owner == Some(owner))
         {
             self.admitted.remove(&owner);
@@ -217,7 +219,7 @@ impl Judge {
     fn answered(&mut self, now: Timestamp, pod: PodId, outcome: Outcome) {
         match outcome {
             Outcome::Accepted(_) => {}
-            Outcome::NotFound => self.forget(pod),
+            Outcome::NotFound => self.left(pod),
             Outcome::Conflict | Outcome::Failed => {
                 if let Some(record) = self.pods.get_mut(&pod) {
                     record.is_failed = false;
@@ -259,7 +261,7 @@ impl Brain for Judge {
             Notice::Pod { pod, seen } => self.sees(now, pod, seen, c),
             Notice::Gone { uid, .. } => {
                 if let Some(pod) = uid::pod_of(uid) {
-                    self.forget(pod);
+                    self.left(pod);
                 }
             }
             Notice::ListBegin => self
@@ -274,7 +276,7 @@ impl Brain for Judge {
                     .map(|(id, _)| *id)
                     .collect();
                 for pod in gone {
-                    self.forget(pod);
+                    self.left(pod);
                 }
             }
             Notice::Answer { uid, outcome } => {
