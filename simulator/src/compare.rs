@@ -22,7 +22,7 @@ struct Row {
 }
 
 /// What is compared, with the heading and how good a small number is.
-const COLUMNS: [(&str, Figure); 6] = [
+const COLUMNS: [(&str, Figure); 7] = [
     ("false failures", Figure::Count(Count::FalseFailures)),
     ("missed", Figure::Count(Count::Missed)),
     ("failed rightly", Figure::Count(Count::Verdicts)),
@@ -34,7 +34,8 @@ const COLUMNS: [(&str, Figure); 6] = [
         "time to fail, p95",
         Figure::Timing(Timing::TimeToFail, Statistic::P95),
     ),
-    ("wasted pod-hours", Figure::Waste(Waste::WastedPodHours)),
+    ("wasted CPU-hours", Figure::Waste(Waste::WastedCpuHours)),
+    ("wasted GPU-hours", Figure::Waste(Waste::WastedGpuHours)),
 ];
 
 /// Runs the command.
@@ -150,6 +151,8 @@ fn json_lines(rows: &[Row], out: &mut dyn Write) -> io::Result<()> {
             "missed": row.figures.get(Figure::Count(Count::Missed)),
             "failedRightly": row.figures.get(Figure::Count(Count::Verdicts)),
             "timeToFailMilliseconds": {"p50": ms(Statistic::P50), "p95": ms(Statistic::P95)},
+            "wastedCpuMillihours": row.figures.get(Figure::Waste(Waste::WastedCpuHours)),
+            "wastedGpuMillihours": row.figures.get(Figure::Waste(Waste::WastedGpuHours)),
             "wastedPodMillihours": row.figures.get(Figure::Waste(Waste::WastedPodHours)),
         });
         serde_json::to_writer(&mut *out, &object)?;

@@ -138,11 +138,6 @@ impl Hunt<'_> {
                 lasts: scenario.duration,
             },
         );
-        let is_doubled = |fault: &Fault| matches!(fault.what, FaultKind::DuplicateEvents { .. });
-        if scenario.faults.iter().any(is_doubled) {
-            // Its end would end the other one too.
-            return None;
-        }
         let (once, twice) = (verdicts(once), verdicts(&self.run(&twice, self.policy)));
         let place = difference(&once, &twice)?;
         let at = once.get(place).copied().flatten().unwrap_or(ZERO);

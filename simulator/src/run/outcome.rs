@@ -121,18 +121,14 @@ fn count_pod(figures: &mut Figures, world: &World, scenario: &Scenario, id: PodI
         let first = pod.first_failure_at().unwrap_or(failed.at);
         figures.timings[Timing::TimeToFail as usize].push(failed.at.since(first));
     }
-    match pod.ran_at {
-        Some(at) => figures.timings[Timing::TimeToRun as usize].push(at.since(pod.created_at)),
-        None => count_waste(figures, pod, world.cluster.now),
+    if let Some(at) = pod.ran_at {
+        figures.timings[Timing::TimeToRun as usize].push(at.since(pod.created_at));
     }
+    count_waste(figures, pod, world.cluster.now);
 }
 
 fn count_waste(figures: &mut Figures, pod: &PodTruth, now: Timestamp) {
-    let Some((_, bound_at)) = pod.bound else {
-        return;
-    };
-    let held = pod.ended.map_or(now, |(at, _)| at).since(bound_at);
-    let held_ms = u64::try_from(held.as_millis()).unwrap_or(u64::MAX);
+    let held_ms = u64::try_from(pod.idle.until(now).as_millis()).unwrap_or(u64::MAX);
     let requests = &pod.template.requests;
     // Milliseconds are 1/3,600 of a thousandth of an hour.
     let mut add = |what: Waste, amount: u64| {

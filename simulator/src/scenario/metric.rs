@@ -60,7 +60,7 @@ pub enum Statistic {
     Max,
 }
 
-/// Something that was held by pods that never ran, from their binding until they let go of it.
+/// Something that pods held without any use, since a pull had failed ([`crate::world::truth::Idle`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "named after what was held")]
 pub enum Waste {

@@ -71,37 +71,24 @@ pub(super) fn begin(c: &mut Cluster, kubelets: &Kubelets, what: &FaultKind) {
             }
         }
         FaultKind::FailPods { pods, how } => fail(c, pods, *how),
-        FaultKind::WatchGap { lasts } => trouble(c, *lasts, LinkTrouble::Blind, LinkTrouble::Sees),
-        FaultKind::EnforcerRestart { down_for } => {
-            trouble(c, *down_for, LinkTrouble::Killed, LinkTrouble::Started);
-        }
-        FaultKind::ApiSlow { lasts, by } => {
-            let over = LinkTrouble::Slower(Duration::ZERO);
-            trouble(c, *lasts, LinkTrouble::Slower(*by), over);
-        }
+        FaultKind::WatchGap { lasts } => trouble(c, *lasts, LinkTrouble::Blind),
+        FaultKind::EnforcerRestart { down_for } => trouble(c, *down_for, LinkTrouble::Away),
+        FaultKind::ApiSlow { lasts, by } => trouble(c, *lasts, LinkTrouble::Slower(*by)),
         FaultKind::WriteTrouble {
             lasts,
             how,
             percent,
-        } => {
-            let begins = LinkTrouble::Writes(Some((*how, *percent)));
-            trouble(c, *lasts, begins, LinkTrouble::Writes(None));
-        }
-        FaultKind::DuplicateEvents { lasts } => {
-            trouble(
-                c,
-                *lasts,
-                LinkTrouble::Twice(true),
-                LinkTrouble::Twice(false),
-            );
-        }
+        } => trouble(c, *lasts, LinkTrouble::Writes(*how, *percent)),
+        FaultKind::DuplicateEvents { lasts } => trouble(c, *lasts, LinkTrouble::Twice),
     }
 }
 
-fn trouble(c: &mut Cluster, lasts: Duration, begins: LinkTrouble, over: LinkTrouble) {
-    let event = |trouble| Event::Enforcer(enforcer::Event::Trouble(trouble));
-    c.agenda.add(c.now, event(begins));
-    c.agenda.add(c.now.after(lasts), event(over));
+fn trouble(c: &mut Cluster, lasts: Duration, what: LinkTrouble) {
+    let over_at = c.now.after(lasts);
+    let begins = enforcer::Event::Trouble(what);
+    c.agenda.add(c.now, Event::Enforcer(begins));
+    let over = enforcer::Event::TroubleOver(what);
+    c.agenda.add(over_at, Event::Enforcer(over));
 }
 
 fn edit(c: &mut Cluster, pods: &str, container: &str, image: &str) {

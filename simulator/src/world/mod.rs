@@ -26,6 +26,7 @@ pub mod uid;
 
 use std::time::Duration;
 
+use pullstop_core::pod::Phase;
 use pullstop_core::policy::Policy;
 use pullstop_core::time::Timestamp;
 
@@ -229,14 +230,19 @@ fn note(c: &mut Cluster, change: &Change) {
     match change.kind {
         ChangeKind::Removed => {
             truth.ended.get_or_insert((now, phase));
+            truth.idle.end(now);
             c.tell(pod.id, || What::Removed);
         }
         ChangeKind::Changed { from } if phase.is_terminal() && !from.is_terminal() => {
             truth.ended = Some((now, phase));
+            truth.idle.end(now);
             c.tell(pod.id, || What::Ended(phase));
         }
         ChangeKind::Changed { from } if from.is_terminal() && !phase.is_terminal() => {
             truth.ended = None;
+            if phase == Phase::Pending && truth.first_failure_at().is_some() {
+                truth.idle.begin(now);
+            }
         }
         ChangeKind::Created | ChangeKind::Changed { .. } => {}
     }

@@ -117,6 +117,7 @@ impl Nodes {
                 .unwrap_or(Timestamp::NEVER)
                 .after(node.identity_after),
             secrets,
+            is_here: node.has(image),
         }
     }
 }

@@ -53,6 +53,8 @@ pub struct Pull<'a> {
     pub identity_from: Timestamp,
     /// The pod's `imagePullSecrets`.
     pub secrets: &'a [String],
+    /// Whether the node has the image's layers already.
+    pub is_here: bool,
 }
 
 /// How a pull will go.
@@ -152,8 +154,13 @@ impl Supply {
         if let Some(error) = self.refusal(at, pull) {
             return Plan::fails(latency * slow, error);
         }
-        let takes = latency + self.transfer(pull.image);
-        let takes = takes * slow;
+        // What a node has already it does not fetch again: the manifest says so.
+        let transfer = if pull.is_here {
+            Duration::ZERO
+        } else {
+            self.transfer(pull.image)
+        };
+        let takes = (latency + transfer) * slow;
         self.broken_off(at, takes, pull)
             .unwrap_or(Plan { takes, error: None })
     }

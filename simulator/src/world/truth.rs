@@ -1,6 +1,7 @@
 //! What really happened, which no policy can see: checks and reports are made from it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use pullstop_core::cause::Cause;
 use pullstop_core::pod::Phase;
@@ -33,6 +34,8 @@ pub struct PodTruth {
     pub bound: Option<(NodeId, Timestamp)>,
     /// Every pull, finished or not, in the order in which they began.
     pub attempts: Vec<Attempt>,
+    /// For how long it held its place without any use.
+    pub idle: Idle,
     /// When its last missing main container started.
     pub ran_at: Option<Timestamp>,
     /// When it ended or was removed, and in which phase.
@@ -43,6 +46,14 @@ pub struct PodTruth {
     pub put_back: u32,
     /// When it was warned of.
     pub warned: Option<(Timestamp, Cause)>,
+}
+
+/// The time for which a pod held its place on a node without any use: from a failed pull on, while none of its main
+/// containers runs, until some container starts or the pod ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Idle {
+    before: Duration,
+    since: Option<Timestamp>,
 }
 
 /// One pull, or one look at an image that needs none.
@@ -114,6 +125,24 @@ impl PodTruth {
             .filter_map(|attempt| attempt.ended.filter(|(_, ending)| ending.is_failure()))
             .map(|(at, _)| at)
             .min()
+    }
+}
+
+impl Idle {
+    /// A pull has failed, and no main container runs.
+    pub fn begin(&mut self, now: Timestamp) {
+        self.since.get_or_insert(now);
+    }
+
+    /// A container was started, or the pod has ended.
+    pub fn end(&mut self, now: Timestamp) {
+        self.before = self.until(now);
+        self.since = None;
+    }
+
+    /// All of it until now.
+    pub fn until(&self, now: Timestamp) -> Duration {
+        self.before + self.since.map_or(Duration::ZERO, |since| now.since(since))
     }
 }
 

@@ -31,20 +31,19 @@ impl Bridge {
     /// An Event that was written before is counted on, under its first name.
     fn show_event(&self, id: PodId, written: &[EventWritten], place: usize) {
         let event = &written[place];
-        let is_same = |e: &EventWritten| {
-            e.kind == event.kind && e.container == event.container && e.message == event.message
-        };
+        let is_same = |e: &EventWritten| e.object == event.object;
         let first = written.iter().position(is_same).unwrap_or(place);
         let Some(mirror) = self.pods.get(&id) else {
             return;
         };
         let pod = &mirror.shown;
         let names = &pod.names;
-        let name = format!("{}.{:x}", names.name, first + 1);
+        let name = format!("{}.{:x}", names.name, event.object + 1);
         let (begun, now) = (self.stamp(written[first].at), self.stamp(event.at));
         let key = Key::of("", "events", &names.namespace, &name);
         let counted = self.store.update(&key, KUBELET, |object| {
             object["count"] = event.count.into();
+            object["message"] = (*event.message).into();
             object["lastTimestamp"] = now.as_str().into();
         });
         if counted.is_some() {

@@ -19,7 +19,7 @@ use super::dice::Drawer;
 use super::ids::{NodeId, OwnerId, PodId};
 use super::journal::What;
 use super::pod::{Names, Owner, OwnerKind, Pod, Status};
-use super::truth::PodTruth;
+use super::truth::{Idle, PodTruth};
 use super::uid;
 use crate::scenario::workload::{Arrival, Kind, Pace, PodTemplate, Workload};
 use crate::scenario::{Joins, Scenario};
@@ -216,10 +216,6 @@ impl Control {
             }
             _ => job.resume(c, id),
         }
-        if let Some(deadline) = job.spec.active_deadline {
-            let at = c.now.after(deadline);
-            c.agenda.add(at, super::Event::Control(Event::Sync(id)));
-        }
     }
 
     fn sync(&mut self, c: &mut Cluster, id: OwnerId) {
@@ -267,6 +263,7 @@ fn create_pod(
         created_at: c.now,
         bound: None,
         attempts: Vec::new(),
+        idle: Idle::default(),
         ran_at: None,
         ended: None,
         failed: None,

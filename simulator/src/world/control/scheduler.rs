@@ -1,6 +1,7 @@
 //! The scheduler: pods that wait for a place, and nodes that have one.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 use std::time::Duration;
 
 use pullstop_core::pod::Phase;
@@ -18,12 +19,16 @@ const LATENCY: Duration = Duration::from_millis(20);
 /// Who waits, and where there may be room.
 #[derive(Debug)]
 pub(super) struct Scheduler {
-    /// Pods that ask for the same, in the order of their coming.
-    waiting: BTreeMap<Class, VecDeque<PodId>>,
+    /// Pods that ask for the same, in the order of their coming, with their place in the order of all.
+    waiting: BTreeMap<Class, VecDeque<(u64, PodId)>>,
+    /// How many there ever were.
+    came: u64,
     /// For each group, its nodes that have joined, and where to look next.
     groups: Vec<Group>,
     /// Pods that hold what they were given.
     holders: BTreeSet<PodId>,
+    /// Whether some nodes come only when they are needed.
+    is_scaled: bool,
     is_due: bool,
 }
 
@@ -43,6 +48,21 @@ struct Group {
     next: usize,
 }
 
+impl Class {
+    const fn wants(&self) -> Resources {
+        Resources {
+            cpu_millis: self.cpu_millis,
+            memory_mib: self.memory_mib,
+            gpus: self.gpus,
+            pods: 1,
+        }
+    }
+
+    fn may_use(&self, group: usize) -> bool {
+        self.group.is_none_or(|wanted| wanted == group)
+    }
+}
+
 impl Scheduler {
     pub(super) fn new(scenario: &Scenario) -> Self {
         let group = |name: &str| Group {
@@ -52,8 +72,13 @@ impl Scheduler {
         };
         Self {
             waiting: BTreeMap::new(),
+            came: 0,
             groups: scenario.nodes.iter().map(|g| group(&g.name)).collect(),
             holders: BTreeSet::new(),
+            is_scaled: scenario
+                .nodes
+                .iter()
+                .any(|g| matches!(g.joins, Joins::Scaled { .. })),
             is_due: false,
         }
     }
@@ -73,7 +98,9 @@ impl Scheduler {
             memory_mib: template.requests.memory_mib,
             gpus: template.requests.gpus,
         };
-        self.waiting.entry(class).or_default().push_back(pod);
+        self.came += 1;
+        let queue = self.waiting.entry(class).or_default();
+        queue.push_back((self.came, pod));
         self.soon(c);
     }
 
@@ -110,31 +137,45 @@ impl Scheduler {
         }
     }
 
-    /// Places all that can be placed.
+    /// Places all that can be placed, who came first the first: pods have no priority, and so the time decides
+    /// (`PrioritySort`). One that finds no place holds up those only that ask for the same.
     pub(super) fn pass(&mut self, c: &mut Cluster) {
         self.is_due = false;
-        let classes: Vec<Class> = self.waiting.keys().copied().collect();
-        for class in classes {
-            let mut queue = self.waiting.remove(&class).unwrap_or_default();
-            while let Some(pod) = queue.pop_front() {
-                let waits = c
-                    .api
-                    .get(pod)
-                    .is_some_and(|p| p.node.is_none() && p.status.phase == Phase::Pending);
-                if !waits {
-                    continue;
-                }
-                let Some(node) = self.place(c, class) else {
-                    queue.push_front(pod);
-                    break;
-                };
-                self.bind(c, pod, node);
-            }
-            if !queue.is_empty() {
-                scale_up(c, class, queue.len());
-                self.waiting.insert(class, queue);
+        let first = |(class, queue): (&Class, &VecDeque<_>)| {
+            let (came, _): &(u64, PodId) = queue.front()?;
+            Some(Reverse((*came, *class)))
+        };
+        let mut firsts: BinaryHeap<_> = self.waiting.iter().filter_map(first).collect();
+        while let Some(Reverse((_, class))) = firsts.pop() {
+            if self.place_first(c, class)
+                && let Some((came, _)) = self.waiting.get(&class).and_then(VecDeque::front)
+            {
+                firsts.push(Reverse((*came, class)));
             }
         }
+        self.waiting.retain(|_, queue| !queue.is_empty());
+        self.scale_up(c);
+    }
+
+    /// Places the first pod of a class, or finds that it does not wait any more; if it has to go on waiting, the answer
+    /// is no.
+    fn place_first(&mut self, c: &mut Cluster, class: Class) -> bool {
+        let first = self.waiting.get(&class).and_then(VecDeque::front);
+        let Some((_, pod)) = first.copied() else {
+            return false;
+        };
+        let waits = c
+            .api
+            .get(pod)
+            .is_some_and(|p| p.node.is_none() && p.status.phase == Phase::Pending);
+        if waits {
+            let Some(node) = self.place(c, class) else {
+                return false;
+            };
+            self.bind(c, pod, node);
+        }
+        self.waiting.get_mut(&class).and_then(VecDeque::pop_front);
+        true
     }
 
     fn bind(&mut self, c: &mut Cluster, pod: PodId, node: NodeId) {
@@ -155,15 +196,9 @@ impl Scheduler {
 
     /// The next node that has room, round and round, so that pods are spread.
     fn place(&mut self, c: &Cluster, class: Class) -> Option<NodeId> {
-        let wanted = Resources {
-            cpu_millis: class.cpu_millis,
-            memory_mib: class.memory_mib,
-            gpus: class.gpus,
-            pods: 1,
-        };
+        let wanted = class.wants();
         let groups = self.groups.iter_mut().enumerate();
-        let mut groups =
-            groups.filter(|(place, _)| class.group.is_none_or(|group| group == *place));
+        let mut groups = groups.filter(|(place, _)| class.may_use(*place));
         groups.find_map(|(_, group)| {
             let (before, from) = group.joined.split_at(group.next.min(group.joined.len()));
             let fits = |node: &&NodeId| c.nodes.get(**node).free().holds(&wanted);
@@ -173,28 +208,36 @@ impl Scheduler {
             Some(node)
         })
     }
-}
 
-/// Orders nodes for pods that find no place: as many as there are pods, as far as there are any.
-fn scale_up(c: &mut Cluster, class: Class, waiting: usize) {
-    let booting = c.nodes.iter().filter(|(_, node)| node.is_booting).count();
-    let fits =
-        |node: &crate::world::nodes::Node| class.group.is_none_or(|group| group == node.group);
-    let ordered: Vec<(NodeId, Duration)> = c
-        .nodes
-        .iter()
-        .filter(|(_, node)| node.joined_at.is_none() && !node.is_booting && fits(node))
-        .filter_map(|(id, node)| match node.joins {
-            Joins::Scaled { boots_in } => Some((id, boots_in)),
-            Joins::At(_) => None,
-        })
-        .take(waiting.saturating_sub(booting))
-        .collect();
-    for (node, boots_in) in ordered {
-        c.nodes.get_mut(node).is_booting = true;
-        c.agenda.add(
-            c.now.after(boots_in),
-            crate::world::Event::Control(Event::Joins(node)),
-        );
+    /// Orders a node for each pod that finds no place, as far as there are any on which it would, and as far as none is
+    /// on its way for it.
+    fn scale_up(&self, c: &mut Cluster) {
+        if !self.is_scaled || self.waiting.is_empty() {
+            return;
+        }
+        let (mut booting, mut spare) = (Vec::new(), Vec::new());
+        for (id, node) in c.nodes.iter() {
+            match node.joins {
+                Joins::Scaled { .. } if node.joined_at.is_some() => {}
+                Joins::Scaled { .. } if node.is_booting => booting.push(id),
+                Joins::Scaled { boots_in } => spare.push((id, boots_in)),
+                Joins::At(_) => {}
+            }
+        }
+        for (class, queue) in &self.waiting {
+            let would_fit = |id: NodeId| {
+                let node = c.nodes.get(id);
+                class.may_use(node.group) && node.capacity.holds(&class.wants())
+            };
+            let coming = booting.extract_if(.., |id| would_fit(*id));
+            let missing = queue.len() - coming.take(queue.len()).count();
+            let ordered = spare.extract_if(.., |(id, _)| would_fit(*id));
+            for (node, boots_in) in ordered.take(missing).collect::<Vec<_>>() {
+                c.nodes.get_mut(node).is_booting = true;
+                let joins = Event::Joins(node);
+                c.agenda
+                    .add(c.now.after(boots_in), crate::world::Event::Control(joins));
+            }
+        }
     }
 }

@@ -18,7 +18,7 @@ use pullstop_core::pod::Phase;
 use pullstop_core::time::Timestamp;
 
 use self::coverage::Coverage;
-use self::writes::{Landing, Troubles};
+use self::writes::Landing;
 use super::api::{Change, ChangeKind};
 use super::checks::Checks;
 use super::cluster::Cluster;
@@ -141,10 +141,12 @@ pub struct Enforcer {
     delivered_until: Timestamp,
     /// Everything up to this version was in a list.
     listed: u64,
-    is_blind: bool,
+    /// How often each of these goes on at the moment.
+    blind: u32,
+    away: u32,
+    twice: u32,
     slower_by: Duration,
-    sees_twice: bool,
-    troubles: Troubles,
+    write_troubles: Vec<(WriteTrouble, u8)>,
     in_flight: BTreeSet<PodId>,
     timer_at: Option<Timestamp>,
     chance: Stream,
@@ -182,6 +184,8 @@ pub enum Event {
     Listed(u32),
     /// Something goes wrong with its links.
     Trouble(LinkTrouble),
+    /// It is over.
+    TroubleOver(LinkTrouble),
 }
 
 /// The types of watch events.
@@ -193,23 +197,19 @@ pub enum Delivery {
     Deleted,
 }
 
-/// What goes wrong between the enforcer and the API server, or is over.
+/// What goes wrong between the enforcer and the API server. Several of a kind may overlap: each has its own end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LinkTrouble {
-    /// The watch goes silent.
+    /// The watch goes silent; at the end that is noticed, and all pods are listed.
     Blind,
-    /// It is noticed, and all pods are listed.
-    Sees,
-    /// The enforcer is killed.
-    Killed,
-    /// It is started.
-    Started,
+    /// The enforcer is killed, and started again at the end.
+    Away,
     /// Everything takes so much longer.
     Slower(Duration),
-    /// Every event comes twice, or no longer.
-    Twice(bool),
-    /// Writes fail.
-    Writes(Option<(WriteTrouble, u8)>),
+    /// Every event comes twice.
+    Twice,
+    /// So many writes in a hundred fail.
+    Writes(WriteTrouble, u8),
 }
 
 impl Enforcer {
@@ -222,10 +222,11 @@ impl Enforcer {
             life: 0,
             delivered_until: c.now,
             listed: 0,
-            is_blind: false,
+            blind: 0,
+            away: 0,
+            twice: 0,
             slower_by: Duration::ZERO,
-            sees_twice: false,
-            troubles: Troubles::default(),
+            write_troubles: Vec::new(),
             in_flight: BTreeSet::new(),
             timer_at: None,
             chance: c.dice.stream(Drawer::Enforcer, 0),
@@ -288,15 +289,16 @@ impl Enforcer {
             Event::Answered(pod, outcome, life) => self.answered(c, checks, pod, outcome, life),
             Event::Read(pod, life) => self.has_read(c, checks, pod, life),
             Event::Listed(life) => self.has_listed(c, checks, life),
-            Event::Trouble(trouble) => self.trouble(c, trouble),
+            Event::Trouble(trouble) => self.trouble_begins(trouble),
+            Event::TroubleOver(trouble) => self.trouble_ends(c, trouble),
         }
     }
 
     fn delivered(&mut self, c: &mut Cluster, checks: &mut Checks, pod: &Pod, delivery: Delivery) {
-        if self.is_blind || pod.version <= self.listed {
+        if self.blind > 0 || pod.version <= self.listed {
             return;
         }
-        for _ in 0..=u8::from(self.sees_twice) {
+        for _ in 0..=u8::from(self.twice > 0) {
             let notice = match delivery {
                 Delivery::Added => Notice::Pod {
                     pod,
@@ -354,7 +356,7 @@ impl Enforcer {
     }
 
     fn has_listed(&mut self, c: &mut Cluster, checks: &mut Checks, life: u32) {
-        if life != self.life || self.is_blind {
+        if life != self.life || self.blind > 0 {
             return;
         }
         self.tell(c, checks, Notice::ListBegin);
@@ -373,26 +375,45 @@ impl Enforcer {
         self.tell(c, checks, Notice::ListEnd);
     }
 
-    fn trouble(&mut self, c: &mut Cluster, trouble: LinkTrouble) {
+    fn trouble_begins(&mut self, trouble: LinkTrouble) {
         match trouble {
-            LinkTrouble::Blind => self.is_blind = true,
-            LinkTrouble::Sees => {
-                self.is_blind = false;
-                self.list(c);
-            }
-            LinkTrouble::Killed => {
+            LinkTrouble::Blind => self.blind += 1,
+            LinkTrouble::Away => {
+                self.away += 1;
                 self.life += 1;
                 self.brain = None;
                 self.timer_at = None;
                 self.in_flight.clear();
             }
-            LinkTrouble::Started => {
-                self.brain = (self.make)();
-                self.list(c);
+            LinkTrouble::Slower(by) => self.slower_by += by,
+            LinkTrouble::Twice => self.twice += 1,
+            LinkTrouble::Writes(how, percent) => self.write_troubles.push((how, percent)),
+        }
+    }
+
+    fn trouble_ends(&mut self, c: &mut Cluster, trouble: LinkTrouble) {
+        match trouble {
+            LinkTrouble::Blind => {
+                self.blind -= 1;
+                if self.blind == 0 {
+                    self.list(c);
+                }
             }
-            LinkTrouble::Slower(by) => self.slower_by = by,
-            LinkTrouble::Twice(twice) => self.sees_twice = twice,
-            LinkTrouble::Writes(how) => self.troubles.how = how,
+            LinkTrouble::Away => {
+                self.away -= 1;
+                if self.away == 0 {
+                    self.brain = (self.make)();
+                    self.list(c);
+                }
+            }
+            LinkTrouble::Slower(by) => self.slower_by -= by,
+            LinkTrouble::Twice => self.twice -= 1,
+            LinkTrouble::Writes(how, percent) => {
+                let mut troubles = self.write_troubles.iter();
+                if let Some(place) = troubles.position(|t| *t == (how, percent)) {
+                    self.write_troubles.remove(place);
+                }
+            }
         }
     }
 

@@ -21,13 +21,6 @@ use crate::world::truth::Failed;
 /// An answer that never comes is given up after this long.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What goes wrong with writes.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Troubles {
-    /// How, and how many in a hundred.
-    pub(super) how: Option<(WriteTrouble, u8)>,
-}
-
 /// A write that reaches the API server.
 #[derive(Clone, Debug)]
 pub struct Landing {
@@ -69,10 +62,8 @@ impl Enforcer {
         let Some((pod, version)) = landing.command.target() else {
             return;
         };
-        let trouble = self
-            .troubles
-            .how
-            .filter(|(_, percent)| self.chance.chance(*percent));
+        let mut troubles = self.write_troubles.iter();
+        let trouble = troubles.find(|(_, percent)| self.chance.chance(*percent));
         let refused_for = match trouble {
             Some((WriteTrouble::Conflict, _)) => Some(Outcome::Conflict),
             Some((WriteTrouble::Failed, _)) => Some(Outcome::Failed),

@@ -5,7 +5,7 @@
 
 use super::image::Image;
 use super::network::{self, Connection};
-use super::{PullError, Runtime, kubelet};
+use super::{PullError, Runtime, UNHEARD_OF, kubelet};
 
 /// What the kubelet hears when `error` happens to a pull of `image`.
 pub(super) fn error(runtime: Runtime, error: PullError, image: &Image, noise: u64) -> String {
@@ -48,6 +48,7 @@ pub(super) fn error(runtime: Runtime, error: PullError, image: &Image, noise: u6
         PullError::CorruptContent => words.corrupt_content(),
         PullError::DiskFull => words.disk_full(),
         PullError::RuntimeTrouble => words.snapshot_lost(),
+        PullError::Unknown => words.pull(UNHEARD_OF),
         PullError::Throttled => kubelet::PULL_QPS_EXCEEDED.to_owned(),
     }
 }

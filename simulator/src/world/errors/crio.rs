@@ -3,7 +3,7 @@
 
 use super::image::Image;
 use super::network::{self, Connection};
-use super::{PullError, kubelet};
+use super::{PullError, UNHEARD_OF, kubelet};
 
 /// What the kubelet hears when `error` happens to a pull of `image`, which it knows as `name`.
 pub(super) fn error(error: PullError, name: &str, image: &Image, noise: u64) -> String {
@@ -51,6 +51,7 @@ pub(super) fn error(error: PullError, name: &str, image: &Image, noise: u64) -> 
         PullError::CorruptContent => words.corrupt_content(),
         PullError::DiskFull => words.disk_full(),
         PullError::RuntimeTrouble => words.layer_lost(),
+        PullError::Unknown => words.source(UNHEARD_OF),
         PullError::Throttled => kubelet::PULL_QPS_EXCEEDED.to_owned(),
     }
 }

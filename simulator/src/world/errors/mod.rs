@@ -13,6 +13,9 @@ mod network;
 pub use kubelet::{back_off, invalid_name, never_pull, pull_error};
 use pullstop_core::cause::Cause;
 
+/// What a plugin of tomorrow might say: neither sources nor recordings have it, and so no classifier knows it.
+const UNHEARD_OF: &str = "plugin lazy-layers: state 17 was not foreseen";
+
 /// What can go wrong with a pull. Scenarios use these names.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
@@ -74,6 +77,8 @@ pub enum PullError {
     PolicyBlocked,
     /// A bill is not paid, or a quota used up.
     QuotaOrBilling,
+    /// Something that nobody has ever heard of.
+    Unknown,
     /// The kubelet's own limiter.
     Throttled,
 }
@@ -109,7 +114,7 @@ pub enum Runtime {
 
 impl PullError {
     /// Every error, in the order of their definition.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::ManifestNotFound,
         Self::RepositoryNotFound,
         Self::NoBasicAuth,
@@ -138,6 +143,7 @@ impl PullError {
         Self::BlockedByProxy,
         Self::PolicyBlocked,
         Self::QuotaOrBilling,
+        Self::Unknown,
         Self::Throttled,
     ];
 
@@ -167,6 +173,7 @@ impl PullError {
             Self::BlockedByProxy => Cause::ProxyOrFirewallBlocked,
             Self::PolicyBlocked => Cause::RegistryPolicyBlocked,
             Self::QuotaOrBilling => Cause::QuotaOrBilling,
+            Self::Unknown => Cause::Unknown,
             Self::Throttled => Cause::KubeletThrottled,
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use pullstop_core::pod::Phase;
 
-use super::worker::{End, RunState, Runtime, Step};
+use super::worker::{End, KILLED, RunState, Runtime, Step};
 use super::{Event, STATUS_TICK_MS, Visit, on_tick};
 use crate::world::journal::What;
 use crate::world::pod::{ContainerState, Status};
@@ -77,9 +77,15 @@ impl Visit<'_> {
 
     pub(super) fn compare(&mut self) {
         let differs = self.w.view.is_terminal() && !self.w.cached.phase.is_terminal();
-        if differs && self.w.end.is_none() {
+        if differs && self.is_unaware() {
             self.send();
         }
+    }
+
+    /// Whether the worker has not acted on a terminal phase: nothing has told it, or it is held up in a pull, which is
+    /// not broken off. The pod ends after that, whatever is written back meanwhile.
+    pub(super) fn is_unaware(&self) -> bool {
+        self.w.end.is_none() || matches!(self.w.step, Step::Sandbox | Step::Pull(_))
     }
 
     /// The pod has to end: its containers are stopped first.
@@ -123,7 +129,7 @@ impl Visit<'_> {
         let at = self.c.now;
         for container in &mut self.w.containers {
             if container.state == RunState::Running {
-                container.state = RunState::Exited { code: 137, at };
+                container.state = RunState::Exited { code: KILLED, at };
             }
         }
         self.w.sandbox_ready = false;

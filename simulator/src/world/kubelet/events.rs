@@ -10,7 +10,8 @@ use pullstop_core::time::Timestamp;
 /// So many Events of one type may be written at once; then one every five minutes.
 const SPAM_BURST: u64 = 25;
 const SPAM_REFILL: Duration = Duration::from_secs(300);
-/// More different messages than this of one reason within ten minutes are combined into one Event.
+/// With so many different messages of one reason, each within ten minutes of the one before, they are combined into one
+/// Event.
 const SIMILAR_MAX: usize = 10;
 const SIMILAR_WITHIN: Duration = Duration::from_secs(600);
 
@@ -21,6 +22,8 @@ pub(super) struct Recorder {
     similar: Vec<Similar>,
     known: Vec<Known>,
     written: Vec<Written>,
+    /// How many objects there ever were.
+    objects: usize,
 }
 
 /// One write of an Event, as a watcher sees it.
@@ -28,6 +31,8 @@ pub(super) struct Recorder {
 pub struct Written {
     /// When.
     pub at: Timestamp,
+    /// Which Event object of the pod this is: the same object is written again and again.
+    pub object: usize,
     /// `type` and `reason`.
     pub kind: Kind,
     /// The container, by its place.
@@ -64,12 +69,20 @@ struct Similar {
     at: Timestamp,
 }
 
+/// An Event object, and what it is known by.
 #[derive(Debug)]
 struct Known {
-    kind: Kind,
-    container: usize,
-    message: Arc<str>,
+    key: Key,
+    object: usize,
     count: u32,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Key {
+    /// All the same but for the time.
+    Same(Kind, usize, Arc<str>),
+    /// All of this reason, whatever they say and of which container.
+    Combined(Kind),
 }
 
 impl Kind {
@@ -103,25 +116,18 @@ impl Recorder {
         container: usize,
         message: &Arc<str>,
     ) {
-        let message = self.combine(now, kind, message);
-        let is_same = |known: &&mut Known| {
-            known.kind == kind && known.container == container && known.message == message
-        };
-        let count = if let Some(known) = self.known.iter_mut().find(is_same) {
-            known.count += 1;
-            known.count
+        let (key, message) = if self.are_many(now, kind, message) {
+            let combined = format!("(combined from similar events): {message}");
+            (Key::Combined(kind), combined.into())
         } else {
-            self.known.push(Known {
-                kind,
-                container,
-                message: Arc::clone(&message),
-                count: 1,
-            });
-            1
+            let message = Arc::clone(message);
+            (Key::Same(kind, container, Arc::clone(&message)), message)
         };
+        let (object, count) = self.count(key);
         if self.buckets[usize::from(kind.is_warning())].take(now) {
             self.written.push(Written {
                 at: now,
+                object,
                 kind,
                 container,
                 message,
@@ -130,11 +136,27 @@ impl Recorder {
         }
     }
 
+    /// `eventObserve`: it counts whatever becomes of the write.
+    fn count(&mut self, key: Key) -> (usize, u32) {
+        if let Some(known) = self.known.iter_mut().find(|known| known.key == key) {
+            known.count += 1;
+            return (known.object, known.count);
+        }
+        let object = self.objects;
+        self.objects += 1;
+        self.known.push(Known {
+            key,
+            object,
+            count: 1,
+        });
+        (object, 1)
+    }
+
     /// The kubelet was restarted: it counts from the beginning.
     pub(super) fn restart(&mut self) {
-        let written = std::mem::take(&mut self.written);
         *self = Self {
-            written,
+            written: std::mem::take(&mut self.written),
+            objects: self.objects,
             ..Self::default()
         };
     }
@@ -144,7 +166,9 @@ impl Recorder {
         &self.written
     }
 
-    fn combine(&mut self, now: Timestamp, kind: Kind, message: &Arc<str>) -> Arc<str> {
+    /// `EventAggregate`: whether there were so many different messages lately. One that makes them too many is not kept;
+    /// a real recorder drops any of them.
+    fn are_many(&mut self, now: Timestamp, kind: Kind, message: &Arc<str>) -> bool {
         let known = self.similar.iter_mut().find(|s| s.kind == kind);
         let Some(similar) = known else {
             self.similar.push(Similar {
@@ -152,20 +176,20 @@ impl Recorder {
                 messages: vec![Arc::clone(message)],
                 at: now,
             });
-            return Arc::clone(message);
+            return false;
         };
         if now.since(similar.at) > SIMILAR_WITHIN {
             similar.messages.clear();
         }
         similar.at = now;
-        if !similar.messages.contains(message) && similar.messages.len() <= SIMILAR_MAX {
+        if similar.messages.contains(message) {
+            return false;
+        }
+        let are_many = similar.messages.len() + 1 >= SIMILAR_MAX;
+        if !are_many {
             similar.messages.push(Arc::clone(message));
         }
-        if similar.messages.len() > SIMILAR_MAX {
-            format!("(combined from similar events): {message}").into()
-        } else {
-            Arc::clone(message)
-        }
+        are_many
     }
 }
 
@@ -202,17 +226,49 @@ mod tests {
     }
 
     #[test]
-    fn many_different_messages_are_combined() {
+    fn many_different_messages_are_combined_into_one_object() {
         let mut recorder = Recorder::default();
+        let mut record = |n: u64, text: &str| {
+            let now = Timestamp::from_millis(n);
+            recorder.record(now, Kind::Failed, 0, &text.into());
+        };
         for n in 0..12 {
-            let message: Arc<str> = format!("port {n}").into();
-            recorder.record(Timestamp::from_millis(n), Kind::Failed, 0, &message);
+            record(n, &format!("port {n}"));
         }
-        let combined = recorder
+        record(12, "port 0");
+        record(13 + 600_001, "port 12");
+        let told: Vec<(usize, &str, u32)> = recorder.written()[8..]
+            .iter()
+            .map(|w| (w.object, &*w.message, w.count))
+            .collect();
+        let combined = "(combined from similar events): port ";
+        assert_eq!(
+            told,
+            [
+                (8, "port 8", 1),
+                (9, format!("{combined}9").as_str(), 1),
+                (9, format!("{combined}10").as_str(), 2),
+                (9, format!("{combined}11").as_str(), 3),
+                // Known, and so not combined.
+                (0, "port 0", 2),
+                // The others are too long ago.
+                (10, "port 12", 1),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_restarted_kubelet_writes_new_objects() {
+        let mut recorder = Recorder::default();
+        let message: Arc<str> = "Pulling image".into();
+        recorder.record(Timestamp::from_millis(0), Kind::Pulling, 0, &message);
+        recorder.restart();
+        recorder.record(Timestamp::from_millis(1), Kind::Pulling, 0, &message);
+        let told: Vec<(usize, u32)> = recorder
             .written()
             .iter()
-            .filter(|w| w.message.starts_with("(combined"))
-            .count();
-        assert_eq!(combined, 2);
+            .map(|w| (w.object, w.count))
+            .collect();
+        assert_eq!(told, [(0, 1), (1, 1)]);
     }
 }

@@ -7,6 +7,7 @@
 pub(crate) mod back_off;
 mod ending;
 mod events;
+mod notes;
 mod puller;
 mod sync;
 mod worker;
@@ -50,7 +51,8 @@ pub struct Kubelets {
 /// The kubelet of one node.
 #[derive(Debug)]
 struct Kubelet {
-    is_up: bool,
+    /// How often it was killed and not started again: while it is down it may be killed once more.
+    down: u32,
     /// When within each second or ten its tickers tick.
     phase_ms: u64,
     puller: Puller,
@@ -99,7 +101,7 @@ impl Kubelets {
     /// A kubelet for each node. Events are costly, and only kept if somebody wants them.
     pub fn new(c: &Cluster, minor: u32, keeps_events: bool) -> Self {
         let kubelet = |(id, node): (NodeId, &super::nodes::Node)| Kubelet {
-            is_up: true,
+            down: 0,
             phase_ms: c
                 .dice
                 .stream(Drawer::Node, id.0.into())
@@ -162,8 +164,8 @@ impl Kubelets {
         let runs = |pod: &PodId| {
             let worker = self.workers.get(pod.index()).and_then(Option::as_ref);
             worker.is_some_and(|w| {
-                let mut images = w.view.images.iter().zip(&w.containers);
-                images.any(|(i, c)| *i == image && c.state == RunState::Running)
+                let mut containers = w.containers.iter();
+                containers.any(|c| c.image == Some(image) && c.state == RunState::Running)
             })
         };
         if !self.nodes[node.index()].pods.iter().any(runs) {
@@ -193,7 +195,7 @@ impl Kubelets {
     fn seen(&mut self, c: &mut Cluster, pod: Arc<Pod>) {
         let id = pod.id;
         let Some(node) = pod.node else { return };
-        if !self.nodes[node.index()].is_up {
+        if self.nodes[node.index()].down > 0 {
             return;
         }
         if self.workers.get(id.index()).is_none_or(Option::is_none) {
@@ -238,7 +240,7 @@ impl Kubelets {
 
     fn kill(&mut self, c: &mut Cluster, node: NodeId) {
         let kubelet = &mut self.nodes[node.index()];
-        kubelet.is_up = false;
+        kubelet.down += 1;
         kubelet.puller = Puller::new(c.nodes.get(node).kubelet);
         for pod in &kubelet.pods {
             let Some(Some(worker)) = self.workers.get_mut(pod.index()) else {
@@ -252,7 +254,10 @@ impl Kubelets {
     }
 
     fn start(&mut self, c: &mut Cluster, node: NodeId) {
-        self.nodes[node.index()].is_up = true;
+        self.nodes[node.index()].down -= 1;
+        if self.nodes[node.index()].down > 0 {
+            return;
+        }
         for pod in std::mem::take(&mut self.nodes[node.index()].pods) {
             let worker = self.workers.get(pod.index()).and_then(Option::as_ref);
             if worker.is_some_and(|w| w.step != Step::Done) {

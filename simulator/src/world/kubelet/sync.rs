@@ -7,7 +7,7 @@ use pullstop_core::pod::ContainerKind;
 use pullstop_core::time::Timestamp;
 
 use super::events::Kind;
-use super::worker::{End, Need, RunState, Step, Trouble};
+use super::worker::{End, KILLED, Need, RunState, Step, Trouble};
 use super::{Event, PLEG_TICK_MS, SYNC_TICK_MS, Visit, note_end, on_tick};
 use crate::scenario::workload::PullPolicy;
 use crate::world::errors;
@@ -39,7 +39,7 @@ impl Visit<'_> {
     /// A sync out of turn: now, or as soon as the one that is under way is over.
     pub(super) fn wake(&mut self) {
         match self.w.step {
-            Step::Idle if self.kubelet.is_up => self.sync(),
+            Step::Idle if self.kubelet.down == 0 => self.sync(),
             Step::Idle | Step::Done => {}
             Step::Sandbox | Step::Pull(_) | Step::Stopping | Step::Cleaning => self.w.wake = true,
         }
@@ -83,7 +83,8 @@ impl Visit<'_> {
         }
         if is_update {
             self.wake();
-        } else if self.w.view.is_terminal() && self.w.end.is_none() {
+        }
+        if self.w.view.is_terminal() && self.is_unaware() {
             self.reconcile();
         }
     }
@@ -141,6 +142,8 @@ impl Visit<'_> {
                 Need::Nothing => continue,
                 Need::Wait => break,
                 Need::Start => {}
+                // Whatever the restart policy says: it is not what it should be.
+                Need::Replace => self.kill(place),
             }
             let blocks = self.blocks(place);
             let trouble = match self.crash_back_off(place) {
@@ -218,6 +221,10 @@ impl Visit<'_> {
         let RunState::Exited { at, .. } = container.state else {
             return None;
         };
+        // An edited container is another one to it (`GetBackoffKey`).
+        if self.w.is_edited(place) {
+            return None;
+        }
         let (first, longest) = CRASH_BACK_OFF;
         let back_off = (first * 2u32.pow(container.restarts.min(5))).min(longest);
         (self.c.now.since(at) < back_off).then(|| {
@@ -326,6 +333,7 @@ impl Visit<'_> {
         let image = self.w.view.images[place];
         let ending = self.w.pull_error.map_or(Ending::Pulled, Ending::Failed);
         note_end(self.c, self.pod, ending);
+        self.note_idle(ending);
         let blocks = self.blocks(place);
         let started = match self.w.pull_error {
             None => {
@@ -380,6 +388,7 @@ impl Visit<'_> {
             container.ran = true;
         }
         container.state = RunState::Running;
+        container.image = Some(self.w.view.images[place]);
         container.trouble = None;
         let run = container.restarts;
         if let Some(runs) = runs {
@@ -389,6 +398,13 @@ impl Visit<'_> {
         self.look_soon();
         self.note_running();
         Ok(())
+    }
+
+    /// The time that the container takes to stop is left out: it has no one to wait for.
+    fn kill(&mut self, place: usize) {
+        let at = self.c.now;
+        self.w.containers[place].state = RunState::Exited { code: KILLED, at };
+        self.look_soon();
     }
 
     pub(super) fn exited(&mut self, place: usize, run: u32) {
@@ -403,55 +419,12 @@ impl Visit<'_> {
 
     fn has_trouble(&mut self, place: usize, trouble: Trouble) {
         let reason = Arc::clone(&trouble.reason);
-        self.w.containers[place].trouble = Some(trouble);
+        // A container that ended for good shows how, and not why it was not replaced.
+        if self.w.containers[place].state == RunState::Never || self.w.is_restarted(place) {
+            self.w.containers[place].trouble = Some(trouble);
+        }
         self.w.had_error = true;
         self.event(place, Kind::Failed, || format!("Error: {reason}").into());
-    }
-
-    /// The kubelet looked at an image without pulling; the same outcome again is nothing new, except to a kubelet that
-    /// was restarted.
-    fn looked(&mut self, place: usize, ending: Ending) {
-        let now = self.c.now;
-        let remembers = self.w.containers[place].trouble.is_some();
-        let container = u16::try_from(place).unwrap_or(u16::MAX);
-        let image = self.w.view.images[place];
-        let Some(truth) = self.c.truth.pod_mut(self.pod) else {
-            return;
-        };
-        let is_same = |a: &Attempt| {
-            a.container == container
-                && a.image == image
-                && a.ended.is_some_and(|(_, e)| e == ending)
-        };
-        if !remembers || !truth.attempts.iter().any(is_same) {
-            truth.attempts.push(Attempt {
-                container,
-                image,
-                queued_at: now,
-                started_at: None,
-                ended: Some((now, ending)),
-            });
-            self.c.tell(self.pod, || What::PullEnded {
-                container: place,
-                ending,
-            });
-        }
-    }
-
-    fn note_running(&mut self) {
-        let template = &self.w.view.template;
-        let all_run = template
-            .containers
-            .iter()
-            .zip(&self.w.containers)
-            .all(|(spec, c)| spec.kind != ContainerKind::Main || c.state != RunState::Never);
-        let now = self.c.now;
-        if let (true, Some(truth)) = (all_run, self.c.truth.pod_mut(self.pod))
-            && truth.ran_at.is_none()
-        {
-            truth.ran_at = Some(now);
-            self.c.tell(self.pod, || What::Ran);
-        }
     }
 
     /// The generator of lifecycle events sees what the runtime did, and asks for a sync.

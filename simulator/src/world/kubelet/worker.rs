@@ -10,7 +10,7 @@ use super::events::Recorder;
 use crate::scenario::workload::PodTemplate;
 use crate::world::dice::Stream;
 use crate::world::errors::PullError;
-use crate::world::ids::NodeId;
+use crate::world::ids::{ImageId, NodeId};
 use crate::world::pod::{Conditions, ContainerState, ContainerStatus, Pod, Ready, Status};
 
 /// A pod worker.
@@ -84,6 +84,8 @@ pub(super) enum End {
 #[derive(Clone, Debug)]
 pub(super) struct Runtime {
     pub(super) state: RunState,
+    /// The image that it was started from last.
+    pub(super) image: Option<ImageId>,
     /// What the last sync had to say about it (the kubelet's reason cache).
     pub(super) trouble: Option<Trouble>,
     pub(super) restarts: u32,
@@ -111,6 +113,8 @@ pub(super) enum Need {
     Nothing,
     /// To start it.
     Start,
+    /// To kill it and start it anew, since its image was edited.
+    Replace,
     /// Nothing behind it may start yet.
     Wait,
 }
@@ -119,6 +123,7 @@ impl Worker {
     pub(super) fn new(view: Arc<Pod>, node: NodeId, dice: Stream, events: bool) -> Self {
         let runtime = Runtime {
             state: RunState::Never,
+            image: None,
             trouble: None,
             restarts: 0,
             ran: false,
@@ -181,27 +186,39 @@ impl Worker {
 
     /// What has to be done about the container at `place` (`computePodActions`).
     pub(super) fn need(&self, place: usize) -> Need {
-        let template = &self.view.template;
-        let kind = template.containers[place].kind;
-        let restarts = match template.restart_policy {
+        let kind = self.view.template.containers[place].kind;
+        let state = self.containers[place].state;
+        match (kind, state) {
+            (_, RunState::Never) | (ContainerKind::Sidecar, RunState::Exited { .. }) => Need::Start,
+            (ContainerKind::Init, RunState::Running) => Need::Wait,
+            (_, RunState::Running) if self.is_edited(place) => Need::Replace,
+            (_, RunState::Running) | (ContainerKind::Init, RunState::Exited { code: 0, .. }) => {
+                Need::Nothing
+            }
+            (_, RunState::Exited { .. }) if self.is_restarted(place) => Need::Start,
+            (ContainerKind::Init, RunState::Exited { .. }) => Need::Wait,
+            (_, RunState::Exited { .. }) => Need::Nothing,
+        }
+    }
+
+    /// Whether a container that has ended is started again (`ShouldContainerBeRestarted`).
+    pub(super) fn is_restarted(&self, place: usize) -> bool {
+        let container = &self.view.template.containers[place];
+        match self.view.template.restart_policy {
+            _ if container.kind == ContainerKind::Sidecar => true,
             RestartPolicy::Always => true,
             RestartPolicy::OnFailure => !matches!(
                 self.containers[place].state,
                 RunState::Exited { code: 0, .. }
             ),
             RestartPolicy::Never => false,
-        };
-        match (kind, self.containers[place].state) {
-            (_, RunState::Never) | (ContainerKind::Sidecar, RunState::Exited { .. }) => Need::Start,
-            (ContainerKind::Init, RunState::Running) => Need::Wait,
-            (_, RunState::Running) | (ContainerKind::Init, RunState::Exited { code: 0, .. }) => {
-                Need::Nothing
-            }
-            (ContainerKind::Init, RunState::Exited { .. }) if restarts => Need::Start,
-            (ContainerKind::Init, RunState::Exited { .. }) => Need::Wait,
-            (_, RunState::Exited { .. }) if restarts => Need::Start,
-            (_, RunState::Exited { .. }) => Need::Nothing,
         }
+    }
+
+    /// Whether the image was edited since the container was started.
+    pub(super) fn is_edited(&self, place: usize) -> bool {
+        let started_from = self.containers[place].image;
+        started_from.is_some_and(|image| image != self.view.images[place])
     }
 
     /// The status that the kubelet makes of what it knows (`generateAPIPodStatus`).
@@ -316,6 +333,8 @@ impl Worker {
     }
 }
 
+/// `exitCode` of a container that did not stop when it was told to.
+pub(super) const KILLED: i32 = 137;
 /// `exitCode` of a container that never started (`pkg/kubelet/status/status_manager.go`).
 const NEVER_STARTED: i32 = 137;
 

@@ -1,26 +1,27 @@
 //! The Job controller, as far as pods that fail concern it (`pkg/controller/job`).
 
+mod count;
+
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use pullstop_core::pod::Phase;
 use pullstop_core::time::Timestamp;
 
+pub(crate) use self::count::OWN_CONDITION;
 use super::quota::Need;
 use super::{Event, FIRST_LOOK, create_pod};
-use crate::scenario::workload::{
-    Job, PodFailureAction, PodFailureMatch, PodReplacement, PodTemplate,
-};
+use crate::scenario::workload::{Job, PodReplacement, PodTemplate};
 use crate::world::api::Patch;
 use crate::world::cluster::Cluster;
 use crate::world::ids::{OwnerId, PodId};
 use crate::world::journal::What;
-use crate::world::pod::{ContainerState, Mark, Owner, OwnerKind, Pod};
+use crate::world::pod::{Owner, OwnerKind};
 
 /// The pause before a replacement: 10 s for the first, doubling up to 10 minutes (`job_controller.go`).
 const REPLACEMENT_PAUSE: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(600));
-/// The condition that Pullstop sets.
-pub(crate) const OWN_CONDITION: &str = "pullstop.dev/ImagePullFailed";
 
 /// A Job.
 #[derive(Debug)]
@@ -47,7 +48,8 @@ pub struct JobState {
     indexes: Vec<Index>,
     /// The condition `FailureTarget`.
     failing_for: Option<&'static str>,
-    is_due: bool,
+    /// When it is to be looked at.
+    looks: BTreeSet<Timestamp>,
 }
 
 /// How a Job ended.
@@ -63,7 +65,7 @@ pub struct Finished {
 struct Owned {
     pod: PodId,
     index: u32,
-    /// Whether it was taken into account: that is never taken back.
+    /// Whether it was taken into account, or never will be: that is never taken back, since its finalizer is gone.
     counted: bool,
 }
 
@@ -98,7 +100,7 @@ impl JobState {
             made: 0,
             indexes: vec![Index::default(); indexes as usize],
             failing_for: None,
-            is_due: false,
+            looks: BTreeSet::new(),
         }
     }
 
@@ -155,12 +157,12 @@ impl JobState {
 
     /// The Job is looked at after a while, together with all that happens until then.
     pub(super) fn look_after(&mut self, c: &mut Cluster, id: OwnerId, pause: Duration) {
-        if !self.is_due {
-            self.is_due = true;
-            c.agenda.add(
-                c.now.after(pause),
-                crate::world::Event::Control(Event::Sync(id)),
-            );
+        let at = c.now.after(pause);
+        // Whoever looks sooner asks again for what is due later.
+        if self.looks.first().is_none_or(|first| at < *first) {
+            self.looks.insert(at);
+            c.agenda
+                .add(at, crate::world::Event::Control(Event::Sync(id)));
         }
     }
 
@@ -172,29 +174,24 @@ impl JobState {
     }
 
     pub(super) fn sync(&mut self, c: &mut Cluster, id: OwnerId) {
-        self.is_due = false;
+        self.looks.retain(|at| *at > c.now);
         if self.finished.is_some() || self.started_at.is_none() {
             return;
         }
         self.count(c);
-        self.check_limits(c.now);
+        self.check_limits(c, id);
         if let Some(reason) = self.failing_for {
-            for owned in self
-                .pods
-                .iter()
-                .filter(|o| is_active(c, o.pod))
-                .map(|o| o.pod)
-                .collect::<Vec<_>>()
-            {
-                delete(c, owned);
+            for (pod, _) in self.active_pods(c) {
+                delete(c, pod);
             }
             if !self.pods.iter().any(|owned| is_alive(c, owned.pod)) {
                 self.finish(c, id, Some(reason));
             }
-        } else if self.is_complete() {
+            return;
+        }
+        self.manage(c, id);
+        if self.is_complete() && self.active(c) == 0 {
             self.finish(c, id, None);
-        } else {
-            self.manage(c, id);
         }
     }
 
@@ -218,105 +215,6 @@ impl JobState {
         }
     }
 
-    /// Takes into account what has ended since the last look.
-    fn count(&mut self, c: &Cluster) {
-        for at in 0..self.pods.len() {
-            let Owned {
-                pod,
-                index,
-                counted,
-            } = self.pods[at];
-            let stored = c.api.get(pod);
-            if counted || stored.is_some_and(|pod| !pod.is_terminal()) {
-                continue;
-            }
-            self.pods[at].counted = true;
-            let place = if self.spec.indexed { index as usize } else { 0 };
-            if stored.is_some_and(|pod| pod.status.phase == Phase::Succeeded) {
-                self.succeeded += 1;
-                let index = &mut self.indexes[place];
-                (index.succeeded, index.failures) = (true, 0);
-                continue;
-            }
-            self.count_failed(stored, place, c.now);
-        }
-    }
-
-    fn count_failed(&mut self, pod: Option<&Arc<Pod>>, place: usize, now: Timestamp) {
-        let action = pod
-            .and_then(|pod| self.action(pod))
-            .unwrap_or(PodFailureAction::Count);
-        match action {
-            PodFailureAction::Ignore => return,
-            PodFailureAction::FailJob => {
-                self.failing_for.get_or_insert("PodFailurePolicy");
-            }
-            PodFailureAction::FailIndex => self.indexes[place].failed = true,
-            PodFailureAction::Count => {}
-        }
-        self.failed += 1;
-        let index = &mut self.indexes[place];
-        index.failures += 1;
-        index.last_failure_at = Some(pod.map_or(now, |pod| finish_time(pod, now)));
-        if self
-            .spec
-            .backoff_limit_per_index
-            .is_some_and(|limit| index.failures > limit)
-        {
-            index.failed = true;
-        }
-    }
-
-    /// What the pod failure policy says: its first rule that matches.
-    fn action(&self, pod: &Pod) -> Option<PodFailureAction> {
-        let matches = |on: &PodFailureMatch| {
-            match on {
-            PodFailureMatch::Condition(name) => {
-                name == OWN_CONDITION && matches!(pod.mark, Some(Mark::Failed(_)))
-            }
-            PodFailureMatch::ExitCodes(codes) => pod.status.containers.iter().any(|c| {
-                matches!(c.state, ContainerState::Terminated { exit_code, .. } if codes.contains(&exit_code))
-            }),
-        }
-        };
-        let rule = self
-            .spec
-            .pod_failure_policy
-            .iter()
-            .find(|rule| matches(&rule.on))?;
-        Some(rule.action)
-    }
-
-    fn check_limits(&mut self, now: Timestamp) {
-        let started_at = self.started_at.unwrap_or(now);
-        let is_late = self
-            .spec
-            .active_deadline
-            .is_some_and(|deadline| now.since(started_at) >= deadline);
-        let failed_indexes = self.indexes.iter().filter(|index| index.failed).count();
-        let too_many = |max: u32| failed_indexes > max as usize;
-        let reason = if is_late {
-            "DeadlineExceeded"
-        } else if self.spec.backoff_limit_per_index.is_some() {
-            let all_done = self
-                .indexes
-                .iter()
-                .all(|index| index.failed || index.succeeded);
-            if self.spec.failed_indexes_max.is_some_and(too_many) {
-                "MaxFailedIndexesExceeded"
-            } else if failed_indexes > 0 && all_done {
-                "FailedIndexes"
-            } else {
-                return;
-            }
-        } else if self.failed > self.spec.backoff_limit {
-            "BackoffLimitExceeded"
-        } else {
-            return;
-        };
-        self.failing_for.get_or_insert(reason);
-    }
-
     fn is_complete(&self) -> bool {
         if self.spec.indexed {
             self.indexes.iter().all(|index| index.succeeded)
@@ -328,24 +226,18 @@ impl JobState {
     /// Makes the pods that are missing, and deletes those that are too many: so a failed pod that is put back costs
     /// the one that was made in its place.
     fn manage(&mut self, c: &mut Cluster, id: OwnerId) {
-        let active: Vec<(PodId, u32)> = self
-            .pods
-            .iter()
-            .filter(|owned| is_active(c, owned.pod))
-            .map(|owned| (owned.pod, owned.index))
-            .collect();
-        let waits_for_ends = self.spec.replacement == PodReplacement::Failed
-            || !self.spec.pod_failure_policy.is_empty();
-        let ending =
-            |owned: &&Owned| waits_for_ends && is_alive(c, owned.pod) && !is_active(c, owned.pod);
-        let ending = self.pods.iter().filter(ending).count();
+        let active = self.active_pods(c);
         let wanted = self.wanted();
         if active.len() > wanted {
-            for (pod, _) in active.iter().rev().take(active.len() - wanted) {
-                delete(c, *pod);
-            }
+            self.delete_surplus(c, &active, wanted);
             return;
         }
+        let is_ending = |owned: &&Owned| is_alive(c, owned.pod) && !is_active(c, owned.pod);
+        let ending = if self.waits_for_ends() {
+            self.pods.iter().filter(is_ending).count()
+        } else {
+            0
+        };
         let mut missing = wanted.saturating_sub(active.len() + ending);
         let taken: Vec<u32> = active.iter().map(|(_, index)| *index).collect();
         for place in 0..self.indexes.len() {
@@ -357,6 +249,38 @@ impl JobState {
                 }
             }
         }
+    }
+
+    /// Those that have come least far go first, the newest before the others (`ActivePods` in `controller_utils.go`).
+    /// Their finalizers are taken away, so nothing that becomes of them is counted (`deleteJobPods`).
+    fn delete_surplus(&mut self, c: &mut Cluster, active: &[(PodId, u32)], wanted: usize) {
+        let how_far = |pod: PodId| {
+            c.api.get(pod).map_or((false, false), |pod| {
+                (pod.node.is_some(), pod.status.phase == Phase::Running)
+            })
+        };
+        let mut surplus: Vec<PodId> = active.iter().map(|(pod, _)| *pod).collect();
+        surplus.sort_by_key(|pod| (how_far(*pod), Reverse(*pod)));
+        surplus.truncate(active.len() - wanted);
+        for owned in &mut self.pods {
+            owned.counted |= surplus.contains(&owned.pod);
+        }
+        for pod in surplus {
+            delete(c, pod);
+        }
+    }
+
+    fn active_pods(&self, c: &Cluster) -> Vec<(PodId, u32)> {
+        let pods = self.pods.iter();
+        pods.filter(|owned| is_active(c, owned.pod))
+            .map(|owned| (owned.pod, owned.index))
+            .collect()
+    }
+
+    /// Whether a pod counts, and is replaced, only once its phase is terminal; otherwise as soon as it is to be
+    /// deleted (`onlyReplaceFailedPods`).
+    fn waits_for_ends(&self) -> bool {
+        self.spec.replacement == PodReplacement::Failed || !self.spec.pod_failure_policy.is_empty()
     }
 
     fn wanted(&self) -> usize {
@@ -429,14 +353,4 @@ fn is_alive(c: &Cluster, pod: PodId) -> bool {
 fn delete(c: &mut Cluster, pod: PodId) {
     // It may be gone already, which is just as well.
     let _ = c.api.patch(pod, None, Patch::Delete(c.now));
-}
-
-/// `getFinishedTime`: of a container that never started there is none, and the pod's start must do. So the pause
-/// before the replacement of a pod that waited for long is already over.
-fn finish_time(pod: &Pod, now: Timestamp) -> Timestamp {
-    let ended = pod.status.containers.iter().filter_map(|c| match c.state {
-        ContainerState::Terminated { finished_at, .. } => finished_at,
-        _ => None,
-    });
-    ended.max().or(pod.status.started_at).unwrap_or(now)
 }
