@@ -7,6 +7,7 @@
 pub(crate) mod back_off;
 mod ending;
 mod events;
+mod pace;
 mod puller;
 mod sync;
 mod worker;
