@@ -69,7 +69,8 @@ pub struct ContainerSnapshot<'a> {
 pub enum ContainerKind {
     /// Runs to completion before the next starts: while it fails, nothing behind it is pulled.
     Init,
-    /// An init container with `restartPolicy: Always`: while it fails, the others go on.
+    /// An init container with `restartPolicy: Always`: nothing behind it is pulled until it has started once; while it
+    /// fails later, the others go on.
     Sidecar,
     /// `spec.containers`.
     Main,

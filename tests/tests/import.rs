@@ -38,7 +38,13 @@ fn the_scenario_is_judged_as_the_recording_was() {
     for trace in traces() {
         let file = folder.join(format!("{trace}.yaml"));
         let scenario = import(&[&trace], &file);
-        let by_hand = ["failPods", "editImage", "- {job: ", "- {deployment: "];
+        let by_hand = [
+            "failPods",
+            "editImage",
+            "deletePods",
+            "- {job: ",
+            "- {deployment: ",
+        ];
         if by_hand.iter().any(|what| scenario.contains(what)) {
             continue;
         }
@@ -87,6 +93,55 @@ fn pods_that_are_deleted_are_deleted() {
         ran.out
     );
     assert!(!ran.out.contains("expect:"), "{}", ran.out);
+}
+
+/// Whoever begins to record when pods are failing already does not see how they came to.
+#[test]
+fn recordings_that_begin_in_the_middle_come_true() {
+    let folder = folder("cut");
+    let traces = traces();
+    let mut imported = 0;
+    for trace in &traces {
+        let text = std::fs::read_to_string(trace_file(trace)).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        let recording = folder.join(format!("{trace}.jsonl")).display().to_string();
+        std::fs::write(&recording, lines[lines.len() / 2..].join("\n")).unwrap();
+        let file = folder.join(format!("{trace}.yaml")).display().to_string();
+        let ran = simulator(&["import", "--out", &file, &recording]);
+        // Nothing is left to play of pods that had ended by then.
+        assert!([0, 4].contains(&ran.code), "{trace}: {}", ran.err);
+        imported += usize::from(ran.code == 0);
+    }
+    assert!(imported + 5 >= traces.len(), "only {imported}");
+    let ran = simulator(&["run", "--output", "json", &folder.display().to_string()]);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+}
+
+/// A kubelet that turns a pod away says so in the pod's phase, and nothing of its containers.
+#[test]
+fn pods_that_were_turned_away_end() {
+    let recording = folder("away").join("away.jsonl").display().to_string();
+    let pod = |second: u32, node: &str, status: &str| {
+        format!(
+            r#"{{"received": "2026-01-01T00:00:0{second}Z", "type": "MODIFIED", "object": {{"apiVersion": "v1", "kind": "Pod", "metadata": {{"name": "train", "namespace": "default", "uid": "a", "resourceVersion": "{second}"}}, "spec": {{{node}"containers": [{{"name": "main", "image": "registry.example/app:v1"}}]}}, "status": {{{status}}}}}}}"#
+        )
+    };
+    let lines = [
+        pod(1, "", r#""phase": "Pending""#),
+        pod(2, r#""nodeName": "a", "#, r#""phase": "Pending""#),
+        pod(
+            3,
+            r#""nodeName": "a", "#,
+            r#""phase": "Failed", "reason": "OutOfcpu""#,
+        ),
+    ];
+    std::fs::write(&recording, lines.join("\n")).unwrap();
+    let ran = simulator(&["import", &recording]);
+    assert!(ran.out.contains("(OutOfcpu)"), "{}", ran.out);
+    let scenario = folder("away").join("away.yaml").display().to_string();
+    std::fs::write(&scenario, &ran.out).unwrap();
+    let ran = simulator(&["run", &scenario]);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
 }
 
 #[test]

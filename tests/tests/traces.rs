@@ -119,6 +119,65 @@ const VERDICTS: &[(&str, &str, Option<Verdict>)] = &[
     ("deploy-missing", "deploy-missing-775b85bdc9-z9d9w", None),
     ("deploy-missing", "deploy-missing-775b85bdc9-fkkck", None),
     ("deploy-missing", "deploy-missing-775b85bdc9-shnhx", None),
+    // Several containers. Both pulls of a sync are over when both are published.
+    (
+        "two-bad",
+        "two-bad",
+        Some(("helper", "ManifestNotFound", 120.0)),
+    ),
+    // They share one back-off: only the first of them pulls.
+    (
+        "same-bad-twice",
+        "same-bad-twice",
+        Some(("main", "ManifestNotFound", 120.0)),
+    ),
+    // The init container's end leads to one sync less, so two attempts show as one failure: the verdict is held until
+    // the next shows that the kubelet backs off again.
+    (
+        "init-then-two-bad",
+        "init-slow-main-bad",
+        Some(("helper", "ManifestNotFound", 173.8)),
+    ),
+    // A sidecar that never started stops what is behind it: nothing else is ever pulled.
+    (
+        "sidecar-bad-before-init",
+        "sidecar-bad-before-init",
+        Some(("proxy", "ManifestNotFound", 120.0)),
+    ),
+    // An index of an Indexed Job is failed by hand at 107 s; the others wait for ever.
+    ("job-indexed", "job-indexed-0-srcrx", None),
+    (
+        "job-indexed",
+        "job-indexed-1-s9qpd",
+        Some(("main", "ManifestNotFound", 120.0)),
+    ),
+    (
+        "job-indexed",
+        "job-indexed-2-m48kr",
+        Some(("main", "ManifestNotFound", 120.0)),
+    ),
+    // The first image's registry hangs, and so does the pod, although its image is edited after half a minute, until
+    // its kubelet is restarted; the second image is missing.
+    (
+        "edit-hung",
+        "edit-hang-to-bad",
+        Some(("main", "ManifestNotFound", 175.8)),
+    ),
+    // It crashes, and its image is gone when it is to be started again: its phase stays Running.
+    ("gone-and-crashing", "gone-onfailure", None),
+    // One container runs. Failed by hand before the rule fires; deleted after it has.
+    ("durable-beside-good", "durable-beside-good", None),
+    (
+        "deleted-beside-good",
+        "deleted-beside-good",
+        Some(("main", "ManifestNotFound", 120.0)),
+    ),
+    // The phase alone is set long after the rule has fired; the kubelet puts it back 1.8 s later.
+    (
+        "status-put-back",
+        "status-only-00",
+        Some(("main", "ManifestNotFound", 120.0)),
+    ),
     // Failed by hand, put back, failed again: only the third pod is left to us.
     ("job-plain", "job-plain-zvh97", None),
     ("job-plain", "job-plain-xh57k", None),
@@ -131,9 +190,9 @@ const VERDICTS: &[(&str, &str, Option<Verdict>)] = &[
 
 #[test]
 fn every_pod_gets_the_right_verdict() {
-    let mut expected: Vec<(&str, String)> = VERDICTS
+    let mut expected: Vec<(&str, &str)> = VERDICTS
         .iter()
-        .map(|(trace, pod, _)| (*trace, format!("default/{pod}")))
+        .map(|(trace, pod, _)| (*trace, *pod))
         .collect();
     expected.sort();
     let mut found = Vec::new();
@@ -143,11 +202,11 @@ fn every_pod_gets_the_right_verdict() {
             let known = VERDICTS
                 .iter()
                 .find(|(t, p, _)| *t == trace && pod.ends_with(&format!("/{p}")));
-            let Some((name, _, verdict)) = known else {
+            let Some((name, short, verdict)) = known else {
                 panic!("{trace} shows {pod}, of which nothing is expected")
             };
             check(&trace, &row, *verdict);
-            found.push((*name, pod));
+            found.push((*name, *short));
         }
     }
     found.sort();
@@ -199,6 +258,9 @@ fn attempts_are_those_that_were_made() {
         ("steady-1", 2),
         ("throttled-0", 2),
         ("burst-2", 0),
+        // Of six by the runtime's log; the other container of `same-bad-twice` never pulled.
+        ("init-then-two-bad", 5),
+        ("same-bad-twice", 6),
     ] {
         assert_eq!(
             replay(trace, &["--policy", &never])[0]["failures"],

@@ -294,6 +294,10 @@ impl FailingContainer {
             if matches!(before, Standing::Suspended | Standing::Constant) {
                 self.may_pull_from = sight.now;
             }
+            if before == Standing::Failed && sight.seen == Seen::Changing {
+                // The sync before the one that shows this held the pull back: no attempt began before now.
+                self.next_attempt_from = self.next_attempt_from.max(sight.now);
+            }
             self.standing = Standing::BackingOff;
             return Observed::Nothing;
         }

@@ -244,7 +244,8 @@ mod tests {
 
     #[test]
     fn the_answer_to_a_write_says_its_version() {
-        let raw = br#"{"metadata": {"name": "p", "namespace": "n", "uid": "u", "resourceVersion": "7"}}"#;
+        let raw =
+            br#"{"metadata": {"name": "p", "namespace": "n", "uid": "u", "resourceVersion": "7"}}"#;
         assert_eq!(version(raw), Some(ResourceVersion(7)));
     }
 }

@@ -8,7 +8,8 @@ use super::nodes::pattern_of;
 use super::notes::Notes;
 use super::recording::Recording;
 use super::sights::PodSight;
-use crate::scenario::fault::{Fault, FaultKind};
+use super::workloads;
+use crate::scenario::fault::{Fault, FaultKind, Write};
 
 /// How long a kubelet was away that was seen to come back.
 const KUBELET_DOWN: Duration = Duration::from_secs(30);
@@ -44,11 +45,19 @@ type Deed = Box<dyn Fn(String) -> FaultKind>;
 fn by_hand(pod: &PodSight, notes: &mut Notes) -> Vec<(Duration, Deed)> {
     let mut deeds: Vec<(Duration, Deed)> = Vec::new();
     for (at, how) in pod.writes.iter().copied() {
-        notes.add(format!(
-            "{} was failed by hand at {} ({how:?}); conditions that this set as well are left out.",
-            pod.name,
-            Human(at)
-        ));
+        notes.add(match &pod.turned_away {
+            Some(reason) => format!(
+                "{} was turned away by its kubelet at {} ({reason}): it is failed by hand.",
+                pod.name,
+                Human(at)
+            ),
+            None => format!(
+                "{} was failed by hand at {} ({how:?}, {}); conditions that this set as well are left out.",
+                pod.name,
+                Human(at),
+                if how == Write::StatusOnly { "since the kubelet put it back" } else { "since it held" },
+            ),
+        });
         deeds.push((at, Box::new(move |pods| FaultKind::FailPods { pods, how })));
     }
     for (at, container, image) in pod.edits.iter().cloned() {
@@ -61,8 +70,8 @@ fn by_hand(pod: &PodSight, notes: &mut Notes) -> Vec<(Duration, Deed)> {
             }),
         ));
     }
-    // Controllers delete their pods themselves.
-    if let (Some(at), None) = (pod.deleted_at, &pod.owner) {
+    // Controllers that scenarios know delete their pods themselves.
+    if let (Some(at), None) = (pod.deleted_at, workloads::owner_of(pod)) {
         deeds.push((at, Box::new(|pods| FaultKind::DeletePods { pods })));
     }
     deeds

@@ -30,6 +30,11 @@ pub(super) fn lines(recording: &Recording, names: &[Option<String>]) -> String {
         let (Some(name), None) = (name, pod.deleted_at) else {
             continue;
         };
+        // What would have become of it is not known.
+        let hangs = recording.hung(pod).is_some();
+        if pod.is_new() && !hangs || pod.is_overdue_by(duration(recording)) {
+            continue;
+        }
         let phase = pod.phase.as_str();
         let _ = write!(text, "  - {{pods: {}/{name}, phase: {phase}", pod.namespace);
         if let Some(by) = runs_by(pod) {

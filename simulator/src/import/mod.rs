@@ -30,7 +30,15 @@ use crate::args::ImportArgs;
 use crate::exit::{Exit, Failure};
 use crate::input::{self, InputError};
 use crate::replay::trace;
+use crate::run::outcome::Outcome;
+use crate::run::plan;
 use crate::scenario::{DEFAULT_PATIENCE, DEFAULT_SEED, Enforcer, Places, Scenario, write};
+use crate::simulation::{self, Decider};
+use crate::world::Keep;
+
+/// So many seeds are tried, until one lets come true what chance decides: whether a kubelet puts a pod back that was
+/// failed by hand.
+const SEEDS_MAX: usize = 20;
 
 /// Runs the command.
 ///
@@ -39,13 +47,21 @@ use crate::scenario::{DEFAULT_PATIENCE, DEFAULT_SEED, Enforcer, Places, Scenario
 pub fn run(args: &ImportArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit, Failure> {
     let recording = read(&args.traces, err)?;
     if recording.pods.is_empty() {
-        writeln!(err, "warning: no pod in any recording: nothing was written")?;
+        let why = if recording.over.is_empty() {
+            "no pod in any recording"
+        } else {
+            "all pods had ended before they were first seen"
+        };
+        writeln!(err, "warning: {why}: nothing was written")?;
         return Ok(Exit::NothingMatched);
     }
     // No patterns of anybody's own are too many.
     let classifier = Classifier::new(&[])
         .map_err(|error| InputError::about(Path::new("classifier"), error.to_string()))?;
-    let text = scenario(&args.traces, &recording, &classifier);
+    let with_seed = |seed| scenario(&args.traces, &recording, &classifier, seed);
+    let mut likely = (DEFAULT_SEED..).take(SEEDS_MAX).map(with_seed);
+    let text = likely.find(|text| comes_true(text));
+    let text = text.unwrap_or_else(|| with_seed(DEFAULT_SEED));
     match args
         .out
         .as_deref()
@@ -56,6 +72,23 @@ pub fn run(args: &ImportArgs, out: &mut dyn Write, err: &mut dyn Write) -> Resul
             .map_err(|error| InputError::about(file, format!("cannot be written: {error}")))?,
     }
     Ok(Exit::Success)
+}
+
+/// Whether all that is expected comes, with the scenario's own seed.
+fn comes_true(text: &str) -> bool {
+    let Ok(scenario) = plan::parse(Path::new("imported"), text) else {
+        return false;
+    };
+    let world = simulation::world(
+        &scenario,
+        scenario.seed,
+        &Decider::Scenario,
+        Keep::default(),
+    );
+    world.is_ok_and(|mut world| {
+        world.run();
+        Outcome::of(&world, &scenario, scenario.seed).passed()
+    })
 }
 
 /// All recordings as one cluster, in the order of their times.
@@ -73,7 +106,12 @@ fn read(traces: &[PathBuf], err: &mut dyn Write) -> Result<Recording, Failure> {
     Ok(Recording::of(events))
 }
 
-fn scenario(traces: &[PathBuf], recording: &Recording, classifier: &Classifier) -> String {
+fn scenario(
+    traces: &[PathBuf],
+    recording: &Recording,
+    classifier: &Classifier,
+    seed: u64,
+) -> String {
     let mut notes = Notes::default();
     notes.add(
         "No policy acts, since none did in the recording: `simulator run --policy FILE` shows what one would have \
@@ -86,7 +124,7 @@ fn scenario(traces: &[PathBuf], recording: &Recording, classifier: &Classifier) 
     let faults = deeds::of(recording, &workloads.names, &mut notes);
     let scenario = Scenario {
         name: name(traces),
-        seed: DEFAULT_SEED,
+        seed,
         duration: expect::duration(recording),
         patience: DEFAULT_PATIENCE,
         policy: Policy::default(),

@@ -31,9 +31,16 @@ pub(super) fn of(recording: &Recording, runtime: Runtime, notes: &mut Notes) -> 
         });
     }
     notes.add("How the kubelets pull (serialized or not, registryPullQPS) cannot be seen: they have the defaults.");
+    let hangs = !recording.all_hung().is_empty();
+    if hangs && recording.pods.len() > 1 {
+        notes.add("But one that hangs in a pull still pulls for other pods.");
+    }
     let images = images(recording);
     for group in &mut groups {
         group.runtime = runtime;
+        if hangs {
+            group.kubelet.parallel_pulls_max = None;
+        }
         group.images.clone_from(&images);
         let pods = recording.pods.iter();
         let needs = pods.fold(Resources::default(), |sum, pod| sum.plus(&requests(pod)));

@@ -64,8 +64,25 @@ pub(super) struct Resources {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct PodStatus {
+    pub(super) reason: String,
+    pub(super) conditions: Vec<Condition>,
     pub(super) init_container_statuses: Vec<ContainerStatus>,
     pub(super) container_statuses: Vec<ContainerStatus>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Condition {
+    r#type: String,
+    status: String,
+}
+
+impl PodStatus {
+    /// Whether images can be pulled, since the sandbox is up.
+    pub(super) fn has_sandbox(&self) -> bool {
+        let mut all = self.conditions.iter();
+        all.any(|c| c.r#type == "PodReadyToStartContainers" && c.status == "True")
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]

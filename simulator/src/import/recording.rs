@@ -3,16 +3,25 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use pullstop_core::pod::PodSnapshot;
+use pullstop_core::time::Timestamp;
+
 use super::objects::{Event, Job, JobSpec, Object, Pod};
-use super::sights::PodSight;
+use super::sights::{self, PodSight};
 use crate::replay::moment;
 use crate::replay::trace;
 
-/// What was recorded. Times are from its start.
+/// A pod that was failing when the recording began is played from its creation, but from no longer before: after less
+/// its back-off is the longest there is.
+const BEFORE_MAX: Duration = Duration::from_secs(30 * 60);
+
+/// What was recorded. Times are from its start, or from when a pod was created that was failing by then.
 #[derive(Debug, Default)]
 pub(super) struct Recording {
     /// In the order in which they were first seen.
     pub(super) pods: Vec<PodSight>,
+    /// Those that had ended before they were first seen: there is nothing to play.
+    pub(super) over: Vec<String>,
     /// By namespace and name.
     pub(super) jobs: BTreeMap<(String, String), JobSight>,
     /// Images that lay on the node when a pod needed them.
@@ -41,28 +50,31 @@ impl Recording {
     /// Gathers what these events show, which are in the order of their times.
     pub(super) fn of(events: Vec<trace::Event<Object>>) -> Self {
         let mut recording = Self::default();
-        let Some(begin) = events.first().map(|event| event.at) else {
+        let Some(begin) = begin(&events) else {
             return recording;
         };
         for event in events {
             let at = event.at.since(begin);
             recording.length = recording.length.max(at);
             match event.object {
-                Some(Object::Pod(pod)) => recording.pod(&pod, event.kind, at),
+                Some(Object::Pod(pod)) => recording.pod(&pod, event.kind, begin, at),
                 Some(Object::Job(job)) => recording.job(*job, at),
                 Some(Object::Event(event)) => recording.event(&event, at),
                 None => {}
             }
         }
+        let (over, pods) = recording.pods.into_iter().partition(|pod| pod.was_over);
+        recording.pods = pods;
+        recording.over = Vec::from_iter(over.into_iter().map(|pod: PodSight| pod.name));
         recording
     }
 
-    fn pod(&mut self, pod: &Pod, kind: trace::EventKind, at: Duration) {
-        let created_at = pod.wire.metadata.creation_timestamp.as_deref();
-        let created_at = created_at.and_then(moment::parse);
-        let see = |seen: &pullstop_core::pod::PodSnapshot<'_>| {
+    fn pod(&mut self, pod: &Pod, kind: trace::EventKind, begin: Timestamp, at: Duration) {
+        let see = |seen: &PodSnapshot<'_>| {
             let place = *self.places.entry(seen.uid.to_owned()).or_insert_with(|| {
-                self.pods.push(PodSight::new(pod, seen, at));
+                let created_at = seen.created_at.filter(|_| sights::is_failing(seen));
+                let first_at = created_at.map_or(at, |created| created.since(begin).min(at));
+                self.pods.push(PodSight::new(pod, seen, first_at));
                 self.pods.len() - 1
             });
             let sight = &mut self.pods[place];
@@ -71,8 +83,40 @@ impl Recording {
                 sight.gone(at);
             }
         };
-        // The reader has refused pods of which no snapshot can be taken.
-        let _ = pod.wire.snapshot(created_at, see);
+        snapshot(pod, see);
+    }
+
+    /// The image whose pull hung when the pod was last seen, if nothing else is known of the image.
+    pub(super) fn hung<'a>(&self, pod: &'a PodSight) -> Option<&'a str> {
+        pod.pulling().filter(|image| !self.knows(image))
+    }
+
+    /// Images whose pulls hung, and for how long; none until the recording ended.
+    pub(super) fn all_hung(&self) -> BTreeMap<&str, Option<Duration>> {
+        let mut all = BTreeMap::new();
+        for pod in &self.pods {
+            for container in &pod.containers {
+                let given_up = container.given_up.as_deref().filter(|i| !self.knows(i));
+                if let (Some(image), Some(at)) = (given_up, container.first_sight()) {
+                    all.insert(image, Some(at.saturating_sub(pod.first_at)));
+                }
+            }
+            all.extend(self.hung(pod).map(|image| (image, None)));
+        }
+        all
+    }
+
+    /// Whether the end of a pull of the image was seen, or the image.
+    fn knows(&self, image: &str) -> bool {
+        let mut all = self.pods.iter().flat_map(|pod| &pod.containers);
+        self.present.contains(image)
+            || all.any(|container| {
+                container.had.iter().any(|(_, had)| had == image)
+                    || container
+                        .failures
+                        .iter()
+                        .any(|(_, words)| words.image == image)
+            })
     }
 
     fn job(&mut self, job: Job, at: Duration) {
@@ -114,4 +158,36 @@ impl Recording {
             _ => {}
         }
     }
+}
+
+/// When the scenario begins: with the first event, or when a pod was created that is failing when it is first seen.
+fn begin(events: &[trace::Event<Object>]) -> Option<Timestamp> {
+    let first = events.first()?.at;
+    let earliest = Timestamp::from_millis(
+        first
+            .as_millis()
+            .saturating_sub(BEFORE_MAX.as_secs() * 1000),
+    );
+    let (mut known, mut begin) = (BTreeSet::new(), first);
+    for event in events {
+        let Some(Object::Pod(pod)) = &event.object else {
+            continue;
+        };
+        snapshot(pod, |seen| {
+            let is_new = known.insert(seen.uid.to_owned());
+            if let Some(created_at) = seen
+                .created_at
+                .filter(|_| is_new && sights::is_failing(seen))
+            {
+                begin = begin.min(created_at.max(earliest));
+            }
+        });
+    }
+    Some(begin)
+}
+
+/// Shows the pod; the reader has refused those of which no snapshot can be taken.
+fn snapshot(pod: &Pod, see: impl FnOnce(&PodSnapshot<'_>)) {
+    let created_at = pod.wire.metadata.creation_timestamp.as_deref();
+    let _ = pod.wire.snapshot(created_at.and_then(moment::parse), see);
 }

@@ -27,6 +27,8 @@ pub(super) struct PodSight {
     pub(super) secrets: Vec<String>,
     pub(super) requests: BTreeMap<String, Vec<String>>,
     pub(super) first_at: Duration,
+    /// Whether it had ended before it was first seen.
+    pub(super) was_over: bool,
     pub(super) bound: Option<(String, Duration)>,
     pub(super) containers: Vec<ContainerSight>,
     /// When all its main containers were seen running or ended.
@@ -40,8 +42,11 @@ pub(super) struct PodSight {
     /// When, of which container, to which image.
     pub(super) edits: Vec<(Duration, String, String)>,
     pub(super) kubelet_restarts: Vec<Duration>,
+    /// The reason for which its kubelet did not take it, such as `OutOfcpu`.
+    pub(super) turned_away: Option<String>,
+    /// Whether its sandbox was up when it was last seen.
+    has_sandbox: bool,
     latest_deadline: Option<u64>,
-    annotations: BTreeMap<String, String>,
 }
 
 /// What was seen of a container.
@@ -63,13 +68,16 @@ pub(super) struct ContainerSight {
     /// The last reason for which it could not be created although it had its image.
     pub(super) beyond: Option<String>,
     pub(super) ran: bool,
+    /// The image that was edited away before anything was seen of it.
+    pub(super) given_up: Option<String>,
+    stands_for_volume: bool,
     latest_image: String,
     is_failing: bool,
 }
 
 impl PodSight {
-    /// A pod that is seen for the first time.
-    pub(super) fn new(pod: &Pod, seen: &PodSnapshot<'_>, at: Duration) -> Self {
+    /// A pod that is seen for the first time, and that was created at `first_at`, as far as is known.
+    pub(super) fn new(pod: &Pod, seen: &PodSnapshot<'_>, first_at: Duration) -> Self {
         let spec = &pod.more.spec;
         let policy_of = |name: &str| {
             let mut all = spec.init_containers.iter().chain(&spec.containers);
@@ -80,7 +88,7 @@ impl PodSight {
             .containers
             .iter()
             .filter(|container| container.kind != ContainerKind::Ephemeral)
-            .map(|container| ContainerSight::new(container, policy_of(container.name)))
+            .map(|container| ContainerSight::new(container, policy_of(container.name), first_at))
             .collect();
         let annotations = &pod.wire.metadata.annotations;
         let index = annotations.get("batch.kubernetes.io/job-completion-index");
@@ -106,8 +114,9 @@ impl PodSight {
                 .map(|s| s.name.clone())
                 .collect(),
             requests,
-            first_at: at,
-            bound: None,
+            first_at,
+            was_over: seen.phase.is_terminal(),
+            bound: seen.node.map(|node| (node.to_owned(), first_at)),
             containers,
             ran_at: None,
             phase: Phase::Pending,
@@ -117,8 +126,9 @@ impl PodSight {
             writes: Vec::new(),
             edits: Vec::new(),
             kubelet_restarts: Vec::new(),
+            turned_away: None,
+            has_sandbox: false,
             latest_deadline: spec.active_deadline_seconds,
-            annotations: annotations.clone(),
         }
     }
 
@@ -128,6 +138,7 @@ impl PodSight {
             self.bound = Some((node.to_owned(), at));
         }
         self.sees_writes(pod, seen, at);
+        self.has_sandbox = pod.more.status.has_sandbox();
         if seen.deleting {
             self.deleted_at.get_or_insert(at);
         }
@@ -141,8 +152,17 @@ impl PodSight {
             else {
                 continue;
             };
-            if sight.latest_image != container.image {
-                container.image.clone_into(&mut sight.latest_image);
+            if let Some(volume) = missing_volume(seen, container).filter(|_| sight.is_blank()) {
+                // Scenarios know no image volumes: the container itself stands for the one that it waits for.
+                volume.clone_into(&mut sight.image);
+                volume.clone_into(&mut sight.latest_image);
+                sight.stands_for_volume = true;
+            }
+            if sight.latest_image != container.image && !sight.stands_for_volume {
+                let old = std::mem::replace(&mut sight.latest_image, container.image.to_owned());
+                if sight.is_blank() {
+                    sight.given_up.get_or_insert(old);
+                }
                 let name = container.name.to_owned();
                 self.edits.push((at, name, container.image.to_owned()));
             }
@@ -169,6 +189,40 @@ impl PodSight {
         }
     }
 
+    /// Whether it has a node, and nothing else was seen of it.
+    pub(super) fn is_new(&self) -> bool {
+        self.phase == Phase::Pending
+            && self.bound.is_some()
+            && self.containers.iter().all(ContainerSight::is_blank)
+    }
+
+    /// Whether it had not ended when it was last seen, but will have by `time`.
+    pub(super) fn is_overdue_by(&self, time: Duration) -> bool {
+        let deadline = self.active_deadline.map(|limit| self.first_at + limit);
+        !self.phase.is_terminal() && deadline.is_some_and(|deadline| deadline <= time)
+    }
+
+    /// The image that it was pulling when it was last seen.
+    pub(super) fn pulling(&self) -> Option<&str> {
+        if self.phase != Phase::Pending || self.deleted_at.is_some() || !self.has_sandbox {
+            return None;
+        }
+        for container in &self.containers {
+            if container.is_blank() {
+                return Some(&container.image);
+            }
+            let stops_others = match container.kind {
+                ContainerKind::Init => !matches!(container.ended, Some((0, _))),
+                ContainerKind::Sidecar => !container.ran,
+                ContainerKind::Main | ContainerKind::Ephemeral => false,
+            };
+            if stops_others {
+                return None;
+            }
+        }
+        None
+    }
+
     /// It is gone.
     pub(super) fn gone(&mut self, at: Duration) {
         self.deleted_at.get_or_insert(at);
@@ -181,44 +235,68 @@ impl PodSight {
             self.latest_deadline = deadline;
             self.writes.push((at, Write::ActiveDeadline));
         }
-        let annotations = &pod.wire.metadata.annotations;
-        let waits = |c: &ContainerSnapshot<'_>| {
-            c.kind == ContainerKind::Main && matches!(c.state, ContainerState::Waiting { .. })
-        };
+        let mut main = seen
+            .containers
+            .iter()
+            .filter(|c| c.kind == ContainerKind::Main)
+            .map(|c| c.state);
+        let is_unreported = |state| state == ContainerState::Unreported;
+        let waits = |state| is_unreported(state) || matches!(state, ContainerState::Waiting { .. });
         let ends = seen.phase.is_terminal() && !self.phase.is_terminal();
-        if ends && deadline.is_none() && !seen.deleting && seen.containers.iter().any(waits) {
-            let is_durable = *annotations != self.annotations;
-            let how = if is_durable {
-                Write::Durable
-            } else {
-                Write::StatusOnly
-            };
-            self.writes.push((at, how));
+        if ends && deadline.is_none() && !seen.deleting && main.clone().any(waits) {
+            // A kubelet that turns a pod away reports no container.
+            let reason = &pod.more.status.reason;
+            self.turned_away = main.all(is_unreported).then(|| reason.clone());
+            self.writes.push((at, Write::Durable));
+        }
+        if !seen.phase.is_terminal() && self.phase.is_terminal() {
+            self.ended_at = None;
+            if let Some((_, how)) = self.writes.last_mut() {
+                *how = Write::StatusOnly;
+            }
         }
         if ends {
             self.ended_at = Some(at);
         }
         self.phase = seen.phase;
-        self.annotations.clone_from(annotations);
     }
 }
 
 impl ContainerSight {
-    fn new(container: &ContainerSnapshot<'_>, pull_policy: String) -> Self {
+    fn new(container: &ContainerSnapshot<'_>, pull_policy: String, first_at: Duration) -> Self {
+        let had = container
+            .ran
+            .then(|| (first_at, container.image.to_owned()));
         Self {
             name: container.name.to_owned(),
             kind: container.kind,
             image: container.image.to_owned(),
             pull_policy,
             failures: Vec::new(),
-            had: Vec::new(),
+            // What has run had its image, from the first on as far as is known.
+            had: Vec::from_iter(had),
             never_pulled_at: None,
             ended: None,
             beyond: None,
             ran: false,
+            given_up: None,
+            stands_for_volume: false,
             latest_image: container.image.to_owned(),
             is_failing: false,
         }
+    }
+
+    /// When something was first seen of an image.
+    pub(super) fn first_sight(&self) -> Option<Duration> {
+        let failed = self.failures.first().map(|(at, _)| *at);
+        let had = self.had.first().map(|(at, _)| *at);
+        failed.into_iter().chain(had).min()
+    }
+
+    /// Whether nothing was seen of it.
+    fn is_blank(&self) -> bool {
+        let is_known = self.is_failing || self.ended.is_some() || self.beyond.is_some();
+        !is_known && self.failures.is_empty() && self.had.is_empty()
     }
 
     /// Whether the kubelet has forgotten what it knew of its failures.
@@ -307,4 +385,24 @@ fn run_of(terminated: &Terminated) -> Option<(i32, Duration)> {
         finished.since(started)
     };
     Some((terminated.exit_code, ran))
+}
+
+/// Whether the pod waits for an image that could not be pulled.
+pub(super) fn is_failing(pod: &PodSnapshot<'_>) -> bool {
+    let fails = |c: &ContainerSnapshot<'_>| match c.state {
+        ContainerState::Waiting { reason, .. } => {
+            WaitingReason::parse(reason).is_some_and(|known| known.trouble().is_some())
+        }
+        ContainerState::Unreported | ContainerState::Running | ContainerState::Terminated => false,
+    };
+    !pod.phase.is_terminal() && pod.containers.iter().any(fails)
+}
+
+/// The image volume whose failed pull is reported as the container's own.
+fn missing_volume<'a>(pod: &PodSnapshot<'a>, container: &ContainerSnapshot<'_>) -> Option<&'a str> {
+    let ContainerState::Waiting { message, .. } = container.state else {
+        return None;
+    };
+    let mut volumes = pod.image_volumes.iter().copied();
+    volumes.find(|volume| message.contains(volume) && !message.contains(container.image))
 }

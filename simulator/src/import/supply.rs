@@ -41,6 +41,11 @@ struct Spell {
 const BANDWIDTH_MIB_PER_S: u64 = 50;
 const SIZE_USUAL_MIB: u64 = 100;
 
+/// The time between two syncs of a pod in error, after which the outcome of a pull is seen.
+const SYNC: Duration = Duration::from_secs(13);
+/// A pull that hung when the recording ended hangs for longer than the scenario lasts.
+const HANGS_ON: Duration = Duration::from_secs(3600);
+
 /// Reads it from what the containers showed.
 pub(super) fn of(recording: &Recording, classifier: &Classifier, notes: &mut Notes) -> Supply {
     let mut supply = Supply {
@@ -77,6 +82,14 @@ pub(super) fn of(recording: &Recording, classifier: &Classifier, notes: &mut Not
         seen.sort_by_key(|(at, _)| *at);
         supply.image(recording, reference, &spells(&seen), notes);
     }
+    for (image, hung_for) in recording.all_hung() {
+        let seen_to_end = hung_for.map(|hung_for| hung_for.saturating_sub(SYNC));
+        supply.hangs(
+            image,
+            seen_to_end.unwrap_or(recording.length + HANGS_ON),
+            notes,
+        );
+    }
     supply.other_secrets(recording, notes);
     supply
 }
@@ -102,7 +115,9 @@ fn spells(seen: &Seen) -> Vec<Spell> {
             (Some(open), Some(error)) if open.error == *error => open.last = *at,
             (open, error) => {
                 if let Some(open) = open {
-                    open.until = Some(middle(open.last, *at));
+                    // What another pod showed at the same moment ends it as well.
+                    let ends = middle(open.last, *at);
+                    open.until = Some(ends.max(open.from + Duration::from_millis(1)));
                 }
                 spells.extend(error.map(|error| Spell {
                     error,
@@ -211,16 +226,10 @@ impl Supply {
     }
 
     fn troubles(&mut self, reference: &str, spells: &[Spell], notes: &mut Notes) {
-        let Ok(parsed) = ImageReference::parse(reference) else {
+        let Some(registry) = self.registry_of(reference) else {
             return;
         };
-        let host = parsed.registry();
-        let place = self.registries.iter().position(|r| r.host == host);
-        let place = place.unwrap_or_else(|| {
-            self.registries.push(Registry::usual(host));
-            self.registries.len() - 1
-        });
-        let registry = &mut self.registries[place];
+        let host = registry.host.clone();
         let after = registry.latency;
         registry.troubles.extend(spells.iter().map(|spell| Trouble {
             from: spell.from,
@@ -237,6 +246,38 @@ impl Supply {
             "The troubles of {host} last from the start, or from the middle between two different outcomes of pulls \
              of {reference}, to the next such middle; whether other images had them is not recorded."
         ));
+    }
+
+    /// An image of which no pull was seen to end.
+    fn hangs(&mut self, reference: &str, after: Duration, notes: &mut Notes) {
+        let Some(registry) = self.registry_of(reference) else {
+            return;
+        };
+        registry.troubles.push(Trouble {
+            from: Duration::ZERO,
+            until: None,
+            what: TroubleKind::Error {
+                error: PullError::Hung,
+                after,
+            },
+            percent: 100,
+            images: Some(reference.to_owned()),
+            nodes: None,
+        });
+        notes.add(format!(
+            "Pulls of {reference} hang: the recording shows the end of none."
+        ));
+    }
+
+    fn registry_of(&mut self, reference: &str) -> Option<&mut Registry> {
+        let parsed = ImageReference::parse(reference).ok()?;
+        let host = parsed.registry();
+        let place = self.registries.iter().position(|r| r.host == host);
+        let place = place.unwrap_or_else(|| {
+            self.registries.push(Registry::usual(host));
+            self.registries.len() - 1
+        });
+        self.registries.get_mut(place)
     }
 
     /// Secrets that pods name and nothing else is known of.

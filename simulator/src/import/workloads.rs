@@ -11,7 +11,7 @@ use super::objects::{JobSpec, PodFailureRule as RecordedRule};
 use super::recording::Recording;
 use super::sights::{ContainerSight, PodSight};
 use crate::scenario::Resources;
-use crate::scenario::raw::read::{Bytes, Cpu, Read};
+use crate::scenario::raw::read::{Bytes, Cpu, Read, SIZE_MAX};
 use crate::scenario::workload::{
     Arrival, Container, Job, Kind, Pace, PodFailureAction, PodFailureMatch, PodFailureRule,
     PodReplacement, PodTemplate, PullPolicy, Workload,
@@ -28,7 +28,7 @@ pub(super) struct Workloads {
 /// How long a container runs that was not seen to end: longer than any recording.
 const FOR_EVER: Duration = Duration::from_secs(24 * 3600);
 /// The controller of pods, by namespace, kind and name.
-type Owner<'a> = (&'a str, &'a str, &'a str);
+pub(super) type Owner<'a> = (&'a str, &'a str, &'a str);
 
 /// Makes workloads of pods. `group` names the nodes that a pod needs.
 pub(super) fn of(
@@ -59,6 +59,11 @@ pub(super) fn of(
     {
         notes.add(format!("The Job {name} made no pod and is left out."));
     }
+    for name in &recording.over {
+        notes.add(format!(
+            "{name} had ended before it was first seen and is left out."
+        ));
+    }
     workloads
 }
 
@@ -68,7 +73,7 @@ fn has_pods(recording: &Recording, namespace: &str, job: &str) -> bool {
 }
 
 /// The controller, if it is one that scenarios know.
-fn owner_of(pod: &PodSight) -> Option<Owner<'_>> {
+pub(super) fn owner_of(pod: &PodSight) -> Option<Owner<'_>> {
     let (kind, name) = pod.owner.as_ref()?;
     matches!(kind.as_str(), "Job" | "ReplicaSet").then_some((&pod.namespace, kind, name))
 }
@@ -102,7 +107,7 @@ impl Workloads {
                 let spec = sight.map(|sight| sight.spec.clone()).unwrap_or_default();
                 let mut job = job(&spec);
                 job.suspended_until = sight.and_then(|sight| sight.resumed_at);
-                let at = sight.map_or(first.first_at, |sight| sight.first_at);
+                let at = sight.map_or(first.first_at, |sight| sight.first_at.min(first.first_at));
                 (name, Kind::Job(Box::new(job)), at)
             }
             Some((_, _, name)) => {
@@ -144,7 +149,9 @@ impl Workloads {
                     let index = pod.index.unwrap_or_default();
                     let n = made.entry(index).or_default();
                     *n += 1;
-                    (*n == 1).then(|| format!("{name}-{index}-0"))
+                    // The first pods are numbered as their indexes are.
+                    let is_first = *n == 1 && index < job.parallelism;
+                    is_first.then(|| format!("{name}-{index}-{index}"))
                 }
                 Kind::Job(job) => (n < job.parallelism).then(|| format!("{name}-{n}")),
                 Kind::Deployment { replicas } => (n < *replicas).then(|| format!("{name}-{n}")),
@@ -289,13 +296,16 @@ fn job(spec: &JobSpec) -> Job {
     let rules: Vec<PodFailureRule> = rules.filter_map(rule).collect();
     let replaces_failed = spec.pod_replacement_policy.as_deref() == Some("Failed");
     let indexed = spec.completion_mode.as_deref() == Some("Indexed");
+    // Whoever limits the failures of each index has no limit in all, for which Kubernetes writes its largest number.
+    let count = |count: Option<u32>, usual: u32| count.unwrap_or(usual).min(SIZE_MAX);
+    let of_index = |count: Option<u32>| count.filter(|_| indexed).map(|n| n.min(SIZE_MAX));
     Job {
-        completions: spec.completions.unwrap_or(usual.completions).max(1),
-        parallelism: spec.parallelism.unwrap_or(usual.parallelism).max(1),
+        completions: count(spec.completions, usual.completions).max(1),
+        parallelism: count(spec.parallelism, usual.parallelism).max(1),
         indexed,
-        backoff_limit: spec.backoff_limit.unwrap_or(usual.backoff_limit),
-        backoff_limit_per_index: spec.backoff_limit_per_index.filter(|_| indexed),
-        failed_indexes_max: spec.max_failed_indexes.filter(|_| indexed),
+        backoff_limit: count(spec.backoff_limit, usual.backoff_limit),
+        backoff_limit_per_index: of_index(spec.backoff_limit_per_index),
+        failed_indexes_max: of_index(spec.max_failed_indexes),
         replacement: if replaces_failed || !rules.is_empty() {
             PodReplacement::Failed
         } else {

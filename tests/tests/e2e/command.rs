@@ -31,7 +31,7 @@ fn it_says_how_to_use_it_and_what_did_not_come() {
         "pod default/tool  Succeeded",
         "After 30m:",
         "✗ {job: typo, outcome: Failed, reason: PodFailurePolicy, pods: 1}",
-        "scenarios/demo.yaml:24:5\n      expected Job typo to be Failed\n      got      Active",
+        "scenarios/demo.yaml:26:5\n      expected Job typo to be Failed\n      got      Active",
         "✓ {pods: tool, neverFailed: true, runsBy: 25m}",
     ] {
         assert!(out.contains(said), "{said}\n{out}");

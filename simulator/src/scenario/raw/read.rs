@@ -206,7 +206,7 @@ readers! {
 }
 
 /// More of anything than fits into a scenario.
-const SIZE_MAX: u32 = 1_000_000;
+pub(crate) const SIZE_MAX: u32 = 1_000_000;
 /// The releases whose kubelets and controllers are modelled: since 1.27 kubelets can pull in parallel.
 const RELEASES: RangeInclusive<u32> = 27..=36;
 const DURATION: &str = "^([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$";

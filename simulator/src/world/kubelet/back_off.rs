@@ -1,4 +1,4 @@
-//! The kubelet's back-off between two pulls of an image for a pod.
+//! The kubelet's back-offs: between two pulls of an image for a pod, and between two restarts of a container.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,9 +7,9 @@ use pullstop_core::time::Timestamp;
 
 use crate::world::ids::ImageId;
 
-/// `imageBackOffPeriod` (`pkg/kubelet/kubelet.go`).
+/// `imageBackOffPeriod` and `initialNodeBackOff` (`pkg/kubelet/kubelet.go`).
 const FIRST: Duration = Duration::from_secs(10);
-/// `MaxImageBackOff` (`pkg/kubelet/kubelet.go`).
+/// `MaxImageBackOff` and `MaxCrashLoopBackOff` (`pkg/kubelet/kubelet.go`).
 pub(crate) const LONGEST: Duration = Duration::from_secs(300);
 /// An entry is forgotten after twice the longest back-off (`flowcontrol/backoff.go`).
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(600);
@@ -24,39 +24,59 @@ pub(super) struct BackOffs {
 struct Entry {
     image: ImageId,
     /// From the END of the pull that failed.
-    since: Timestamp,
-    length: Duration,
+    back_off: BackOff,
     /// What is told while it lasts.
     message: Arc<str>,
+}
+
+/// A back-off that doubles each time (`flowcontrol.Backoff`).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct BackOff {
+    since: Timestamp,
+    pub(super) length: Duration,
+}
+
+impl BackOff {
+    /// The one that follows on `last`, if there was one.
+    pub(super) fn after(last: Option<Self>, now: Timestamp) -> Self {
+        let length = last
+            .filter(|last| !last.is_forgotten(now))
+            .map_or(FIRST, |last| (last.length * 2).min(LONGEST));
+        Self { since: now, length }
+    }
+
+    /// Whether it still lasts if it is counted from `since`, which need not be when it began.
+    pub(super) fn lasts(&self, since: Timestamp, now: Timestamp) -> bool {
+        now.since(since) < self.length && !self.is_forgotten(now)
+    }
+
+    fn is_forgotten(&self, now: Timestamp) -> bool {
+        now.since(self.since) > FORGOTTEN_AFTER
+    }
 }
 
 impl BackOffs {
     /// The message, while pulls of `image` are held back.
     pub(super) fn active(&self, image: ImageId, now: Timestamp) -> Option<&Arc<str>> {
         let entry = self.entries.iter().find(|entry| entry.image == image)?;
-        let waited = now.since(entry.since);
-        (waited < entry.length && waited <= FORGOTTEN_AFTER).then_some(&entry.message)
+        let lasts = entry.back_off.lasts(entry.back_off.since, now);
+        lasts.then_some(&entry.message)
     }
 
     /// A pull has failed.
     pub(super) fn failed(&mut self, image: ImageId, now: Timestamp, message: Arc<str>) {
         let known = self.entries.iter_mut().find(|entry| entry.image == image);
-        let Some(entry) = known else {
-            self.entries.push(Entry {
+        match known {
+            Some(entry) => {
+                (entry.back_off, entry.message) =
+                    (BackOff::after(Some(entry.back_off), now), message);
+            }
+            None => self.entries.push(Entry {
                 image,
-                since: now,
-                length: FIRST,
+                back_off: BackOff::after(None, now),
                 message,
-            });
-            return;
-        };
-        let is_forgotten = now.since(entry.since) > FORGOTTEN_AFTER;
-        entry.length = if is_forgotten {
-            FIRST
-        } else {
-            (entry.length * 2).min(LONGEST)
-        };
-        (entry.since, entry.message) = (now, message);
+            }),
+        }
     }
 
     /// The kubelet was restarted: they are kept in memory only.

@@ -104,7 +104,8 @@ impl Visit<'_> {
                 status.conditions.ready = ready;
                 self.publish(status);
             }
-            Some(End::Deleted) | None => {}
+            Some(End::Deleted) => self.publish(status),
+            None => {}
         }
         let is_running = |c: &Runtime| c.state == RunState::Running;
         let takes = if self.w.containers.iter().any(is_running) {
@@ -138,7 +139,8 @@ impl Visit<'_> {
         match self.w.end {
             Some(End::Told(reason)) => self.publish(failed(status, reason)),
             Some(End::Deadline) => self.publish(failed(status, DEADLINE_EXCEEDED)),
-            Some(End::Deleted | End::Completed) | None => {}
+            Some(End::Deleted) => self.publish(status),
+            Some(End::Completed) | None => {}
         }
         let at = self.c.now.after(self.draw(CLEAN_UP_MS));
         self.schedule(at, Event::Ending(self.pod, self.w.life));

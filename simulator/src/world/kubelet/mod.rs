@@ -8,6 +8,7 @@ pub(crate) mod back_off;
 mod ending;
 mod events;
 mod notes;
+mod pace;
 mod puller;
 mod sync;
 mod worker;

@@ -6,9 +6,10 @@ use std::time::Duration;
 use pullstop_core::pod::ContainerKind;
 use pullstop_core::time::Timestamp;
 
+use super::back_off::BackOff;
 use super::events::Kind;
 use super::worker::{End, KILLED, Need, RunState, Step, Trouble};
-use super::{Event, PLEG_TICK_MS, SYNC_TICK_MS, Visit, note_end, on_tick};
+use super::{Event, Visit, note_end};
 use crate::scenario::workload::PullPolicy;
 use crate::world::errors;
 use crate::world::journal::What;
@@ -19,14 +20,8 @@ use crate::world::truth::{Attempt, Ending};
 ///
 /// `prevPullErrMsg` of `pkg/kubelet/images/image_manager.go` came with 1.32.
 const BACK_OFF_TELLS_WHY_SINCE: u32 = 32;
-/// After an error the worker waits for 10 s, up to half as long again (`pkg/kubelet/pod_workers.go`).
-const ERROR_PAUSE_MS: (u64, u64) = (10_000, 15_000);
-/// Without one, for `syncFrequency`, up to half as long again (`v1beta1/defaults.go`).
-const QUIET_PAUSE_MS: (u64, u64) = (60_000, 90_000);
 /// Volumes and sandbox: from the first sync until `PodReadyToStartContainers` in the recordings of unhurried pods.
 const SANDBOX_MS: (u64, u64) = (200, 1500);
-/// Between two restarts of a container that ends: 10 s, doubling up to 300 s (`pkg/kubelet/kubelet.go`).
-const CRASH_BACK_OFF: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(300));
 
 /// How it stands with an image.
 enum Image {
@@ -36,15 +31,6 @@ enum Image {
 }
 
 impl Visit<'_> {
-    /// A sync out of turn: now, or as soon as the one that is under way is over.
-    pub(super) fn wake(&mut self) {
-        match self.w.step {
-            Step::Idle if self.kubelet.down == 0 => self.sync(),
-            Step::Idle | Step::Done => {}
-            Step::Sandbox | Step::Pull(_) | Step::Stopping | Step::Cleaning => self.w.wake = true,
-        }
-    }
-
     /// The kubelet is back: each pod is taken up as it is.
     pub(super) fn restart(&mut self) {
         if let Some(pod) = self.c.api.get(self.pod) {
@@ -177,63 +163,27 @@ impl Visit<'_> {
         }
     }
 
-    fn end_sync(&mut self) {
-        self.w.step = Step::Idle;
+    /// Counted from the container's end, and doubled with each attempt to start it again, whatever becomes of that
+    /// (`doBackOff` in `pkg/kubelet/kuberuntime/kuberuntime_manager.go`).
+    fn crash_back_off(&mut self, place: usize) -> Option<Trouble> {
         let now = self.c.now;
-        let next = if std::mem::take(&mut self.w.wake) {
-            Some(now)
-        } else if self.w.had_error {
-            Some(self.pause_from(now, ERROR_PAUSE_MS))
-        } else {
-            // Nothing to do until something happens: the syncs in between would find nothing.
-            self.w.quiet_since = Some(now);
-            None
-        };
-        // With every tick the loop looks for pods whose deadline has passed, however long their pause is.
-        let deadline = self
-            .deadline()
-            .map(|deadline| on_tick(deadline.max(now), self.kubelet.phase_ms, SYNC_TICK_MS));
-        if let Some(at) = [next, deadline].into_iter().flatten().min() {
-            self.w.ticket += 1;
-            self.schedule(at, Event::Sync(self.pod, self.w.ticket));
-        }
-    }
-
-    /// The next sync of a pod to which nothing happens.
-    pub(super) fn next_quiet_sync(&mut self) -> Option<Timestamp> {
-        let mut at = self.w.quiet_since?;
-        while at <= self.c.now {
-            at = self.pause_from(at, QUIET_PAUSE_MS);
-        }
-        self.w.quiet_since = Some(at);
-        Some(at)
-    }
-
-    fn pause_from(&mut self, from: Timestamp, (low, high): (u64, u64)) -> Timestamp {
-        let pause = Duration::from_millis(self.w.dice.between(low, high));
-        // The loop takes work up a little after its tick.
-        let late = Duration::from_millis(self.w.dice.between(5, 60));
-        on_tick(from.after(pause), self.kubelet.phase_ms, SYNC_TICK_MS).after(late)
-    }
-
-    fn crash_back_off(&self, place: usize) -> Option<Trouble> {
-        let container = &self.w.containers[place];
-        let RunState::Exited { at, .. } = container.state else {
+        let RunState::Exited { at, .. } = self.w.containers[place].state else {
             return None;
         };
         // An edited container is another one to it (`GetBackoffKey`).
         if self.w.is_edited(place) {
             return None;
         }
-        let (first, longest) = CRASH_BACK_OFF;
-        let back_off = (first * 2u32.pow(container.restarts.min(5))).min(longest);
-        (self.c.now.since(at) < back_off).then(|| {
-            let name = &self.w.view.template.containers[place].name;
-            let seconds = back_off.as_secs();
-            Trouble {
-                reason: "CrashLoopBackOff".into(),
-                message: format!("back-off {seconds}s restarting failed container={name}").into(),
-            }
+        let container = &mut self.w.containers[place];
+        let Some(back_off) = container.crash_back_off.filter(|b| b.lasts(at, now)) else {
+            container.crash_back_off = Some(BackOff::after(container.crash_back_off, now));
+            return None;
+        };
+        let name = &self.w.view.template.containers[place].name;
+        let seconds = back_off.length.as_secs();
+        Some(Trouble {
+            reason: "CrashLoopBackOff".into(),
+            message: format!("back-off {seconds}s restarting failed container={name}").into(),
         })
     }
 
@@ -425,19 +375,6 @@ impl Visit<'_> {
         }
         self.w.had_error = true;
         self.event(place, Kind::Failed, || format!("Error: {reason}").into());
-    }
-
-    /// The generator of lifecycle events sees what the runtime did, and asks for a sync.
-    fn look_soon(&mut self) {
-        let phase_ms = self.kubelet.phase_ms + PLEG_TICK_MS / 3;
-        let at = on_tick(self.c.now, phase_ms, PLEG_TICK_MS).after(Duration::from_millis(10));
-        self.schedule(at, Event::Wake(self.pod, self.w.life));
-    }
-
-    fn deadline(&self) -> Option<Timestamp> {
-        let deadline = self.w.view.active_deadline?;
-        let started_at = self.w.cached.started_at?;
-        Some(started_at.after(deadline))
     }
 
     fn event(&mut self, place: usize, kind: Kind, message: impl FnOnce() -> Arc<str>) {

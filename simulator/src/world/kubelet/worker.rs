@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 use pullstop_core::pod::{ContainerKind, Phase, RestartPolicy};
 use pullstop_core::time::Timestamp;
 
-use super::back_off::BackOffs;
+use super::back_off::{BackOff, BackOffs};
 use super::events::Recorder;
 use crate::scenario::workload::PodTemplate;
 use crate::world::dice::Stream;
@@ -45,6 +45,8 @@ pub(super) struct Worker {
     pub(super) is_sending: bool,
     /// Whether the sync that is under way met an error.
     pub(super) had_error: bool,
+    /// When the last sync ended.
+    pub(super) synced_at: Option<Timestamp>,
     /// When the last sync without error ended, if nothing is scheduled.
     pub(super) quiet_since: Option<Timestamp>,
     pub(super) dice: Stream,
@@ -90,6 +92,8 @@ pub(super) struct Runtime {
     pub(super) trouble: Option<Trouble>,
     pub(super) restarts: u32,
     pub(super) ran: bool,
+    /// How long it must have been over before it is started again.
+    pub(super) crash_back_off: Option<BackOff>,
 }
 
 /// Why a container waits.
@@ -127,6 +131,7 @@ impl Worker {
             trouble: None,
             restarts: 0,
             ran: false,
+            crash_back_off: None,
         };
         Self {
             node,
@@ -143,6 +148,7 @@ impl Worker {
             cached: Status::fresh(),
             is_sending: false,
             had_error: false,
+            synced_at: None,
             quiet_since: None,
             dice,
             events: events.then(Box::default),
@@ -162,9 +168,10 @@ impl Worker {
             self.step = Step::Idle;
         }
         (self.wake, self.is_sending, self.had_error) = (false, false, false);
+        self.synced_at = None;
         self.back_offs.clear();
         for container in &mut self.containers {
-            container.trouble = None;
+            (container.trouble, container.crash_back_off) = (None, None);
         }
         if let Some(events) = &mut self.events {
             events.restart();
@@ -288,7 +295,10 @@ impl Worker {
     }
 
     fn container_status(&self, container: &Runtime) -> ContainerStatus {
-        let state = match (container.state, &container.trouble) {
+        // What is deleted is not to be started any more, so nothing is said of why it was not.
+        let trouble = container.trouble.as_ref();
+        let trouble = trouble.filter(|_| self.view.deleting_since.is_none());
+        let state = match (container.state, trouble) {
             (RunState::Running, _) => ContainerState::Running,
             (RunState::Never | RunState::Exited { .. }, Some(trouble)) => ContainerState::Waiting {
                 reason: Arc::clone(&trouble.reason),
