@@ -1,4 +1,8 @@
-//! What the benchmarks share: pods to lend snapshots of.
+//! What the benchmarks share: pods to lend snapshots of, the same as JSON, and who sends and who takes them.
+
+pub mod enforcer;
+pub mod server;
+pub mod wire;
 
 use pullstop_core::engine::Engine;
 use pullstop_core::plugin::Profile;

@@ -1,0 +1,88 @@
+//! The enforcer without what does not matter for its speed: leases, policies in files, a page of metrics.
+
+use std::sync::Arc;
+
+use pullstop_core::policy::{Mode, Policy};
+use pullstop_core::time::Timestamp;
+use pullstop_enforcer::api::Api;
+use pullstop_enforcer::clock::Clock;
+use pullstop_enforcer::drive::{Driver, Limits, Links, selector};
+use pullstop_enforcer::engines::Policies;
+use pullstop_enforcer::lease::Claim;
+use pullstop_enforcer::metrics::Metrics;
+use pullstop_enforcer::pods::announce::Announcer;
+use pullstop_enforcer::pods::feed::Feed;
+use pullstop_enforcer::pods::write::Writer;
+use tokio::sync::{Notify, mpsc, watch};
+
+/// Lists and watches pods, and judges them, until `done`. At the end everything that was seen has been taken in, and
+/// what was to be written is written, if the replica `leads`.
+///
+/// # Panics
+/// If the built-in policy is not valid, which a test rules out.
+pub async fn enforce(
+    api: Api,
+    metrics: &Arc<Metrics>,
+    leads: bool,
+    done: impl Future<Output = ()>,
+) {
+    let policies = Policies::one(Policy::default());
+    let claim = Claim {
+        until: leads.then_some(Timestamp::NEVER),
+        stopped: false,
+    };
+    let (_policies, policies_seen) = watch::channel(policies.clone());
+    let (_claim, claim_seen) = watch::channel(claim);
+    let (_stop, stop_seen) = watch::channel(false);
+    let (_questions, asked) = mpsc::channel(1);
+    let (selector, selector_seen) = watch::channel(selector(&policies));
+    let (news, news_seen) = mpsc::channel(64);
+    let relist = Arc::new(Notify::new());
+
+    let identity = "bench".to_owned();
+    let (announcer, announcements) = Announcer::new(api.clone(), Arc::clone(metrics), identity);
+    let clock = Clock::start();
+    let writer = Writer::new(
+        api.clone(),
+        clock,
+        claim_seen.clone(),
+        Arc::clone(metrics),
+        announcements,
+    );
+    let limits = Limits {
+        ceiling: Mode::Enforce,
+        namespaces: Vec::new(),
+    };
+    let driver = Driver::new(
+        policies,
+        limits,
+        clock,
+        Arc::new(writer),
+        Arc::clone(metrics),
+    )
+    .expect("the built-in policy is valid");
+    let feed = Feed {
+        api,
+        metrics: Arc::clone(metrics),
+        selector: selector_seen,
+        relist: Arc::clone(&relist),
+        news,
+    };
+    let links = Links {
+        news: news_seen,
+        policies: policies_seen,
+        claim: claim_seen,
+        selector,
+        relist,
+        questions: asked,
+        stop: stop_seen,
+    };
+    tokio::spawn(announcer.run());
+    // First, as in `enforcer run`: what it asks for is in force before pods are listed.
+    let driving = tokio::spawn(driver.run(links));
+    let feeding = tokio::spawn(feed.run());
+    done.await;
+    // The driver takes in what has arrived, and ends for want of more.
+    feeding.abort();
+    driving.await.expect("the driver does not panic");
+}
