@@ -13,7 +13,7 @@ use pullstop_benches::Pod;
 use pullstop_benches::enforcer::enforce;
 use pullstop_benches::server::{Answers, Server, runtime};
 use pullstop_benches::wire::{Image, Printer, changes_of, list_of};
-use pullstop_enforcer::api::Call;
+use pullstop_enforcer::api::{Call, rights};
 use pullstop_enforcer::metrics::Metrics;
 use pullstop_enforcer::pods::wire;
 
@@ -77,7 +77,7 @@ async fn read(server: &Server) {
     let api = server.api(Arc::default());
     for page in 0..server.pages() {
         let path = format!("/api/v1/pods?limit=500&continue={page}");
-        let call = Call::get("list_pods", path);
+        let call = Call::get(&rights::LIST_PODS, path);
         let page = api.call(call, Duration::from_secs(60)).await;
         assert!(page.is_ok_and(|page| !page.is_empty()));
     }

@@ -48,6 +48,7 @@ pub async fn enforce(
         claim_seen.clone(),
         Arc::clone(metrics),
         announcements,
+        Vec::new(),
     );
     let limits = Limits {
         ceiling: Mode::Enforce,
@@ -71,6 +72,7 @@ pub async fn enforce(
     let links = Links {
         news: news_seen,
         policies: policies_seen,
+        namespaces: watch::channel(None).1,
         claim: claim_seen,
         selector,
         relist,
