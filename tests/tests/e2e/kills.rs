@@ -111,7 +111,7 @@ impl Kill {
             chance.below(300_000)
         } else {
             let drawn = usize::try_from(chance.below(verdicts.len() as u64)).unwrap();
-            verdicts[drawn].saturating_sub(2_000) + chance.below(4_000)
+            verdicts[drawn].saturating_sub(500) + chance.below(600)
         };
         let down_ms = chance.below(3_000);
         Self { at_ms, down_ms }

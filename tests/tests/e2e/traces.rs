@@ -38,6 +38,15 @@ const ENDS: &[(&str, &str, End<'_>)] = &[
     ("missing-repo", "missing-repo", NOT_FOUND),
     ("init-ok-main-missing", "init-ok-main-missing", NOT_FOUND),
     ("containerd21-missing-tag", "missing-tag", NOT_FOUND),
+    ("two-bad", "two-bad", NOT_FOUND),
+    ("same-bad-twice", "same-bad-twice", NOT_FOUND),
+    ("init-then-two-bad", "init-slow-main-bad", NOT_FOUND),
+    (
+        "sidecar-bad-before-init",
+        "sidecar-bad-before-init",
+        NOT_FOUND,
+    ),
+    ("edit-hung", "edit-hang-to-bad", NOT_FOUND),
     ("platform", "platform", Fails("PlatformMismatch")),
     (
         "containerd21-platform",
@@ -59,8 +68,13 @@ const ENDS: &[(&str, &str, End<'_>)] = &[
     // Mended or ended by hand when it is too late: 80 seconds after the verdict, and a moment after it.
     ("fixed-in-place", "fixed-in-place", NOT_FOUND),
     ("missing-digest", "missing-digest", NOT_FOUND),
+    ("deleted-beside-good", "deleted-beside-good", NOT_FOUND),
+    ("status-put-back", "status-only-00", NOT_FOUND),
     // Failed by hand before the rule fires.
     ("init-missing", "init-missing", BY_HAND),
+    ("durable-beside-good", "durable-beside-good", BY_HAND),
+    ("job-indexed", "job-indexed-0-0", BY_HAND),
+    ("job-indexed", "job-indexed-*", NOT_FOUND),
     // The hand's write lacks the condition here that the Job waits for, so that there is a second pod.
     ("job-pfp", "job-pfp-0", BY_HAND),
     ("job-pfp", "job-pfp-1", NOT_FOUND),
@@ -93,6 +107,7 @@ const ENDS: &[(&str, &str, End<'_>)] = &[
     ("crash-loop", "crash-loop", Runs),
     ("job-good", "job-good-0", Runs),
     ("image-gone-on-restart", "image-gone-on-restart", Runs),
+    ("gone-and-crashing", "gone-onfailure", Runs),
     ("deploy-missing", "deploy-missing-1", BY_HAND),
     ("deploy-missing", "deploy-missing-*", Waits),
     // The recording ends after one failed pull; the image is missing all the same.
