@@ -194,7 +194,7 @@ fn every_pod_gets_the_right_verdict() {
         .iter()
         .map(|(trace, pod, _)| (*trace, *pod))
         .collect();
-    expected.sort();
+    expected.sort_unstable();
     let mut found = Vec::new();
     for trace in traces() {
         for row in replay(&trace, &[]) {
@@ -209,7 +209,7 @@ fn every_pod_gets_the_right_verdict() {
             found.push((*name, *short));
         }
     }
-    found.sort();
+    found.sort_unstable();
     assert_eq!(found, expected);
 }
 

@@ -63,9 +63,10 @@ impl Recording {
                 None => {}
             }
         }
-        let (over, pods) = recording.pods.into_iter().partition(|pod| pod.was_over);
+        let (over, pods): (Vec<_>, Vec<_>) =
+            recording.pods.into_iter().partition(|pod| pod.was_over);
         recording.pods = pods;
-        recording.over = Vec::from_iter(over.into_iter().map(|pod: PodSight| pod.name));
+        recording.over = over.into_iter().map(|pod| pod.name).collect();
         recording
     }
 

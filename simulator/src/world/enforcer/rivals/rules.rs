@@ -22,9 +22,8 @@ pub(super) fn due_at(
     match rival {
         Rival::Nothing => None,
         Rival::FirstSight => first_sight(pod).then_some(now),
-        Rival::Tekton if tekton_fails_at_once(pod) => Some(now),
+        Rival::Tekton | Rival::TektonFiveMinutes if tekton_fails_at_once(pod) => Some(now),
         Rival::Tekton => backs_off(pod, NOT_INIT).then_some(now),
-        Rival::TektonFiveMinutes if tekton_fails_at_once(pod) => Some(now),
         Rival::TektonFiveMinutes => record
             .sandbox_since
             .filter(|_| backs_off(pod, NOT_INIT))
