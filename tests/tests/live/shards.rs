@@ -27,6 +27,7 @@ fn setup(selector: &'static str) -> Setup {
         spec: json!({"mode": "Enforce", "rules": [rule]}),
         overlays: vec!["shard"],
         objects,
+        ..Setup::default()
     }
 }
 
