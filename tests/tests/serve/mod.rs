@@ -4,7 +4,6 @@ mod arbitrary;
 mod client;
 mod faults;
 mod follow;
-mod more_transcripts;
 mod objects;
 mod server;
 mod transcripts;

@@ -6,7 +6,6 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use hyper::header::HeaderMap;
 use pullstop_simulator::serve::{Key, Kubelet, Timing};
 use pullstop_tests::root;
 use serde_json::{Map, Value, json};
@@ -20,7 +19,7 @@ const DURING_WATCH: Duration = Duration::from_millis(700);
 
 #[tokio::test(start_paused = true)]
 async fn the_api_answers_as_a_real_one() {
-    let mut world = World::new(recorded("transcripts.jsonl"));
+    let mut world = World::new();
     let mut at = 0;
     while at < world.transcripts.len() {
         world.before(at).await;
@@ -37,9 +36,9 @@ async fn the_api_answers_as_a_real_one() {
     assert_eq!(at, 70);
 }
 
-pub(super) struct World {
-    pub(super) client: Client,
-    pub(super) transcripts: Vec<Value>,
+struct World {
+    client: Client,
+    transcripts: Vec<Value>,
     /// Recorded uids, and ours in their place.
     uids: Vec<(String, String)>,
     kubelet: Option<Kubelet>,
@@ -47,10 +46,14 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) fn new(transcripts: Vec<Value>) -> Self {
+    fn new() -> Self {
+        let text = std::fs::read_to_string(root().join("tests/api/transcripts.jsonl")).unwrap();
         Self {
             client: Client::new(),
-            transcripts,
+            transcripts: text
+                .lines()
+                .map(|l| serde_json::from_str(l).unwrap())
+                .collect(),
             uids: Vec::new(),
             kubelet: None,
             started: Instant::now(),
@@ -121,8 +124,14 @@ impl World {
             "{name}: {}",
             answer.body
         );
-        let found = different_headers(&recorded["headers"], &answer.headers);
-        assert!(found.is_empty(), "{name}: {}", found.join("\n"));
+        for (header, value) in recorded["headers"].as_object().into_iter().flatten() {
+            let ours = answer.headers.get(header.to_lowercase());
+            assert_eq!(
+                ours.map(|v| v.to_str().unwrap()),
+                value.as_str(),
+                "{name}: {header}"
+            );
+        }
         self.compare(&name, &recorded["body"], answer.body);
         at + 1
     }
@@ -170,7 +179,7 @@ impl World {
         at + 1
     }
 
-    pub(super) async fn request(&self, at: usize) -> Answer {
+    async fn request(&self, at: usize) -> Answer {
         let (method, path, headers, body) = self.prepared(at);
         let headers: Vec<(&str, &str)> = headers.iter().map(|(n, v)| (*n, v.as_str())).collect();
         read(
@@ -183,10 +192,7 @@ impl World {
     }
 
     /// A recorded request, with our uids.
-    pub(super) fn prepared(
-        &self,
-        at: usize,
-    ) -> (String, String, Vec<(&'static str, String)>, Vec<u8>) {
+    fn prepared(&self, at: usize) -> (String, String, Vec<(&'static str, String)>, Vec<u8>) {
         let request = &self.transcripts[at]["request"];
         let text = |member: &str| request[member].as_str().map(str::to_owned);
         let token = text("token").filter(|token| token != "none");
@@ -215,13 +221,7 @@ impl World {
         )
     }
 
-    fn compare(&mut self, name: &str, recorded: &Value, ours: Value) {
-        let found = self.differences(recorded, ours);
-        assert!(found.is_empty(), "{name}:\n{}", found.join("\n"));
-    }
-
-    /// Where two bodies differ, but for uids and what [`mask`] takes out.
-    pub(super) fn differences(&mut self, recorded: &Value, mut ours: Value) -> Vec<String> {
+    fn compare(&mut self, name: &str, recorded: &Value, mut ours: Value) {
         self.learn_uid(recorded, &ours);
         mask(&mut ours);
         let theirs = |text: String, (theirs, ours): &(String, String)| text.replace(ours, theirs);
@@ -231,7 +231,7 @@ impl World {
         mask(&mut recorded);
         let mut found = Vec::new();
         differences("", &recorded, &ours, &mut found);
-        found
+        assert!(found.is_empty(), "{name}:\n{}", found.join("\n"));
     }
 
     /// An object that is new has a uid of ours.
@@ -295,7 +295,7 @@ impl World {
     }
 
     /// Others have written to what is not here.
-    pub(super) fn version(&self, version: u64) {
+    fn version(&self, version: u64) {
         self.client.store.advance(version);
     }
 
@@ -304,17 +304,9 @@ impl World {
         tokio::time::sleep_until(self.started + Duration::from_millis(millis)).await;
     }
 
-    pub(super) fn name(&self, at: usize) -> String {
+    fn name(&self, at: usize) -> String {
         format!("{at} {}", self.transcripts[at]["name"])
     }
-}
-
-/// The transcripts in a file.
-pub(super) fn recorded(file: &str) -> Vec<Value> {
-    let text = std::fs::read_to_string(root().join("tests/api").join(file)).unwrap();
-    text.lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
 }
 
 /// The pod as it was before it was failed.
@@ -347,19 +339,6 @@ fn others_conditions(status: &Value) -> Vec<Value> {
 
 fn is_others(condition: &Value) -> bool {
     ["x", "pullstop.dev/ImagePullFailed"].contains(&condition["type"].as_str().unwrap())
-}
-
-/// Which of the recorded headers differ.
-pub(super) fn different_headers(recorded: &Value, ours: &HeaderMap) -> Vec<String> {
-    let recorded = recorded.as_object().into_iter().flatten();
-    let pairs = recorded.map(|(name, value)| {
-        let ours = ours.get(name.to_lowercase());
-        (name, value.as_str(), ours.map(|v| v.to_str().unwrap()))
-    });
-    let different = pairs.filter(|(_, recorded, ours)| recorded != ours);
-    different
-        .map(|(name, recorded, ours)| format!("{name}: {recorded:?}, ours {ours:?}"))
-        .collect()
 }
 
 /// Takes out what is not in the recording, or must differ.
@@ -407,7 +386,8 @@ fn differences(path: &str, real: &Value, ours: &Value, found: &mut Vec<String>) 
 
 #[test]
 fn the_clock_starts_when_the_first_pod_was_created() {
-    let created = recorded("transcripts.jsonl")[5].clone();
+    let text = std::fs::read_to_string(root().join("tests/api/transcripts.jsonl")).unwrap();
+    let created: Value = serde_json::from_str(text.lines().nth(5).unwrap()).unwrap();
     let time = created["response"]["body"]["metadata"]["creationTimestamp"].as_str();
     assert_eq!(time, Some("2026-11-22T16:01:21Z"));
     assert_eq!(START.as_millis() % 1000, 0);

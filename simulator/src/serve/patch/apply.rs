@@ -136,11 +136,7 @@ fn take_from_others(
 ) -> Result<(), Failure> {
     let mut conflicts = Vec::new();
     for entry in entries.iter_mut() {
-        let manager_name = text(entry, "/manager");
-        let owner = match text(entry, "/subresource") {
-            "" => format!("\"{manager_name}\""),
-            sub => format!("\"{manager_name}\" with subresource \"{sub}\""),
-        };
+        let owner = text(entry, "/manager").to_owned();
         let mut taken = Vec::new();
         let theirs = entry["fieldsV1"].take();
         let kept = without_taken(&theirs, fields, Some(live), Some(wanted), "", &mut taken);
@@ -324,7 +320,7 @@ fn shown(name: &str) -> String {
 fn conflict(conflicts: &[(String, String)]) -> Failure {
     let lines: Vec<String> = conflicts
         .iter()
-        .map(|(owner, field)| format!("conflict with {owner}: {field}"))
+        .map(|(owner, field)| format!("conflict with \"{owner}\": {field}"))
         .collect();
     let (count, listed) = (lines.len(), lines.join("\n- "));
     let plural = if count == 1 { "conflict" } else { "conflicts" };
@@ -333,7 +329,7 @@ fn conflict(conflicts: &[(String, String)]) -> Failure {
     let causes: Vec<Value> = conflicts
         .iter()
         .map(|(owner, field)| {
-            let message = format!("conflict with {owner}");
+            let message = format!("conflict with \"{owner}\"");
             json!({"reason": "FieldManagerConflict", "message": message, "field": field})
         })
         .collect();
