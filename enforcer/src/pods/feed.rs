@@ -168,8 +168,25 @@ impl Feed {
             if moved {
                 backoff.reset();
             }
-            tokio::time::sleep(backoff.pause(trouble.as_ref().and_then(Trouble::retry_after)))
-                .await;
+            let pause = backoff.pause(trouble.as_ref().and_then(Trouble::retry_after));
+            tokio::select! {
+                biased;
+                why = self.interrupted() => return why,
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+
+    /// Waits until the pods have to be listed anew, or nobody listens any more.
+    async fn interrupted(&mut self) -> Break {
+        tokio::select! {
+            biased;
+            () = self.relist.notified() => Break::Relist(REQUESTED),
+            changed = self.selector.changed() => match changed {
+                Ok(()) => Break::Relist(REQUESTED),
+                Err(_) => Break::Closed,
+            },
+            () = self.news.closed() => Break::Closed,
         }
     }
 
@@ -180,15 +197,10 @@ impl Feed {
         version: &mut String,
     ) -> Result<Option<Trouble>, Break> {
         let until = Instant::now() + WATCH_LASTS + WATCH_GRACE;
-        let relist = Arc::clone(&self.relist);
         loop {
             let line = tokio::select! {
                 biased;
-                () = relist.notified() => return Err(Break::Relist(REQUESTED)),
-                changed = self.selector.changed() => {
-                    return Err(if changed.is_ok() { Break::Relist(REQUESTED) } else { Break::Closed });
-                }
-                () = self.news.closed() => return Err(Break::Closed),
+                why = self.interrupted() => return Err(why),
                 line = tokio::time::timeout_at(until, lines.next()) => line,
             };
             let line = match line {
