@@ -80,7 +80,8 @@ impl Namespaces {
             let bytes = self.api.call(call, CALL_TIMEOUT).await?;
             let page: Page = serde_json::from_slice(&bytes)
                 .map_err(|error| Trouble::Unreadable(error.to_string()))?;
-            names.extend(page.items.into_iter().map(|item| item.metadata.name));
+            let items = page.items.into_iter().flatten();
+            names.extend(items.map(|item| item.metadata.name));
             match page.metadata.r#continue {
                 Some(more) if !more.is_empty() => next = more,
                 _ => return Ok(names),
@@ -93,7 +94,8 @@ impl Namespaces {
 struct Page {
     #[serde(default)]
     metadata: PageMetadata,
-    items: Vec<Namespace>,
+    /// `null` without any, as lists of metadata are.
+    items: Option<Vec<Namespace>>,
 }
 
 #[derive(Default, Deserialize)]

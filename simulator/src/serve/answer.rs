@@ -8,9 +8,9 @@ use super::body::Body;
 use super::status::Failure;
 use super::write::Written;
 
-/// What was written.
-pub(super) fn told(written: &Written) -> Response<Body> {
-    let mut answer = whole(written.code, &written.object);
+/// What was written, in the form that is asked for.
+pub(super) fn told(written: &Written, shown: &Value) -> Response<Body> {
+    let mut answer = whole(written.code, shown);
     for warning in &written.warnings {
         // 299 is "miscellaneous persistent warning"; the text is a quoted string.
         let quoted = format!(
@@ -39,6 +39,14 @@ pub(super) fn refused(failure: &Failure) -> Response<Body> {
 pub(super) fn whole(code: u16, body: &Value) -> Response<Body> {
     let code = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     answer(code, Body::Whole(body.to_string().into()))
+}
+
+/// A few words.
+pub(super) fn words(code: StatusCode, text: impl Into<String>) -> Response<Body> {
+    let mut answer = answer(code, Body::Whole(text.into().into()));
+    let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+    answer.headers_mut().insert(header::CONTENT_TYPE, plain);
+    answer
 }
 
 /// Any body.

@@ -5,16 +5,16 @@ use std::sync::Arc;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::{Body as HttpBody, Bytes};
 use hyper::header::{self, HeaderName, HeaderValue};
-use hyper::{Request, Response, StatusCode};
-use serde_json::Value;
+use hyper::{Method, Request, Response, StatusCode};
 use tokio::sync::watch;
 
-use super::answer::{answer, injected, refused, told, whole};
+use super::answer::{answer, injected, refused, told, whole, words};
+use super::asked::{Asked, object, options};
 use super::auth::Auth;
 use super::body::{Body, Cut};
 use super::faults::{Fault, Faults, Plan};
-use super::form::Form;
-use super::patch::{Patch, parse_yaml};
+use super::form::{Answer, Form};
+use super::patch::Patch;
 use super::query::Query;
 use super::request::Attributes;
 use super::resources::{self, Resource};
@@ -22,7 +22,7 @@ use super::status::Failure;
 use super::store::{Key, Store};
 use super::watch::Watch;
 use super::write::Writing;
-use super::{admin, convert, discovery, go_json, list, openapi};
+use super::{admin, convert, discovery, list, openapi};
 
 /// The largest body that is read, as in the API server.
 const BODY_MAX_BYTES: usize = 3 << 20;
@@ -35,15 +35,6 @@ pub struct Api {
     auth: Arc<Auth>,
     /// Says true when all watches are to end.
     stop: watch::Receiver<bool>,
-}
-
-/// A request that has been read.
-struct Asked {
-    attributes: Attributes,
-    query: Query,
-    accept: String,
-    content_type: String,
-    body: Bytes,
 }
 
 /// What has become of a request that may also go unanswered.
@@ -127,7 +118,7 @@ impl Api {
             .collect()
             .await
             .map_err(|_| {
-                let message = format!("limit is {BODY_MAX_BYTES}");
+                let message = format!("Request entity too large: limit is {BODY_MAX_BYTES}");
                 Failure::new(413, "RequestEntityTooLarge", message)
             })?;
         let content_type = text(header::CONTENT_TYPE);
@@ -142,6 +133,7 @@ impl Api {
                 .trim()
                 .to_owned(),
             body: body.to_bytes(),
+            head: head.method == Method::HEAD,
         })
     }
 
@@ -152,16 +144,18 @@ impl Api {
             return self.other(asked);
         }
         let (group, version) = (&request.group, &request.version);
-        let resource = resources::by_path(&self.store, group, version, &request.resource)
-            .filter(|resource| is_served(resource, request))
-            .ok_or_else(Failure::unknown_resource)?;
-        if !resource.verbs.iter().any(|verb| *verb == request.verb) {
+        let found = resources::by_path(&self.store, group, version, &request.resource)
+            .filter(|resource| is_served(resource, request));
+        let Some(resource) = found else {
+            return nowhere(group);
+        };
+        if asked.head || !is_allowed(&resource, request) {
             return Err(Failure::method_not_allowed());
         }
         match request.verb {
             "list" => self.list(&resource, asked, plan).await,
             "watch" => self.watch(&resource, asked, plan),
-            "get" => self.get(&resource, asked, plan),
+            "get" => self.get(&resource, asked, plan).await,
             "deletecollection" => self.delete_all(&resource, asked).await,
             _ => self.write(&resource, asked),
         }
@@ -170,8 +164,8 @@ impl Api {
     /// Paths that are no resources.
     fn other(&self, asked: &Asked) -> Result<Response<Body>, Failure> {
         let path = asked.attributes.path.as_str();
-        if ["/healthz", "/livez", "/readyz"].contains(&path) {
-            return Ok(answer(StatusCode::OK, Body::Whole("ok".into())));
+        if let Some(health) = discovery::health(path, asked.query.verbose) {
+            return Ok(words(StatusCode::OK, health));
         }
         if path.starts_with(admin::ROOT) {
             return admin::answer(self, asked.attributes.verb, path, &asked.body)
@@ -180,9 +174,22 @@ impl Api {
         if let Some(document) = openapi::at(&self.store, path) {
             return Ok(whole(200, &document));
         }
-        let (found, aggregated) =
-            discovery::at(&self.store, path.trim_end_matches('/'), &asked.accept)
-                .ok_or_else(Failure::unknown_resource)?;
+        let place = path.trim_end_matches('/');
+        let Some((found, aggregated)) = discovery::at(&self.store, place, &asked.accept) else {
+            let group = if path.starts_with("/api/") {
+                ""
+            } else {
+                &asked.attributes.group
+            };
+            let known = path.starts_with("/api");
+            return nowhere(if known { group } else { path });
+        };
+        if place == "/version" && asked.attributes.verb != "list" {
+            return Err(Failure::method_not_allowed());
+        }
+        if !aggregated {
+            Form::of(&asked.accept, "", Answer::Object)?;
+        }
         let mut answer = whole(200, &found);
         if aggregated {
             let headers = answer.headers_mut();
@@ -199,6 +206,8 @@ impl Api {
         asked: &Asked,
         plan: &Plan,
     ) -> Result<Response<Body>, Failure> {
+        let form = Form::of(&asked.accept, &asked.query.include_object, Answer::List)?;
+        asked.query.check_list()?;
         let namespace = &asked.attributes.namespace;
         let page = list::list(
             &self.store,
@@ -208,7 +217,7 @@ impl Api {
             plan.stale_by,
         )
         .await?;
-        let form = Form::of(&asked.accept, &asked.query.include_object);
+        form.fits(resource, Answer::List)?;
         Ok(whole(
             200,
             &form.list(resource, page, self.store.clock().now()),
@@ -221,12 +230,14 @@ impl Api {
         asked: &Asked,
         plan: &Plan,
     ) -> Result<Response<Body>, Failure> {
+        let form = Form::of(&asked.accept, &asked.query.include_object, Answer::Stream)?;
+        asked.query.check_list()?;
         let watch = Watch::new(
             &self.store,
             resource,
             &asked.attributes.namespace,
             asked.query.clone(),
-            Form::of(&asked.accept, &asked.query.include_object),
+            form,
             plan.stream,
         )?;
         let (lines, body) = Body::stream();
@@ -234,12 +245,16 @@ impl Api {
         Ok(answer(StatusCode::OK, body))
     }
 
-    fn get(
+    async fn get(
         &self,
         resource: &Resource,
         asked: &Asked,
         plan: &Plan,
     ) -> Result<Response<Body>, Failure> {
+        let form = Form::of(&asked.accept, &asked.query.include_object, Answer::Object)?;
+        if let Some(version) = asked.query.version()? {
+            list::reached(&self.store, version, asked.query.timeout).await?;
+        }
         let key = key(resource, &asked.attributes);
         let found = if plan.stale_by > 0 {
             let then = self.store.version().saturating_sub(plan.stale_by);
@@ -250,7 +265,7 @@ impl Api {
         };
         let found = found.ok_or_else(|| Failure::not_found(resource, &key.name))?;
         let served = convert::served(resource, &found);
-        let form = Form::of(&asked.accept, &asked.query.include_object);
+        form.fits(resource, Answer::Object)?;
         Ok(whole(
             200,
             &form.object(resource, served, self.store.clock().now()),
@@ -260,17 +275,42 @@ impl Api {
     fn write(&self, resource: &Resource, asked: &Asked) -> Result<Response<Body>, Failure> {
         let request = &asked.attributes;
         if request.resource == "selfsubjectaccessreviews" {
-            let review = self.auth.review(&request.user, object(resource, asked)?);
+            let review = self.auth.review(&request.user, object(resource, asked)?)?;
             return Ok(whole(201, &review));
         }
+        let form = Form::of(&asked.accept, &asked.query.include_object, Answer::Object)?;
         let writing = self.writing(resource, asked);
         let written = match request.verb {
-            "create" => writing.create(object(resource, asked)?),
-            "update" => writing.update(object(resource, asked)?),
-            "patch" => writing.patch(&Patch::parse(resource, &asked.content_type, &asked.body)?),
-            _ => writing.delete(&options(&asked.body)?),
+            "create" => {
+                asked.query.check_write("create", false)?;
+                writing.create(object(resource, asked)?)
+            }
+            "update" => {
+                asked.query.check_write("update", false)?;
+                writing.update(object(resource, asked)?)
+            }
+            "patch" => writing.patch(&self.patch(resource, asked)?),
+            _ => writing.delete(&options(asked)?),
         }?;
-        Ok(told(&written))
+        let now = self.store.clock().now();
+        let shown = match written.object["kind"] == resource.kind.as_str() {
+            true => form.object(resource, written.object.clone(), now),
+            false => written.object.clone(),
+        };
+        Ok(told(&written, &shown))
+    }
+
+    /// Reads a patch. What it is for has to be there before its body is looked at.
+    fn patch(&self, resource: &Resource, asked: &Asked) -> Result<Patch, Failure> {
+        let content_type = asked.content_type.as_str();
+        Patch::is_known(resource, content_type)?;
+        let applies = Patch::applies(content_type);
+        asked.query.check_write("patch", applies)?;
+        let key = key(resource, &asked.attributes);
+        if !applies && self.store.get(&key).is_none() {
+            return Err(Failure::not_found(resource, &key.name));
+        }
+        Patch::parse(content_type, &asked.body)
     }
 
     /// Deletes what a list with the same query would show.
@@ -280,8 +320,9 @@ impl Api {
         asked: &Asked,
     ) -> Result<Response<Body>, Failure> {
         let namespace = &asked.attributes.namespace;
+        let options = options(asked)?;
+        asked.query.check_list()?;
         let page = list::list(&self.store, resource, namespace, &asked.query, 0).await?;
-        let options = options(&asked.body)?;
         for object in &page.objects {
             let of = |member: &str| object["metadata"][member].as_str().unwrap_or_default();
             let mut writing = self.writing(resource, asked);
@@ -309,17 +350,41 @@ impl Api {
     }
 }
 
-/// Whether the path fits the resource: its namespace, and what hangs below its objects.
+/// A path that leads nowhere: Kubernetes' own groups say so with a `Status`, all others in words.
+fn nowhere(group: &str) -> Result<Response<Body>, Failure> {
+    if resources::is_built_in(group) {
+        return Err(Failure::unknown_resource());
+    }
+    Ok(words(StatusCode::NOT_FOUND, "404 page not found\n"))
+}
+
+/// Whether there is something at the path: in its namespace, and below its objects.
 fn is_served(resource: &Resource, request: &Attributes) -> bool {
-    let named = !request.name.is_empty() || request.verb == "create";
+    let named = !request.name.is_empty();
     let own_namespace = resource.is_core("namespaces");
-    let everywhere = ["list", "watch", "deletecollection"].contains(&request.verb);
     let placed = resource.namespaced != request.namespace.is_empty()
         || own_namespace
-        || resource.namespaced && everywhere;
-    let below = ["", "status"].contains(&request.subresource.as_str())
-        && (request.subresource.is_empty() || resource.has_status() && named);
+        || resource.namespaced && !named;
+    let below = match request.subresource.as_str() {
+        "" => true,
+        "status" => resource.has_status() && named,
+        _ => false,
+    };
     placed && below
+}
+
+/// Whether the verb is one of the path's.
+fn is_allowed(resource: &Resource, request: &Attributes) -> bool {
+    let verb = request.verb;
+    let here = match (request.name.as_str(), request.subresource.as_str()) {
+        ("", _) if resource.namespaced && request.namespace.is_empty() => verb != "create",
+        ("", _) => true,
+        (_, "") => verb != "create",
+        _ => ["get", "update", "patch"].contains(&verb),
+    };
+    let of_objects = ["update", "patch"].contains(&verb);
+    here && resource.verbs.iter().any(|one| *one == verb)
+        && (!of_objects || !request.name.is_empty())
 }
 
 fn key(resource: &Resource, request: &Attributes) -> Key {
@@ -334,33 +399,4 @@ fn key(resource: &Resource, request: &Attributes) -> Key {
         namespace,
         &request.name,
     )
-}
-
-fn options(body: &[u8]) -> Result<Value, Failure> {
-    if body.is_empty() {
-        return Ok(Value::Null);
-    }
-    go_json::parse(body).map_err(Failure::bad_request)
-}
-
-/// The object in a request's body.
-fn object(resource: &Resource, asked: &Asked) -> Result<Value, Failure> {
-    let kind = &resource.kind;
-    let unread = |why: String| {
-        let body = String::from_utf8_lossy(&asked.body);
-        Failure::bad_request(format!(
-            "the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; \
-             json parse error: {why} ({body})"
-        ))
-    };
-    match asked.content_type.as_str() {
-        "application/json" | "" => go_json::parse(&asked.body).map_err(unread),
-        "application/yaml" => parse_yaml(&asked.body),
-        _ => Err(Failure::new(
-            415,
-            "UnsupportedMediaType",
-            "the body of the request was in an unknown format - accepted media types include: \
-             application/json, application/yaml, application/vnd.kubernetes.protobuf",
-        )),
-    }
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::request::Attributes;
-use super::status::Failure;
-use super::value::set;
+use super::status::{Failure, FieldError};
+use super::value::{default, set};
 
 /// The user without a token.
 pub const ANONYMOUS: &str = "system:anonymous";
@@ -143,29 +143,29 @@ impl Auth {
     }
 
     /// Answers `kubectl auth can-i`: a `SelfSubjectAccessReview` with its status.
-    pub(super) fn review(&self, user: &str, mut review: Value) -> Value {
-        let asked = &review["spec"]["resourceAttributes"];
+    pub(super) fn review(&self, user: &str, mut review: Value) -> Result<Value, Failure> {
+        let spec = &review["spec"];
+        let (resource, path) = (&spec["resourceAttributes"], &spec["nonResourceAttributes"]);
+        let asked = if path.is_null() { resource } else { path };
+        check_review(resource, path)?;
         let part = |member: &str| asked[member].as_str().unwrap_or_default().to_owned();
         let verb = part("verb");
+        let known = |known: &&&str| **known == verb;
         let request = Attributes {
             user: user.to_owned(),
-            verb: ALL_VERBS
-                .iter()
-                .find(|known| **known == verb)
-                .map_or("", |known| known),
+            verb: ALL_VERBS.iter().find(known).map_or("", |known| known),
             group: part("group"),
             resource: part("resource"),
             subresource: part("subresource"),
             namespace: part("namespace"),
             name: part("name"),
+            path: part("path"),
             ..Attributes::default()
         };
-        set(
-            &mut review,
-            "status",
-            Some(json!({"allowed": self.allows(&request)})),
-        );
-        review
+        let allowed = self.allows(&request);
+        default(&mut review, "metadata", json!({}));
+        set(&mut review, "status", Some(json!({"allowed": allowed})));
+        Ok(review)
     }
 
     fn allows(&self, request: &Attributes) -> bool {
@@ -187,6 +187,29 @@ impl Auth {
             None => &[],
         }
     }
+}
+
+/// A review asks either for a resource or for a path.
+fn check_review(resource: &Value, path: &Value) -> Result<(), Failure> {
+    let error = match (resource.is_null(), path.is_null()) {
+        (true, true) => FieldError::invalid(
+            "spec.resourceAttributes",
+            "null",
+            "exactly one of nonResourceAttributes or resourceAttributes must be specified",
+        ),
+        (false, false) => {
+            let part = |member: &str| path[member].as_str().unwrap_or_default().to_owned();
+            let shown = format!(
+                "{{\"Path\":{:?},\"Verb\":{:?}}}",
+                part("path"),
+                part("verb")
+            );
+            let why = "cannot be specified in combination with resourceAttributes";
+            FieldError::invalid("spec.nonResourceAttributes", &shown, why)
+        }
+        _ => return Ok(()),
+    };
+    Err(Failure::invalid("", "authorization.k8s.io", "", &[error]))
 }
 
 const ALL_VERBS: [&str; 9] = [
@@ -214,7 +237,8 @@ fn path_verb(verb: &str) -> &str {
 
 /// What everybody may read.
 fn is_public(path: &str) -> bool {
-    ["/version", "/healthz", "/livez", "/readyz"].contains(&path)
+    let health = ["/healthz", "/livez", "/readyz"];
+    path.trim_end_matches('/') == "/version" || health.iter().any(|root| path.starts_with(root))
 }
 
 /// What every user may read.

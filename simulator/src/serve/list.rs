@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine;
 use base64::alphabet::URL_SAFE;
 use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
+use base64::{DecodeError, Engine};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -46,7 +46,6 @@ pub(super) async fn list(
     query: &Query,
     stale_by: u64,
 ) -> Result<Page, Failure> {
-    query.check_list()?;
     let selector = Selector::parse(resource, &query.label_selector, &query.field_selector)?;
     let (version, start) = start(store, query, stale_by).await?;
     let of = Key::of(resource.storage_group(), &resource.plural, "", "");
@@ -55,7 +54,10 @@ pub(super) async fn list(
         .into_iter()
         .filter(|(key, _)| namespace.is_empty() || key.namespace == namespace)
         .map(|(key, object)| (path(&key, namespace), object))
-        .filter(|(path, object)| *path >= start && selector.matches(object));
+        .filter(|(path, object)| {
+            path.trim_start_matches('/') >= start.trim_start_matches('/')
+                && selector.matches(object)
+        });
     // A list that may come from the watch cache is given whole.
     let limit = match query.limit {
         0 => usize::MAX,
@@ -84,10 +86,19 @@ pub(super) async fn list(
 async fn start(store: &Store, query: &Query, stale_by: u64) -> Result<(u64, String), Failure> {
     if !query.continued.is_empty() {
         let token = Token::decode(&query.continued)?;
-        return Ok((token.rv, token.start));
+        if !["", "0"].contains(&query.resource_version.as_str()) {
+            let message = "specifying resource version is not allowed when using continue";
+            return Err(Failure::bad_request(message));
+        }
+        // Below zero is the version of now.
+        let version = u64::try_from(token.rv).unwrap_or_else(|_| store.version());
+        return Ok((version, token.start));
     }
     let current = || store.version().saturating_sub(stale_by);
-    let version = match query.version()? {
+    let unread = |failure: Failure| {
+        Failure::bad_request(format!("invalid resource version: {}", failure.message))
+    };
+    let version = match query.version().map_err(unread)? {
         None | Some(0) => current(),
         Some(asked) => {
             reached(store, asked, query.timeout).await?;
@@ -101,7 +112,11 @@ async fn start(store: &Store, query: &Query, stale_by: u64) -> Result<(u64, Stri
 }
 
 /// Waits a moment for a version that is still to come.
-async fn reached(store: &Store, asked: u64, timeout: Option<Duration>) -> Result<(), Failure> {
+pub(super) async fn reached(
+    store: &Store,
+    asked: u64,
+    timeout: Option<Duration>,
+) -> Result<(), Failure> {
     let wait = timeout
         .unwrap_or(FUTURE_VERSION_WAIT)
         .min(FUTURE_VERSION_WAIT);
@@ -128,19 +143,32 @@ fn path(key: &Key, namespace: &str) -> String {
     }
 }
 
+const TOKEN_VERSION: &str = "meta.k8s.io/v1";
+
+/// Go's words on text that is not base 64.
+fn illegal(error: &DecodeError) -> String {
+    let at = match error {
+        DecodeError::InvalidByte(at, _) | DecodeError::InvalidLastSymbol(at, _) => *at,
+        DecodeError::InvalidLength(length) => *length,
+        DecodeError::InvalidPadding => return "illegal base64 data at input byte 3".to_owned(),
+    };
+    format!("illegal base64 data at input byte {at}")
+}
+
 /// From where on a list continues, and at which version.
-#[derive(Serialize, Deserialize)]
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
 struct Token {
     v: String,
-    rv: u64,
+    rv: i64,
     start: String,
 }
 
 impl Token {
     fn after(last: &str, version: u64) -> Self {
         Self {
-            v: "meta.k8s.io/v1".to_owned(),
-            rv: version,
+            v: TOKEN_VERSION.to_owned(),
+            rv: i64::try_from(version).unwrap_or(i64::MAX),
             start: format!("{last}\0"),
         }
     }
@@ -156,8 +184,23 @@ impl Token {
         };
         let bytes = BASE64
             .decode(text)
-            .map_err(|error| refused(error.to_string()))?;
+            .map_err(|error| refused(illegal(&error)))?;
         let value = go_json::parse(&bytes).map_err(refused)?;
-        serde_json::from_value(value).map_err(|error| refused(error.to_string()))
+        let token: Self =
+            serde_json::from_value(value).map_err(|error| refused(error.to_string()))?;
+        let why = match &token {
+            Self { v, .. } if v != TOKEN_VERSION => {
+                format!("server does not recognize this encoded version {v}")
+            }
+            Self { rv: 0, .. } => {
+                format!("incorrect encoded start resourceVersion (version {TOKEN_VERSION})")
+            }
+            Self { start, .. } if start.is_empty() => {
+                format!("empty start key (version {TOKEN_VERSION})")
+            }
+            Self { start, .. } if start.split('/').any(|part| part == "..") => start.clone(),
+            _ => return Ok(token),
+        };
+        Err(refused(why))
     }
 }

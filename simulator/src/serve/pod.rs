@@ -3,13 +3,14 @@
 use pullstop_core::image::ImageReference;
 use serde_json::{Value, json};
 
+use super::names;
 use super::status::FieldError;
-use super::value::{default, items, items_mut, members, text};
+use super::value::{default, items, items_mut, members, set, text};
 
 /// `activeDeadlineSeconds` is a positive `int32`.
 const DEADLINE_MAX: i64 = 2_147_483_647;
 
-/// Fills in what a new pod leaves out.
+/// Fills in what a pod leaves out.
 pub(super) fn set_defaults(pod: &mut Value) {
     let spec = &mut pod["spec"];
     for list in ["containers", "initContainers"] {
@@ -27,6 +28,10 @@ pub(super) fn set_defaults(pod: &mut Value) {
     default(spec, "enableServiceLinks", true);
     default(spec, "preemptionPolicy", "PreemptLowerPriority");
     tolerate_trouble(spec);
+}
+
+/// The status of a new pod.
+pub(super) fn begin(pod: &mut Value) {
     let qos = qos_class(&pod["spec"]);
     pod["status"] = json!({"phase": "Pending", "qosClass": qos});
 }
@@ -42,6 +47,9 @@ fn container_defaults(container: &mut Value) {
     default(container, "terminationMessagePath", "/dev/termination-log");
     default(container, "terminationMessagePolicy", "File");
     default(container, "imagePullPolicy", policy);
+    for port in items_mut(container, "/ports") {
+        default(port, "protocol", "TCP");
+    }
 }
 
 /// The admission plugin `DefaultTolerationSeconds`: five minutes on a node in trouble.
@@ -94,8 +102,29 @@ pub(super) fn complete(pod: &mut Value) {
         default(condition, "lastProbeTime", Value::Null);
         default(condition, "lastTransitionTime", Value::Null);
     }
+    for list in ["containerStatuses", "initContainerStatuses"] {
+        for status in items_mut(pod, &format!("/status/{list}")) {
+            complete_container(status);
+        }
+    }
     if pod["status"].is_null() {
         pod["status"] = json!({});
+    }
+}
+
+fn complete_container(status: &mut Value) {
+    for state in ["state", "lastState"] {
+        default(status, state, json!({}));
+        for (kind, times) in [
+            ("running", &["startedAt"][..]),
+            ("terminated", &["startedAt", "finishedAt"]),
+        ] {
+            if let Some(found) = status.pointer_mut(&format!("/{state}/{kind}")) {
+                times
+                    .iter()
+                    .for_each(|time| default(found, time, Value::Null));
+            }
+        }
     }
 }
 
@@ -106,26 +135,108 @@ pub(super) fn check(pod: &Value) -> Vec<FieldError> {
         errors.push(FieldError::required("spec.containers", ""));
     }
     for list in ["containers", "initContainers"] {
-        for (at, container) in items(pod, &format!("/spec/{list}")).iter().enumerate() {
-            if text(container, "/name").is_empty() {
-                errors.push(FieldError::required(format!("spec.{list}[{at}].name"), ""));
-            }
-            if text(container, "/image").is_empty() {
-                errors.push(FieldError::required(format!("spec.{list}[{at}].image"), ""));
-            }
-        }
+        errors.extend(check_containers(pod, list));
     }
+    let policy = text(pod, "/spec/restartPolicy");
+    let known = ["Always", "OnFailure", "Never"];
+    if !policy.is_empty() && !known.contains(&policy) {
+        let shown = format!("\"{policy}\"");
+        errors.push(FieldError::not_supported(
+            "spec.restartPolicy",
+            &shown,
+            &known,
+        ));
+    }
+    errors.extend(check_tolerations(pod));
     if let Some(seconds) = pod["spec"]["activeDeadlineSeconds"].as_i64() {
         errors.extend(deadline_between(1, seconds));
     }
     errors
 }
 
+fn check_containers(pod: &Value, list: &str) -> Vec<FieldError> {
+    let mut errors = Vec::new();
+    let containers = items(pod, &format!("/spec/{list}"));
+    for (at, container) in containers.iter().enumerate() {
+        let field = |member: &str| format!("spec.{list}[{at}].{member}");
+        let name = text(container, "/name");
+        let taken = containers[..at]
+            .iter()
+            .any(|one| text(one, "/name") == name);
+        if name.is_empty() {
+            errors.push(FieldError::required(field("name"), ""));
+        } else if let Some(why) = names::label(name) {
+            errors.push(FieldError::invalid(
+                field("name"),
+                &format!("\"{name}\""),
+                why,
+            ));
+        } else if taken {
+            errors.push(FieldError::duplicate(field("name"), name));
+        }
+        errors.extend(check_image(container, field("image")));
+        let policy = text(container, "/imagePullPolicy");
+        let known = ["Always", "IfNotPresent", "Never"];
+        if !policy.is_empty() && !known.contains(&policy) {
+            let shown = format!("\"{policy}\"");
+            errors.push(FieldError::not_supported(
+                field("imagePullPolicy"),
+                &shown,
+                &known,
+            ));
+        }
+    }
+    errors
+}
+
+fn check_image(container: &Value, field: String) -> Option<FieldError> {
+    let image = text(container, "/image");
+    let why = "must not have leading or trailing whitespace";
+    match image.trim() {
+        "" if image.is_empty() => Some(FieldError::required(field, "")),
+        trimmed if trimmed == image => None,
+        _ => Some(FieldError::invalid(field, &format!("\"{image}\""), why)),
+    }
+}
+
+fn check_tolerations(pod: &Value) -> Vec<FieldError> {
+    let tolerations = items(pod, "/spec/tolerations").iter().enumerate();
+    let odd = tolerations.filter(|(_, one)| {
+        !one["tolerationSeconds"].is_null() && text(one, "/effect") != "NoExecute"
+    });
+    let why = "effect must be 'NoExecute' when `tolerationSeconds` is set";
+    odd.map(|(at, one)| {
+        let effect = format!("\"{}\"", text(one, "/effect"));
+        FieldError::invalid(format!("spec.tolerations[{at}].effect"), &effect, why)
+    })
+    .collect()
+}
+
 /// What is wrong with a change of a pod's specification.
 pub(super) fn check_change(old: &Value, new: &Value) -> Vec<FieldError> {
     let mut errors = check(new);
+    for list in ["containers", "initContainers"] {
+        let of = |pod: &Value| items(pod, &format!("/spec/{list}")).len();
+        if of(old) != of(new) {
+            let why = "pod updates may not add or remove containers";
+            errors.push(FieldError::forbidden(format!("spec.{list}"), why));
+            return errors;
+        }
+    }
+    for list in ["containers", "initContainers"] {
+        // Images are looked at once more.
+        let containers = items(new, &format!("/spec/{list}")).iter().enumerate();
+        let again = containers.filter_map(|(at, container)| {
+            check_image(container, format!("spec.{list}[{at}].image"))
+        });
+        errors.extend(again);
+    }
+    errors.extend(check_tolerations(new));
     errors.extend(check_deadline(old, new));
-    if fixed_part(old, old) != fixed_part(new, old) {
+    if !keeps_tolerations(old, new) {
+        let why = "existing toleration can not be modified except its tolerationSeconds";
+        errors.push(FieldError::forbidden("spec.tolerations", why));
+    } else if fixed_part(old, old) != fixed_part(new, old) {
         errors.push(FieldError::forbidden("spec", FIXED));
     }
     errors
@@ -161,7 +272,78 @@ fn deadline_between(least: i64, seconds: i64) -> Option<FieldError> {
         .then(|| FieldError::invalid(field, &seconds.to_string(), &why))
 }
 
-/// The specification without what may change: tolerations that `old` does not have are additions.
+/// Tolerations may be added, and last longer or shorter.
+fn keeps_tolerations(old: &Value, new: &Value) -> bool {
+    let lasting = |pod: &Value| {
+        let mut tolerations = items(pod, "/spec/tolerations").to_vec();
+        for toleration in &mut tolerations {
+            members(toleration).remove("tolerationSeconds");
+        }
+        tolerations
+    };
+    let new = lasting(new);
+    lasting(old).iter().all(|one| new.contains(one))
+}
+
+/// Puts back what no client can take out of a pod's status: its class, and the generations that were observed.
+pub(super) fn keep_status(old: &Value, new: &mut Value) {
+    let (old, status) = (&old["status"], &mut new["status"]);
+    if let Some(class) = old.get("qosClass") {
+        set(status, "qosClass", Some(class.clone()));
+    }
+    keep_observed_generation(old, status);
+    for condition in items_mut(status, "/conditions") {
+        let mut before = items(old, "/conditions").iter();
+        if let Some(before) = before.find(|one| one["type"] == condition["type"]) {
+            keep_observed_generation(before, condition);
+        }
+    }
+}
+
+fn keep_observed_generation(old: &Value, new: &mut Value) {
+    if let Some(generation) = old.get("observedGeneration") {
+        default(new, "observedGeneration", generation.clone());
+    }
+}
+
+/// What is wrong with a change of a pod's status.
+pub(super) fn check_status(old: &Value, new: &Value) -> Vec<FieldError> {
+    let mut errors = Vec::new();
+    for (at, condition) in items(new, "/status/conditions").iter().enumerate() {
+        let kind = text(condition, "/type");
+        let field = format!("status.conditions[{at}].Type");
+        let wrong = names::key(kind).into_iter();
+        errors.extend(wrong.map(|why| FieldError::invalid(&field, &format!("\"{kind}\""), &why)));
+    }
+    for list in ["containerStatuses", "initContainerStatuses"] {
+        errors.extend(check_ends(old, new, list));
+    }
+    errors
+}
+
+/// A container that has ended does not come back, unless the pod restarts it.
+fn check_ends(old: &Value, new: &Value, list: &str) -> Vec<FieldError> {
+    let policy = text(new, "/spec/restartPolicy");
+    let pointer = format!("/status/{list}");
+    let statuses = items(old, &pointer).iter().enumerate();
+    let ended = statuses.filter(|(_, status)| {
+        let exit = status.pointer("/state/terminated/exitCode");
+        match policy {
+            "Never" => status.pointer("/state/terminated").is_some(),
+            "OnFailure" => exit.and_then(Value::as_i64) == Some(0),
+            _ => false,
+        }
+    });
+    let back = ended.filter(|(_, status)| {
+        let mut now = items(new, &pointer).iter();
+        now.any(|one| one["name"] == status["name"] && one.pointer("/state/terminated").is_none())
+    });
+    let why = "may not be transitioned to non-terminated state";
+    back.map(|(at, _)| FieldError::forbidden(format!("status.{list}[{at}].state"), why))
+        .collect()
+}
+
+/// The specification without what may change.
 fn fixed_part(pod: &Value, old: &Value) -> Value {
     let mut spec = pod["spec"].clone();
     for list in ["containers", "initContainers"] {
@@ -169,14 +351,8 @@ fn fixed_part(pod: &Value, old: &Value) -> Value {
             members(container).remove("image");
         }
     }
-    let had = items(old, "/spec/tolerations");
-    let kept: Vec<Value> = items(&spec, "/tolerations")
-        .iter()
-        .filter(|one| had.contains(one))
-        .cloned()
-        .collect();
     let fixed = members(&mut spec);
-    fixed.insert("tolerations".to_owned(), kept.into());
+    fixed.remove("tolerations");
     fixed.remove("activeDeadlineSeconds");
     if pod["spec"]["terminationGracePeriodSeconds"] == 1
         && old["spec"]["terminationGracePeriodSeconds"].as_i64() < Some(0)
@@ -194,6 +370,7 @@ mod tests {
     fn pod(spec: &Value) -> Value {
         let mut pod = json!({"spec": spec});
         set_defaults(&mut pod);
+        begin(&mut pod);
         pod
     }
 

@@ -15,6 +15,8 @@ pub(super) struct Query {
     pub(super) watch: bool,
     /// Start the stream with all objects, and mark their end.
     pub(super) send_initial_events: bool,
+    /// Whether the query says anything on initial events.
+    initial_events_said: bool,
     pub(super) allow_bookmarks: bool,
     pub(super) resource_version: String,
     pub(super) version_match: String,
@@ -24,14 +26,17 @@ pub(super) struct Query {
     pub(super) label_selector: String,
     pub(super) field_selector: String,
     pub(super) timeout: Option<Duration>,
-    /// Do everything but store.
-    pub(super) dry_run: bool,
+    /// Do everything but store; `All` is the only stage that there is.
+    dry_run: Vec<String>,
     pub(super) field_validation: String,
     pub(super) field_manager: String,
     pub(super) force: bool,
     /// What a table's rows carry: `None`, `Metadata` or `Object`.
     pub(super) include_object: String,
-    pub(super) grace_period_seconds: Option<u64>,
+    pub(super) grace_period_seconds: Option<i64>,
+    pub(super) propagation_policy: String,
+    /// Say more of one's health.
+    pub(super) verbose: bool,
 }
 
 impl Query {
@@ -47,24 +52,29 @@ impl Query {
 
     fn take(&mut self, name: &str, value: String) -> Result<(), Failure> {
         match name {
+            "verbose" => self.verbose = true,
             "watch" => self.watch = flag(&value),
-            "sendInitialEvents" => self.send_initial_events = flag(&value),
+            "sendInitialEvents" => {
+                (self.send_initial_events, self.initial_events_said) = (flag(&value), true);
+            }
             "allowWatchBookmarks" => self.allow_bookmarks = flag(&value),
             "force" => self.force = flag(&value),
             "resourceVersion" => self.resource_version = value,
             "resourceVersionMatch" => self.version_match = value,
-            "limit" => self.limit = usize::try_from(number(name, &value)?).unwrap_or(usize::MAX),
+            // Less than nothing is as good as no limit.
+            "limit" => self.limit = usize::try_from(number(&value)?).unwrap_or(0),
             "continue" => self.continued = value,
             "labelSelector" => self.label_selector = value,
             "fieldSelector" => self.field_selector = value,
             "timeoutSeconds" => {
                 // Zero is as good as nothing.
-                let seconds = Some(number(name, &value)?).filter(|seconds| *seconds > 0);
+                let seconds = u64::try_from(number(&value)?).ok();
+                let seconds = seconds.filter(|seconds| *seconds > 0);
                 self.timeout = seconds.map(Duration::from_secs);
             }
-            "gracePeriodSeconds" => self.grace_period_seconds = Some(number(name, &value)?),
-            "dryRun" if value == "All" => self.dry_run = true,
-            "dryRun" => return Err(bad_dry_run(&value)),
+            "gracePeriodSeconds" => self.grace_period_seconds = Some(number(&value)?),
+            "propagationPolicy" => self.propagation_policy = value,
+            "dryRun" => self.dry_run.push(value),
             "fieldValidation" => self.field_validation = value,
             "fieldManager" => self.field_manager = value,
             "includeObject" => self.include_object = value,
@@ -80,71 +90,172 @@ impl Query {
             return Ok(None);
         }
         let unread = |_| {
-            let why = format!("strconv.ParseUint: parsing \"{text}\": invalid syntax");
-            let message = format!("resourceVersion: Invalid value: \"{text}\": {why}");
+            let message = format!(
+                "resourceVersion: Invalid value: \"{text}\": {}",
+                no_version(text)
+            );
             Failure::new(500, "", message)
         };
         text.parse().map(Some).map_err(unread)
     }
 
+    /// Whether a watch is not to begin with what is there.
+    pub(super) fn refuses_initial_events(&self) -> bool {
+        self.initial_events_said && !self.send_initial_events
+    }
+
+    /// Whether nothing is to be stored.
+    pub(super) fn is_dry_run(&self) -> bool {
+        !self.dry_run.is_empty()
+    }
+
+    /// Whether the options of a write are right.
+    pub(super) fn check_write(&self, verb: &str, applies: bool) -> Result<(), Failure> {
+        let mut errors = Vec::new();
+        if applies && self.field_manager.is_empty() {
+            errors.push(FieldError::required(
+                "fieldManager",
+                "is required for apply patch",
+            ));
+        }
+        if verb == "patch" && self.force && !applies {
+            let why = "may not be specified for non-apply patch";
+            errors.push(FieldError::forbidden("force", why));
+        }
+        errors.extend(self.check_manager());
+        if self.dry_run.iter().any(|stage| stage != "All") {
+            let shown = format!("{:?}", self.dry_run);
+            errors.push(FieldError::not_supported("dryRun", &shown, &["All"]));
+        }
+        let known = ["", "Ignore", "Strict", "Warn"];
+        if !known.contains(&self.field_validation.as_str()) {
+            let shown = format!("{:?}", self.field_validation);
+            errors.push(FieldError::not_supported("fieldValidation", &shown, &known));
+        }
+        let kind = match verb {
+            "create" => "CreateOptions",
+            "update" => "UpdateOptions",
+            "patch" => "PatchOptions",
+            _ => "DeleteOptions",
+        };
+        refuse_options(kind, &errors)
+    }
+
+    fn check_manager(&self) -> Option<FieldError> {
+        let manager = self.field_manager.as_str();
+        if manager.len() > MANAGER_MAX_BYTES {
+            return Some(FieldError::too_long("fieldManager", MANAGER_MAX_BYTES));
+        }
+        let (at, odd) = manager.char_indices().find(|(_, c)| c.is_control())?;
+        let shown = manager.escape_default().to_string();
+        let shown = shown.replace("\\u{0}", "\\x00");
+        let why = format!(
+            "invalid character U+{:04X} (at position {at})",
+            u32::from(odd)
+        );
+        Some(FieldError::invalid(
+            "fieldManager",
+            &format!("\"{shown}\""),
+            &why,
+        ))
+    }
+
     /// Whether the options of a list or a watch go together.
     pub(super) fn check_list(&self) -> Result<(), Failure> {
-        let forbidden = |why: &str| {
-            let error = FieldError::forbidden("resourceVersionMatch", why);
-            Err(Failure::invalid("ListOptions", "meta.k8s.io", "", &[error]))
+        let errors = if self.initial_events_said {
+            self.check_initial_events()
+        } else {
+            self.check_match()
         };
-        let matching = self.version_match.as_str();
-        if self.watch && self.send_initial_events && matching != "NotOlderThan" {
-            return forbidden(
-                "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
-            );
-        }
-        if self.watch {
-            return if matching.is_empty() || self.send_initial_events {
-                Ok(())
-            } else {
-                forbidden(
-                    "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided",
-                )
-            };
-        }
-        match matching {
-            "" => Ok(()),
-            _ if !self.continued.is_empty() => {
-                forbidden("resourceVersionMatch is forbidden when continue is provided")
-            }
-            _ if self.resource_version.is_empty() => {
-                forbidden("resourceVersionMatch is forbidden unless resourceVersion is provided")
-            }
-            "Exact" if self.resource_version == "0" => {
-                forbidden("resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"")
-            }
-            "Exact" | "NotOlderThan" => Ok(()),
-            _ => forbidden("supported values: \"Exact\", \"NotOlderThan\""),
-        }
+        refuse_options("ListOptions", &errors)
     }
+
+    fn check_initial_events(&self) -> Vec<FieldError> {
+        if !self.watch {
+            let why = "sendInitialEvents is forbidden for list";
+            return vec![FieldError::forbidden("sendInitialEvents", why)];
+        }
+        let matching = self.version_match.as_str();
+        if matching == "NotOlderThan" {
+            return Vec::new();
+        }
+        let why = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan";
+        let mut errors = vec![FieldError::forbidden(MATCH, why)];
+        if !matching.is_empty() {
+            let shown = format!("{matching:?}");
+            errors.push(FieldError::not_supported(MATCH, &shown, &["NotOlderThan"]));
+        }
+        errors
+    }
+
+    fn check_match(&self) -> Vec<FieldError> {
+        let matching = self.version_match.as_str();
+        let forbidden = |why: &str| FieldError::forbidden(MATCH, why);
+        if matching.is_empty() && self.watch && !self.continued.is_empty() {
+            return vec![forbidden(
+                "resourceVersionMatch is forbidden when continue is provided",
+            )];
+        }
+        if matching.is_empty() {
+            return Vec::new();
+        }
+        let mut errors = Vec::new();
+        if self.watch {
+            let why =
+                "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided";
+            errors.push(forbidden(why));
+        }
+        if self.resource_version.is_empty() {
+            let why = "resourceVersionMatch is forbidden unless resourceVersion is provided";
+            errors.push(forbidden(why));
+        }
+        if !self.continued.is_empty() {
+            let why = "resourceVersionMatch is forbidden when continue is provided";
+            errors.push(forbidden(why));
+        }
+        if !["Exact", "NotOlderThan"].contains(&matching) {
+            let shown = format!("{matching:?}");
+            let supported = ["Exact", "NotOlderThan", ""];
+            errors.push(FieldError::not_supported(MATCH, &shown, &supported));
+        }
+        if matching == "Exact" && self.resource_version == "0" {
+            let why = "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"";
+            errors.push(forbidden(why));
+        }
+        errors
+    }
+}
+
+const MATCH: &str = "resourceVersionMatch";
+
+/// How long the name of a field manager may be.
+const MANAGER_MAX_BYTES: usize = 128;
+
+fn refuse_options(kind: &str, errors: &[FieldError]) -> Result<(), Failure> {
+    if errors.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::invalid(kind, "meta.k8s.io", "", errors))
+}
+
+/// Why this is no version, in Go's words.
+pub(super) fn no_version(text: &str) -> String {
+    format!("strconv.ParseUint: parsing \"{text}\": invalid syntax")
 }
 
 fn flag(value: &str) -> bool {
     !matches!(value, "0" | "false")
 }
 
-fn number(name: &str, value: &str) -> Result<u64, Failure> {
-    let why = |_| {
-        Failure::bad_request(format!(
-            "strconv.ParseInt: parsing \"{value}\": invalid syntax (parameter {name})"
-        ))
-    };
-    value.parse().map_err(why)
-}
-
-fn bad_dry_run(value: &str) -> Failure {
-    let error = FieldError::invalid(
-        "dryRun",
-        &format!("[\"{value}\"]"),
-        "supported values: \"All\"",
-    );
-    Failure::invalid("PatchOptions", "meta.k8s.io", "", &[error])
+fn number(value: &str) -> Result<i64, Failure> {
+    use std::num::IntErrorKind::{NegOverflow, PosOverflow};
+    value.parse().map_err(|error: std::num::ParseIntError| {
+        let why = match error.kind() {
+            PosOverflow | NegOverflow => "value out of range",
+            _ => "invalid syntax",
+        };
+        Failure::bad_request(format!("strconv.ParseInt: parsing \"{value}\": {why}"))
+    })
 }
 
 /// A word of a query: besides percent-encoding, a plus is a space.
@@ -205,9 +316,17 @@ mod tests {
             let refused = Query::parse(query).unwrap().check_list().unwrap_err();
             assert_eq!(refused.code, 422, "{query}");
         }
-        for query in ["limit=x", "timeoutSeconds=-1"] {
+        for query in ["limit=x", "timeoutSeconds="] {
             assert_eq!(Query::parse(query).unwrap_err().code, 400, "{query}");
         }
-        assert_eq!(Query::parse("dryRun=Some").unwrap_err().code, 422);
+        for query in [
+            "dryRun=Some",
+            "fieldValidation=Maybe",
+            "force=1",
+            "fieldManager=%00",
+        ] {
+            let refused = Query::parse(query).unwrap().check_write("patch", false);
+            assert_eq!(refused.unwrap_err().code, 422, "{query}");
+        }
     }
 }

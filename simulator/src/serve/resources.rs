@@ -20,6 +20,18 @@ const VERBS: [&str; 8] = [
     "watch",
 ];
 
+/// The same, in the order that those of CRDs have.
+const CUSTOM_VERBS: [&str; 8] = [
+    "delete",
+    "deletecollection",
+    "get",
+    "list",
+    "patch",
+    "create",
+    "update",
+    "watch",
+];
+
 /// One version of an API group.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -153,6 +165,11 @@ pub(super) fn all(store: &Store) -> Vec<Arc<GroupVersion>> {
     all
 }
 
+/// Whether it is one of Kubernetes' own groups.
+pub(super) fn is_built_in(group: &str) -> bool {
+    BUILT_IN.iter().any(|gv| gv.group == group)
+}
+
 /// The resource at a path.
 pub(super) fn by_path(
     store: &Store,
@@ -215,7 +232,7 @@ fn defined(crd: &Value, version: &Value) -> Resource {
             singular => singular.to_owned(),
         },
         namespaced: text(crd, "/spec/scope") == "Namespaced",
-        verbs: all_verbs(),
+        verbs: CUSTOM_VERBS.map(str::to_owned).to_vec(),
         short_names: strings(&names["shortNames"]),
         categories: strings(&names["categories"]),
         hash: String::new(),

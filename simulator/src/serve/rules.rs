@@ -2,11 +2,14 @@
 
 use serde_json::{Value, json};
 
+use super::event;
+use super::metadata;
+use super::names;
 use super::pod;
 use super::resources::Resource;
 use super::status::{Failure, FieldError};
 use super::store::Key;
-use super::value::{default, go, items, members, set, text};
+use super::value::{default, items, members, set, text};
 
 /// Metadata that only the API server writes.
 const SERVERS_OWN: [&str; 6] = [
@@ -17,43 +20,6 @@ const SERVERS_OWN: [&str; 6] = [
     "resourceVersion",
     "selfLink",
 ];
-
-/// Members that are objects wherever they are, and lists.
-const SHAPES: [(&str, bool); 8] = [
-    ("/metadata", true),
-    ("/metadata/labels", true),
-    ("/metadata/annotations", true),
-    ("/metadata/finalizers", false),
-    ("/metadata/ownerReferences", false),
-    ("/metadata/managedFields", false),
-    ("/spec", true),
-    ("/status", true),
-];
-
-/// Whether this is an object at all: what everything else here relies on.
-pub(super) fn check_shape(resource: &Resource, object: &Value) -> Result<(), Failure> {
-    let refused = |field: &str, expected: &str| {
-        let (kind, version) = (&resource.kind, &resource.version);
-        let message = format!(
-            "{kind} in version \"{version}\" cannot be handled as a {kind}: json: cannot unmarshal: {field} is no {expected}"
-        );
-        Err(Failure::bad_request(message))
-    };
-    if !object.is_object() {
-        return refused("the body", "object");
-    }
-    for (pointer, is_object) in SHAPES {
-        let (fits, expected) = match object.pointer(pointer) {
-            None | Some(Value::Null) => continue,
-            Some(value) if is_object => (value.is_object(), "object"),
-            Some(value) => (value.is_array(), "list"),
-        };
-        if !fits {
-            return refused(&pointer[1..].replace('/', "."), expected);
-        }
-    }
-    Ok(())
-}
 
 /// Makes what a client posted an object to be stored.
 pub(super) fn prepare_new(resource: &Resource, object: &mut Value, now: &str) {
@@ -68,11 +34,41 @@ pub(super) fn prepare_new(resource: &Resource, object: &mut Value, now: &str) {
     if resource.has_status() {
         members(object).remove("status");
     }
+    tidy(resource, object);
     match resource.plural.as_str() {
-        "pods" if resource.is_core("pods") => pod::set_defaults(object),
+        "pods" if resource.is_core("pods") => {
+            pod::set_defaults(object);
+            pod::begin(object);
+        }
         "namespaces" => prepare_namespace(object),
         "customresourcedefinitions" => object["status"] = established(object, now),
         _ => {}
+    }
+}
+
+/// Takes out what Go's structures do not hold: empty lists and maps of metadata, and what is null.
+fn tidy(resource: &Resource, object: &mut Value) {
+    if resource.custom {
+        return;
+    }
+    for map in ["/metadata/labels", "/metadata/annotations"] {
+        let values = object.pointer_mut(map).and_then(Value::as_object_mut);
+        let nothing = values
+            .into_iter()
+            .flatten()
+            .filter(|(_, value)| value.is_null());
+        nothing.for_each(|(_, value)| *value = "".into());
+    }
+    for member in ["labels", "annotations", "finalizers", "ownerReferences"] {
+        let value = &object["metadata"][member];
+        let empty = value.as_object().is_some_and(serde_json::Map::is_empty)
+            || value.as_array().is_some_and(Vec::is_empty);
+        if empty || value.is_null() {
+            set(&mut object["metadata"], member, None);
+        }
+    }
+    if resource.plural == "leases" {
+        members(&mut object["spec"]).retain(|_, value| !value.is_null());
     }
 }
 
@@ -109,12 +105,19 @@ fn established(crd: &Value, now: &str) -> Value {
 
 /// What is wrong with a new object.
 pub(super) fn check_new(resource: &Resource, key: &Key, object: &Value) -> Result<(), Failure> {
-    let mut errors = check_name(resource, &key.name);
+    let mut errors: Vec<FieldError> = check_name(resource, &key.name).into_iter().collect();
+    errors.extend(metadata::check(object));
+    if !resource.custom {
+        errors.extend(metadata::check_finalizers(object));
+    }
     if resource.is_core("pods") {
         errors.extend(pod::check(object));
     }
     if resource.is_core("events") {
-        errors.extend(check_event(resource, key, object));
+        errors.extend(event::check(resource, key, object));
+    }
+    if resource.plural == "leases" {
+        errors.extend(event::check_lease(object));
     }
     if errors.is_empty() {
         return Ok(());
@@ -123,82 +126,27 @@ pub(super) fn check_new(resource: &Resource, key: &Key, object: &Value) -> Resul
     Err(Failure::invalid(&resource.kind, group, &key.name, &errors))
 }
 
-fn check_name(resource: &Resource, name: &str) -> Vec<FieldError> {
-    let why = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and \
-               must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is \
-               '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
+fn check_name(resource: &Resource, name: &str) -> Option<FieldError> {
     // Names of roles and bindings are free; they stand in paths.
     let free = resource.group == "rbac.authorization.k8s.io";
+    let field = "metadata.name";
     if name.is_empty() {
-        vec![FieldError::required(
-            "metadata.name",
+        return Some(FieldError::required(
+            field,
             "name or generateName is required",
-        )]
-    } else if free || is_subdomain(name) {
-        Vec::new()
-    } else {
-        vec![FieldError::invalid(
-            "metadata.name",
-            &format!("\"{name}\""),
-            why,
-        )]
+        ));
     }
-}
-
-fn is_subdomain(name: &str) -> bool {
-    let alphanumeric = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    name.len() <= 253
-        && name.split('.').all(|label| {
-            label.starts_with(alphanumeric)
-                && label.ends_with(alphanumeric)
-                && label.chars().all(|c| alphanumeric(c) || c == '-')
-        })
-}
-
-/// As the newer group wants events to be; the older one only looks at the namespace.
-fn check_event(resource: &Resource, key: &Key, event: &Value) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    let about = text(event, "/involvedObject/namespace");
-    // What is in no namespace has its events in `default`.
-    if about != key.namespace && !(about.is_empty() && key.namespace == "default") {
-        let why = "does not match event.namespace";
-        let field = "involvedObject.namespace";
-        errors.push(FieldError::invalid(field, &format!("\"{about}\""), why));
-    }
-    if resource.group.is_empty() {
-        return errors;
-    }
-    if event["eventTime"].is_null() {
-        errors.push(FieldError::required("eventTime", ""));
-    } else {
-        let wanted = [
-            "reportingComponent",
-            "reportingInstance",
-            "action",
-            "reason",
-        ];
-        let shown = [
-            "reportingController",
-            "reportingInstance",
-            "action",
-            "reason",
-        ];
-        let missing = wanted
-            .iter()
-            .zip(shown)
-            .filter(|(member, _)| event[**member].is_null());
-        errors.extend(missing.map(|(_, shown)| FieldError::required(shown, "")));
-    }
-    let kind = text(event, "/type");
-    if !["Normal", "Warning"].contains(&kind) {
-        let why = format!("has invalid value: {kind}");
-        errors.push(FieldError::invalid("type", &format!("\"{kind}\""), &why));
-    }
-    errors
+    let wrong = match resource.plural.as_str() {
+        _ if free => None,
+        "namespaces" => names::label(name),
+        _ => names::subdomain(name),
+    };
+    wrong.map(|why| FieldError::invalid(field, &format!("\"{name}\""), why))
 }
 
 /// Puts back what this write may not change, and counts the generation on.
 pub(super) fn prepare_change(resource: &Resource, subresource: &str, old: &Value, new: &mut Value) {
+    tidy(resource, new);
     keep_metadata(resource, subresource, old, new);
     if subresource == "status" {
         let status = new["status"].take();
@@ -210,9 +158,19 @@ pub(super) fn prepare_change(resource: &Resource, subresource: &str, old: &Value
             "status",
             Some(status).filter(|status| !status.is_null()),
         );
+        if resource.is_core("pods") {
+            pod::keep_status(old, new);
+        }
     } else {
         if resource.has_status() {
             set(new, "status", old.get("status").cloned());
+        }
+        // A pod that others have put here may lack what has a default, and is left so.
+        if resource.is_core("pods") && !old["spec"]["dnsPolicy"].is_null() {
+            pod::set_defaults(new);
+        }
+        if resource.plural == "namespaces" {
+            keep_namespace(old, new);
         }
         if resource.has_generation() && new["spec"] != old["spec"] {
             let generation = old["metadata"]["generation"].as_u64().unwrap_or(0);
@@ -222,6 +180,14 @@ pub(super) fn prepare_change(resource: &Resource, subresource: &str, old: &Value
     if resource.is_core("pods") {
         pod::complete(new);
     }
+}
+
+/// A namespace keeps its label and its finalizers, whatever replaces it.
+fn keep_namespace(old: &Value, new: &mut Value) {
+    let name = text(new, "/metadata/name").to_owned();
+    let labels = &mut new["metadata"]["labels"];
+    default(labels, "kubernetes.io/metadata.name", name);
+    set(new, "spec", old.get("spec").cloned());
 }
 
 fn keep_metadata(resource: &Resource, subresource: &str, old: &Value, new: &mut Value) {
@@ -254,35 +220,51 @@ pub(super) fn check_change(
     old: &Value,
     new: &Value,
 ) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    for member in ["name", "namespace", "uid"] {
-        let (before, after) = (&old["metadata"][member], &new["metadata"][member]);
-        if before != after {
-            let field = format!("metadata.{member}");
-            let error =
-                FieldError::invalid(field, &format!("\"{}\"", go(after)), "field is immutable");
-            // The API server checks metadata in two places.
-            errors.extend([error.clone(), error]);
-        }
+    // The API server checks metadata in two places, and for its own kinds each of them twice.
+    let metadata = metadata::check(new);
+    let times = if resource.custom { 2 } else { 4 };
+    let mut errors: Vec<FieldError> = std::iter::repeat_n(metadata, times).flatten().collect();
+    let mut change = metadata::check_change(old, new);
+    if !resource.custom {
+        change.extend(metadata::check_finalizers(new));
+    }
+    for error in change {
+        errors.extend([error.clone(), error]);
     }
     if resource.is_core("pods") && subresource.is_empty() {
         errors.extend(pod::check_change(old, new));
+    }
+    if resource.is_core("pods") && subresource == "status" {
+        errors.extend(pod::check_status(old, new));
+    }
+    if resource.is_core("events") {
+        errors.extend(event::check_change(resource, old, new));
+    }
+    if resource.plural == "leases" {
+        errors.extend(event::check_lease(new));
     }
     errors
 }
 
 /// How long an object that is deleted may take to shut down.
-pub(super) fn grace_seconds(resource: &Resource, object: &Value, asked: Option<u64>) -> u64 {
+pub(super) fn grace_seconds(resource: &Resource, object: &Value, asked: Option<i64>) -> i64 {
     let ended = ["Succeeded", "Failed"].contains(&text(object, "/status/phase"));
     let unscheduled = text(object, "/spec/nodeName").is_empty();
     if !resource.is_core("pods") || ended || unscheduled {
         return 0;
     }
-    let own = object["spec"]["terminationGracePeriodSeconds"].as_u64();
-    asked.or(own).unwrap_or(30)
+    let own = object["spec"]["terminationGracePeriodSeconds"].as_i64();
+    // One that is below zero is as short as can be.
+    let grace = asked.or(own).unwrap_or(30);
+    if grace < 0 { 1 } else { grace }
 }
 
 /// Whether a replacement must say which version it replaces.
 pub(super) fn needs_version(resource: &Resource) -> bool {
     resource.custom || resource.group == "coordination.k8s.io"
+}
+
+/// Whether a replacement makes an object that is not there.
+pub(super) fn may_create_by_update(resource: &Resource) -> bool {
+    resource.plural == "leases" || resource.is_core("events")
 }

@@ -1,17 +1,48 @@
-//! The fields that a pod has, as far as misspelt ones are looked for: metadata, specification, containers, status.
+//! The fields that pods, Leases and events have, as far as misspelt ones are looked for: not below the containers and
+//! statuses of a pod.
 
 use serde_json::Value;
 
+use super::resources::Resource;
 use super::value::members;
 
 /// Members by path; `[]` stands for the elements of a list. What is not listed here is not looked into.
-const FIELDS: [(&str, &str); 8] = [
-    ("", "apiVersion kind metadata spec status"),
+type Fields = &'static [(&'static str, &'static str)];
+
+const METADATA: &str = "annotations creationTimestamp deletionGracePeriodSeconds deletionTimestamp finalizers \
+                        generateName generation labels managedFields name namespace ownerReferences \
+                        resourceVersion selfLink uid";
+
+const LEASE: Fields = &[
+    ("", "apiVersion kind metadata spec"),
+    ("metadata", METADATA),
     (
-        "metadata",
-        "annotations creationTimestamp deletionGracePeriodSeconds deletionTimestamp finalizers generateName \
-         generation labels managedFields name namespace ownerReferences resourceVersion selfLink uid",
+        "spec",
+        "acquireTime holderIdentity leaseDurationSeconds leaseTransitions preferredHolder renewTime strategy",
     ),
+];
+
+const EVENT: Fields = &[
+    (
+        "",
+        "action apiVersion count eventTime firstTimestamp involvedObject kind lastTimestamp message metadata reason \
+         related reportingComponent reportingInstance series source type",
+    ),
+    ("metadata", METADATA),
+];
+
+const NEWER_EVENT: Fields = &[
+    (
+        "",
+        "action apiVersion deprecatedCount deprecatedFirstTimestamp deprecatedLastTimestamp deprecatedSource \
+         eventTime kind metadata note reason regarding related reportingController reportingInstance series type",
+    ),
+    ("metadata", METADATA),
+];
+
+const POD: Fields = &[
+    ("", "apiVersion kind metadata spec status"),
+    ("metadata", METADATA),
     (
         "spec",
         "activeDeadlineSeconds affinity automountServiceAccountToken containers dnsConfig dnsPolicy \
@@ -46,17 +77,25 @@ const CONTAINER: &str = "args command env envFrom image imagePullPolicy lifecycl
                          startupProbe stdin stdinOnce terminationMessagePath terminationMessagePolicy tty \
                          volumeDevices volumeMounts workingDir";
 
-/// Takes the fields out that a pod does not have, and names them.
-pub(super) fn take_unknown(pod: &mut Value) -> Vec<String> {
+/// Takes the fields out that there are not, and names them.
+pub(super) fn take_unknown(resource: &Resource, object: &mut Value) -> Vec<String> {
+    let fields = match resource.plural.as_str() {
+        "pods" if resource.is_core("pods") => POD,
+        "leases" => LEASE,
+        "events" if resource.group.is_empty() => EVENT,
+        "events" => NEWER_EVENT,
+        _ => return Vec::new(),
+    };
     let mut unknown = Vec::new();
-    take("", "", pod, &mut unknown);
+    take(fields, "", "", object, &mut unknown);
     unknown
 }
 
-fn take(schema: &str, path: &str, value: &mut Value, unknown: &mut Vec<String>) {
+fn take(fields: Fields, schema: &str, path: &str, value: &mut Value, unknown: &mut Vec<String>) {
     if let Value::Array(elements) = value {
         for (at, element) in elements.iter_mut().enumerate() {
             take(
+                fields,
                 &format!("{schema}[]"),
                 &format!("{path}[{at}]"),
                 element,
@@ -65,7 +104,7 @@ fn take(schema: &str, path: &str, value: &mut Value, unknown: &mut Vec<String>) 
         }
         return;
     }
-    let known = FIELDS.iter().find(|(at, _)| *at == schema);
+    let known = fields.iter().find(|(at, _)| *at == schema);
     let (Some((_, known)), true) = (known, value.is_object()) else {
         return;
     };
@@ -79,7 +118,7 @@ fn take(schema: &str, path: &str, value: &mut Value, unknown: &mut Vec<String>) 
             parent => format!("{parent}.{member}"),
         };
         if is_known(member) {
-            take(&below(schema), &below(path), value, unknown);
+            take(fields, &below(schema), &below(path), value, unknown);
             return true;
         }
         unknown.push(below(path));
@@ -98,7 +137,11 @@ mod tests {
             "spec": {"containers": [{"name": "a"}, {"image": "b", "comand": []}], "$patch": "merge"},
             "status": {"nope": 1, "phase": "Pending"}, "metadata": {"labels": {"any": "thing"}},
         });
-        let unknown = take_unknown(&mut pod);
+        let pods = Resource {
+            plural: "pods".to_owned(),
+            ..Resource::default()
+        };
+        let unknown = take_unknown(&pods, &mut pod);
         assert_eq!(unknown, ["spec.containers[1].comand", "status.nope"]);
         assert_eq!(pod["spec"]["containers"][1], json!({"image": "b"}));
         assert_eq!(pod["status"], json!({"phase": "Pending"}));

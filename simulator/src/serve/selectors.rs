@@ -1,7 +1,9 @@
-//! Label and field selectors.
+//! Selectors, and those by labels.
 
 use serde_json::Value;
 
+use super::fields::{FieldTerm, parse_fields};
+use super::names;
 use super::resources::Resource;
 use super::status::Failure;
 
@@ -28,20 +30,13 @@ enum Operator {
     LessThan(i64),
 }
 
-#[derive(Clone, Debug)]
-struct FieldTerm {
-    pointer: String,
-    value: String,
-    equal: bool,
-}
-
 impl Selector {
     /// Reads both selectors.
     pub(super) fn parse(resource: &Resource, labels: &str, fields: &str) -> Result<Self, Failure> {
-        let refused =
-            |why: String| Failure::bad_request(format!("unable to parse requirement: {why}"));
         Ok(Self {
-            labels: LabelParser::new(labels).parse().map_err(refused)?,
+            labels: LabelParser::new(labels)
+                .parse()
+                .map_err(Failure::bad_request)?,
             fields: parse_fields(resource, fields)?,
         })
     }
@@ -74,79 +69,6 @@ impl Requirement {
     }
 }
 
-impl FieldTerm {
-    fn matches(&self, object: &Value) -> bool {
-        let found = match object.pointer(&self.pointer) {
-            None | Some(Value::Null) if self.pointer == "/spec/unschedulable" => "false".to_owned(),
-            None | Some(Value::Null) => String::new(),
-            Some(Value::String(text)) => text.clone(),
-            Some(other) => other.to_string(),
-        };
-        (found == self.value) == self.equal
-    }
-}
-
-fn parse_fields(resource: &Resource, selector: &str) -> Result<Vec<FieldTerm>, Failure> {
-    let terms = selector.split(',').filter(|term| !term.is_empty());
-    terms.map(|term| parse_field(resource, term)).collect()
-}
-
-fn parse_field(resource: &Resource, term: &str) -> Result<FieldTerm, Failure> {
-    let (field, value, equal) = if let Some((field, value)) = term.split_once("!=") {
-        (field, value, false)
-    } else if let Some((field, value)) = term.split_once("==").or_else(|| term.split_once('=')) {
-        (field, value, true)
-    } else {
-        let message = format!("invalid selector: '{term}'; can't understand '{term}'");
-        return Err(Failure::bad_request(message));
-    };
-    let pointer = pointer(resource, field)
-        .ok_or_else(|| Failure::bad_request(format!("field label not supported: {field}")))?;
-    Ok(FieldTerm {
-        pointer,
-        value: value.to_owned(),
-        equal,
-    })
-}
-
-/// Where a field that can be selected by is in the stored object.
-fn pointer(resource: &Resource, field: &str) -> Option<String> {
-    let everywhere = ["metadata.name", "metadata.namespace"];
-    let here: &[&str] = match resource.plural.as_str() {
-        "pods" if resource.is_core("pods") => &[
-            "spec.nodeName",
-            "spec.restartPolicy",
-            "spec.schedulerName",
-            "spec.serviceAccountName",
-            "spec.hostNetwork",
-            "status.phase",
-            "status.podIP",
-            "status.nominatedNodeName",
-        ],
-        "events" if resource.is_core("events") => &[
-            "involvedObject.kind",
-            "involvedObject.namespace",
-            "involvedObject.name",
-            "involvedObject.uid",
-            "involvedObject.apiVersion",
-            "involvedObject.resourceVersion",
-            "involvedObject.fieldPath",
-            "reason",
-            "reportingComponent",
-            "type",
-        ],
-        "nodes" => &["spec.unschedulable"],
-        "namespaces" => &["status.phase"],
-        "jobs" => &["status.successful"],
-        "secrets" => &["type"],
-        _ => &[],
-    };
-    // The newer group of events has another word for the same field.
-    let field = field.replacen("regarding.", "involvedObject.", 1);
-    let known = everywhere.contains(&field.as_str()) || here.contains(&field.as_str());
-    known.then(|| format!("/{}", field.replace('.', "/")))
-}
-
 /// Kubernetes' grammar: `a=b,c!=d,e in (f,g),h notin (i),j,!k,l>1`.
 struct LabelParser<'a> {
     rest: &'a str,
@@ -159,16 +81,29 @@ impl<'a> LabelParser<'a> {
 
     fn parse(mut self) -> Result<Vec<Requirement>, String> {
         let mut requirements = Vec::new();
-        while !self.peek().is_empty() {
-            requirements.push(self.requirement()?);
-            match self.next() {
-                "" => break,
-                "," if !self.peek().is_empty() => {}
-                "," => return Err("found '', expected: identifier after ','".to_owned()),
-                other => return Err(format!("found '{other}', expected: ',' or 'end of string'")),
+        loop {
+            match self.peek() {
+                "" => return Ok(requirements),
+                word if begins_requirement(word) => {}
+                other => {
+                    let expected = "!, identifier, or 'end of string'";
+                    return Err(format!("found '{other}', expected: {expected}"));
+                }
+            }
+            let requirement = self.requirement();
+            let refused = |why| format!("unable to parse requirement: {why}");
+            requirements.push(requirement.map_err(refused)?);
+            match (self.next(), self.peek()) {
+                ("", _) => return Ok(requirements),
+                (",", word) if begins_requirement(word) => {}
+                (",", other) => {
+                    return Err(format!("found '{other}', expected: identifier after ','"));
+                }
+                (other, _) => {
+                    return Err(format!("found '{other}', expected: ',' or 'end of string'"));
+                }
             }
         }
-        Ok(requirements)
     }
 
     fn requirement(&mut self) -> Result<Requirement, String> {
@@ -177,6 +112,13 @@ impl<'a> LabelParser<'a> {
             self.next();
         }
         let key = self.identifier("identifier")?;
+        let errors = names::key(&key);
+        if !errors.is_empty() {
+            return Err(format!(
+                "<nil>: Invalid value: \"{key}\": {}",
+                errors.join("; ")
+            ));
+        }
         if absent {
             let operator = Operator::DoesNotExist;
             return Ok(Requirement { key, operator });
@@ -188,6 +130,7 @@ impl<'a> LabelParser<'a> {
                 self.operator(operator)?
             }
         };
+        check_values(&key, &operator)?;
         Ok(Requirement { key, operator })
     }
 
@@ -215,15 +158,18 @@ impl<'a> LabelParser<'a> {
     }
 
     fn number(&mut self) -> Result<i64, String> {
-        let value = self.identifier("identifier")?;
-        let why = |_| "for 'Gt', 'Lt' operators, the value must be an integer".to_owned();
+        let value = self.value()?;
+        let why = |_| {
+            let why = "for 'Gt', 'Lt' operators, the value must be an integer";
+            format!("values[0]: Invalid value: \"{value}\": {why}")
+        };
         value.parse().map_err(why)
     }
 
     fn values(&mut self) -> Result<Vec<String>, String> {
         match self.next() {
             "(" => {}
-            other => return Err(format!("found '{other}', expected: '('")),
+            other => return Err(format!("found '{other}' expected: '('")),
         }
         let mut values = Vec::new();
         loop {
@@ -268,6 +214,27 @@ impl<'a> LabelParser<'a> {
         self.rest = rest;
         word
     }
+}
+
+/// A word, or the exclamation mark before one.
+fn begins_requirement(word: &str) -> bool {
+    word == "!" || !word.chars().all(is_special)
+}
+
+fn check_values(key: &str, operator: &Operator) -> Result<(), String> {
+    let (Operator::In(values) | Operator::NotIn(values)) = operator else {
+        return Ok(());
+    };
+    for (at, value) in values.iter().enumerate() {
+        let errors = names::value(value);
+        if !errors.is_empty() {
+            let why = errors.join("; ");
+            return Err(format!(
+                "values[{at}][{key}]: Invalid value: \"{value}\": {why}"
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn is_special(c: char) -> bool {
@@ -325,10 +292,22 @@ mod tests {
 
     #[test]
     fn labels_that_cannot_be_read_are_refused() {
-        for selector in ["a===b", "a in b", "a in (b", "a,", "=b", "a b", "a>x", "()"] {
+        for (selector, inside) in [
+            ("a===b", true),
+            ("a in b", true),
+            ("a in (b", true),
+            ("a>x", true),
+            ("a=-", true),
+            ("-a", true),
+            ("a,", false),
+            ("=b", false),
+            ("a b", true),
+            ("()", false),
+        ] {
             let refused = Selector::parse(&pods(), selector, "").unwrap_err();
             assert_eq!(refused.code, 400, "{selector}");
-            assert!(refused.message.starts_with("unable to parse requirement: "));
+            let prefixed = refused.message.starts_with("unable to parse requirement: ");
+            assert_eq!(prefixed, inside, "{selector}: {}", refused.message);
         }
     }
 
@@ -341,5 +320,7 @@ mod tests {
         let refused = Selector::parse(&pods(), "", "status.reason=x").unwrap_err();
         assert_eq!(refused.message, "field label not supported: status.reason");
         assert!(Selector::parse(&pods(), "", "metadata.name").is_err());
+        assert!(!selects_field("metadata.name=a\\,p", &pod));
+        assert!(Selector::parse(&pods(), "", "metadata.name=a\\p").is_err());
     }
 }

@@ -59,6 +59,11 @@ impl Failure {
         Self::new(405, "MethodNotAllowed", message).with_details(json!({}))
     }
 
+    /// 406, for a form of answers that there is not.
+    pub(super) fn not_acceptable(message: impl Into<String>) -> Self {
+        Self::new(406, "NotAcceptable", message)
+    }
+
     /// 409, for a name that is taken.
     pub(super) fn already_exists(resource: &Resource, name: &str) -> Self {
         let message = format!("{} \"{name}\" already exists", resource.qualified());
@@ -165,6 +170,35 @@ impl FieldError {
             reason: "FieldValueInvalid",
             field: field.into(),
             detail: format!("Invalid value: {value}: {why}"),
+        }
+    }
+
+    /// A value that is none of those that may be there; `value` as Go prints it.
+    pub(super) fn not_supported(field: impl Into<String>, value: &str, supported: &[&str]) -> Self {
+        let supported: Vec<String> = supported.iter().map(|one| format!("\"{one}\"")).collect();
+        let supported = supported.join(", ");
+        Self {
+            reason: "FieldValueNotSupported",
+            field: field.into(),
+            detail: format!("Unsupported value: {value}: supported values: {supported}"),
+        }
+    }
+
+    /// A text that is too long.
+    pub(super) fn too_long(field: impl Into<String>, bytes_max: usize) -> Self {
+        Self {
+            reason: "FieldValueTooLong",
+            field: field.into(),
+            detail: format!("Too long: may not be more than {bytes_max} bytes"),
+        }
+    }
+
+    /// A value that is there already.
+    pub(super) fn duplicate(field: impl Into<String>, value: &str) -> Self {
+        Self {
+            reason: "FieldValueDuplicate",
+            field: field.into(),
+            detail: format!("Duplicate value: \"{value}\""),
         }
     }
 

@@ -61,9 +61,9 @@ impl Watch {
         form: Form,
         plan: StreamPlan,
     ) -> Result<Self, Failure> {
-        query.check_list()?;
         let asked = query.version()?.filter(|version| *version > 0);
-        let initial = asked.is_none() || query.send_initial_events;
+        let initial =
+            asked.is_none() && !query.refuses_initial_events() || query.send_initial_events;
         let now = store.version();
         Ok(Self {
             selector: Selector::parse(resource, &query.label_selector, &query.field_selector)?,
@@ -205,15 +205,19 @@ impl Watch {
             "kind": self.resource.kind, "apiVersion": self.resource.api_version(),
             "metadata": {"resourceVersion": version.to_string()},
         });
-        if self.resource.is_core("pods") {
-            // An empty pod, as Go prints it.
-            object["spec"] = json!({"containers": null});
-            object["status"] = json!({});
-        }
         if initial_end {
             object["metadata"]["annotations"] = json!({"k8s.io/initial-events-end": "true"});
         }
-        let shown = self.form.bookmark(object);
+        for member in ["spec", "status"] {
+            complete_bookmark(&self.resource, member, &mut object);
+        }
+        let object = if self.resource.is_core("events") {
+            convert::served(&self.resource, &object)
+        } else {
+            object
+        };
+        let now = self.store.clock().now();
+        let shown = self.form.bookmark(&self.resource, object, now);
         out.line("BOOKMARK", &shown).await
     }
 
@@ -221,6 +225,20 @@ impl Watch {
         let (from, oldest) = (self.position, compacted.oldest);
         let message = format!("too old resource version: {from} ({oldest})");
         out.line("ERROR", &Failure::expired(message).body()).await
+    }
+}
+
+/// An empty object of some kinds, as Go prints it.
+fn complete_bookmark(resource: &Resource, member: &str, object: &mut Value) {
+    let shown = match (resource.plural.as_str(), member) {
+        ("pods", "spec") => json!({"containers": null}),
+        ("jobs", "spec") => json!({"template": {"metadata": {}, "spec": {"containers": null}}}),
+        ("leases", "spec") => json!({}),
+        ("nodes" | "namespaces", _) | ("pods" | "jobs", "status") => json!({}),
+        _ => return,
+    };
+    if !resource.custom {
+        object[member] = shown;
     }
 }
 

@@ -160,9 +160,13 @@ fn end<'a>(stage: &mut Stage, pod: &'a Value) -> End<'a> {
     if times > 0 {
         assert_eq!((times, ready_reason(pod)), (1, "PodFailed"), "{pod:#}");
         assert_eq!([phase, reason], ["Failed", "ImagePullFailed"], "{pod:#}");
-        return Fails(true_condition(pod, "pullstop.dev/ImagePullFailed").unwrap());
+        let cause = true_condition(pod, "pullstop.dev/ImagePullFailed");
+        return Fails(cause.unwrap_or_else(|| panic!("no condition: {pod:#}")));
     }
-    match phase.as_str().unwrap() {
+    match phase
+        .as_str()
+        .unwrap_or_else(|| panic!("no phase: {pod:#}"))
+    {
         "Pending" => Waits,
         "Failed" => Ends(reason.as_str().unwrap_or_default()),
         _ => Runs,

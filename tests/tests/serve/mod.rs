@@ -4,6 +4,7 @@ mod arbitrary;
 mod client;
 mod faults;
 mod follow;
+mod more_transcripts;
 mod objects;
 mod server;
 mod transcripts;

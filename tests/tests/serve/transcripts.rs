@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use hyper::header::HeaderMap;
 use pullstop_simulator::serve::{Key, Kubelet, Timing};
 use pullstop_tests::root;
 use serde_json::{Map, Value, json};
@@ -19,7 +20,7 @@ const DURING_WATCH: Duration = Duration::from_millis(700);
 
 #[tokio::test(start_paused = true)]
 async fn the_api_answers_as_a_real_one() {
-    let mut world = World::new();
+    let mut world = World::new(recorded("transcripts.jsonl"));
     let mut at = 0;
     while at < world.transcripts.len() {
         world.before(at).await;
@@ -36,9 +37,9 @@ async fn the_api_answers_as_a_real_one() {
     assert_eq!(at, 70);
 }
 
-struct World {
-    client: Client,
-    transcripts: Vec<Value>,
+pub(super) struct World {
+    pub(super) client: Client,
+    pub(super) transcripts: Vec<Value>,
     /// Recorded uids, and ours in their place.
     uids: Vec<(String, String)>,
     kubelet: Option<Kubelet>,
@@ -46,14 +47,10 @@ struct World {
 }
 
 impl World {
-    fn new() -> Self {
-        let text = std::fs::read_to_string(root().join("tests/api/transcripts.jsonl")).unwrap();
+    pub(super) fn new(transcripts: Vec<Value>) -> Self {
         Self {
             client: Client::new(),
-            transcripts: text
-                .lines()
-                .map(|l| serde_json::from_str(l).unwrap())
-                .collect(),
+            transcripts,
             uids: Vec::new(),
             kubelet: None,
             started: Instant::now(),
@@ -124,14 +121,8 @@ impl World {
             "{name}: {}",
             answer.body
         );
-        for (header, value) in recorded["headers"].as_object().into_iter().flatten() {
-            let ours = answer.headers.get(header.to_lowercase());
-            assert_eq!(
-                ours.map(|v| v.to_str().unwrap()),
-                value.as_str(),
-                "{name}: {header}"
-            );
-        }
+        let found = different_headers(&recorded["headers"], &answer.headers);
+        assert!(found.is_empty(), "{name}: {}", found.join("\n"));
         self.compare(&name, &recorded["body"], answer.body);
         at + 1
     }
@@ -179,7 +170,7 @@ impl World {
         at + 1
     }
 
-    async fn request(&self, at: usize) -> Answer {
+    pub(super) async fn request(&self, at: usize) -> Answer {
         let (method, path, headers, body) = self.prepared(at);
         let headers: Vec<(&str, &str)> = headers.iter().map(|(n, v)| (*n, v.as_str())).collect();
         read(
@@ -192,7 +183,10 @@ impl World {
     }
 
     /// A recorded request, with our uids.
-    fn prepared(&self, at: usize) -> (String, String, Vec<(&'static str, String)>, Vec<u8>) {
+    pub(super) fn prepared(
+        &self,
+        at: usize,
+    ) -> (String, String, Vec<(&'static str, String)>, Vec<u8>) {
         let request = &self.transcripts[at]["request"];
         let text = |member: &str| request[member].as_str().map(str::to_owned);
         let token = text("token").filter(|token| token != "none");
@@ -221,7 +215,13 @@ impl World {
         )
     }
 
-    fn compare(&mut self, name: &str, recorded: &Value, mut ours: Value) {
+    fn compare(&mut self, name: &str, recorded: &Value, ours: Value) {
+        let found = self.differences(recorded, ours);
+        assert!(found.is_empty(), "{name}:\n{}", found.join("\n"));
+    }
+
+    /// Where two bodies differ, but for uids and what [`mask`] takes out.
+    pub(super) fn differences(&mut self, recorded: &Value, mut ours: Value) -> Vec<String> {
         self.learn_uid(recorded, &ours);
         mask(&mut ours);
         let theirs = |text: String, (theirs, ours): &(String, String)| text.replace(ours, theirs);
@@ -231,7 +231,7 @@ impl World {
         mask(&mut recorded);
         let mut found = Vec::new();
         differences("", &recorded, &ours, &mut found);
-        assert!(found.is_empty(), "{name}:\n{}", found.join("\n"));
+        found
     }
 
     /// An object that is new has a uid of ours.
@@ -295,7 +295,7 @@ impl World {
     }
 
     /// Others have written to what is not here.
-    fn version(&self, version: u64) {
+    pub(super) fn version(&self, version: u64) {
         self.client.store.advance(version);
     }
 
@@ -304,9 +304,17 @@ impl World {
         tokio::time::sleep_until(self.started + Duration::from_millis(millis)).await;
     }
 
-    fn name(&self, at: usize) -> String {
+    pub(super) fn name(&self, at: usize) -> String {
         format!("{at} {}", self.transcripts[at]["name"])
     }
+}
+
+/// The transcripts in a file.
+pub(super) fn recorded(file: &str) -> Vec<Value> {
+    let text = std::fs::read_to_string(root().join("tests/api").join(file)).unwrap();
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
 }
 
 /// The pod as it was before it was failed.
@@ -339,6 +347,19 @@ fn others_conditions(status: &Value) -> Vec<Value> {
 
 fn is_others(condition: &Value) -> bool {
     ["x", "pullstop.dev/ImagePullFailed"].contains(&condition["type"].as_str().unwrap())
+}
+
+/// Which of the recorded headers differ.
+pub(super) fn different_headers(recorded: &Value, ours: &HeaderMap) -> Vec<String> {
+    let recorded = recorded.as_object().into_iter().flatten();
+    let pairs = recorded.map(|(name, value)| {
+        let ours = ours.get(name.to_lowercase());
+        (name, value.as_str(), ours.map(|v| v.to_str().unwrap()))
+    });
+    let different = pairs.filter(|(_, recorded, ours)| recorded != ours);
+    different
+        .map(|(name, recorded, ours)| format!("{name}: {recorded:?}, ours {ours:?}"))
+        .collect()
 }
 
 /// Takes out what is not in the recording, or must differ.
@@ -386,8 +407,7 @@ fn differences(path: &str, real: &Value, ours: &Value, found: &mut Vec<String>) 
 
 #[test]
 fn the_clock_starts_when_the_first_pod_was_created() {
-    let text = std::fs::read_to_string(root().join("tests/api/transcripts.jsonl")).unwrap();
-    let created: Value = serde_json::from_str(text.lines().nth(5).unwrap()).unwrap();
+    let created = recorded("transcripts.jsonl")[5].clone();
     let time = created["response"]["body"]["metadata"]["creationTimestamp"].as_str();
     assert_eq!(time, Some("2026-11-22T16:01:21Z"));
     assert_eq!(START.as_millis() % 1000, 0);

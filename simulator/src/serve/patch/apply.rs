@@ -59,7 +59,9 @@ pub(in crate::serve) fn apply(
         Some(before) if unchanged && object == *live => text(before, "/time").to_owned(),
         _ => manager.time.to_owned(),
     };
-    entries.push(entry(config, manager, &time, &fields));
+    if !is_empty(&fields) {
+        entries.push(entry(config, manager, &time, &fields));
+    }
     object["metadata"]["managedFields"] = entries.into();
     Ok(object)
 }
@@ -136,18 +138,18 @@ fn take_from_others(
 ) -> Result<(), Failure> {
     let mut conflicts = Vec::new();
     for entry in entries.iter_mut() {
-        let owner = text(entry, "/manager").to_owned();
+        let manager_name = text(entry, "/manager");
+        let owner = match text(entry, "/subresource") {
+            "" => format!("\"{manager_name}\""),
+            sub => format!("\"{manager_name}\" with subresource \"{sub}\""),
+        };
         let mut taken = Vec::new();
         let theirs = entry["fieldsV1"].take();
         let kept = without_taken(&theirs, fields, Some(live), Some(wanted), "", &mut taken);
         entry["fieldsV1"] = if manager.force { kept } else { theirs };
         conflicts.extend(taken.into_iter().map(|field| (owner.clone(), field)));
     }
-    entries.retain(|entry| {
-        entry["fieldsV1"]
-            .as_object()
-            .is_some_and(|all| !all.is_empty())
-    });
+    entries.retain(|entry| !is_empty(&entry["fieldsV1"]));
     if conflicts.is_empty() || manager.force {
         return Ok(());
     }
@@ -174,17 +176,24 @@ fn without_taken(
             wanted.and_then(|v| child(v, name)),
         );
         let path = format!("{path}{}", shown(name));
-        let leaf = below_theirs.as_object().is_none_or(Map::is_empty);
+        let leaf = is_empty(below_theirs);
         if below_ours.is_null() || name == "." {
             kept.insert(name.clone(), below_theirs.clone());
         } else if leaf && live != wanted {
             taken.push(path);
         } else {
             let below = without_taken(below_theirs, below_ours, live, wanted, &path, taken);
-            kept.insert(name.clone(), below);
+            if leaf || !is_empty(&below) {
+                kept.insert(name.clone(), below);
+            }
         }
     }
     kept.into()
+}
+
+/// Whether these are no fields, or one that is a leaf.
+fn is_empty(fields: &Value) -> bool {
+    fields.as_object().is_none_or(Map::is_empty)
 }
 
 /// Removes what we owned before and do not want any more, unless somebody else owns it.
@@ -320,7 +329,7 @@ fn shown(name: &str) -> String {
 fn conflict(conflicts: &[(String, String)]) -> Failure {
     let lines: Vec<String> = conflicts
         .iter()
-        .map(|(owner, field)| format!("conflict with \"{owner}\": {field}"))
+        .map(|(owner, field)| format!("conflict with {owner}: {field}"))
         .collect();
     let (count, listed) = (lines.len(), lines.join("\n- "));
     let plural = if count == 1 { "conflict" } else { "conflicts" };
@@ -329,7 +338,7 @@ fn conflict(conflicts: &[(String, String)]) -> Failure {
     let causes: Vec<Value> = conflicts
         .iter()
         .map(|(owner, field)| {
-            let message = format!("conflict with \"{owner}\"");
+            let message = format!("conflict with {owner}");
             json!({"reason": "FieldManagerConflict", "message": message, "field": field})
         })
         .collect();

@@ -1,27 +1,57 @@
 //! RFC 6902.
 
-use serde::Deserialize;
 use serde_json::Value;
+
+use crate::serve::types::kind_of;
 
 /// How many operations a patch may have, as in the API server.
 const OPERATIONS_MAX: usize = 10_000;
 
-/// One operation. Members that it does not know are ignored, as the RFC says.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(tag = "op", rename_all = "lowercase")]
-pub(in crate::serve) enum Operation {
-    /// Adds a member, or inserts an element.
-    Add { path: String, value: Value },
-    /// Removes what is there.
-    Remove { path: String },
-    /// Replaces what is there.
-    Replace { path: String, value: Value },
-    /// Moves what is there.
-    Move { from: String, path: String },
-    /// Copies what is there.
-    Copy { from: String, path: String },
-    /// Fails unless this is there.
-    Test { path: String, value: Value },
+/// One operation. Members that it does not know are ignored, as the RFC says; what it lacks fails only when it is
+/// carried out.
+#[derive(Clone, Debug, Default)]
+pub(in crate::serve) struct Operation {
+    op: String,
+    path: Option<String>,
+    from: Option<String>,
+    /// Null if there is none.
+    value: Value,
+}
+
+/// Reads the operations.
+///
+/// # Errors
+/// In the words of Go's decoder.
+pub(super) fn parse(patch: &Value) -> Result<Vec<Operation>, String> {
+    match patch {
+        Value::Null => Ok(Vec::new()),
+        Value::Array(operations) => operations.iter().map(parse_one).collect(),
+        other => Err(unread(other, "value of type []handlers.jsonPatchOp")),
+    }
+}
+
+fn parse_one(operation: &Value) -> Result<Operation, String> {
+    if !operation.is_object() {
+        return Err(unread(operation, "value of type handlers.jsonPatchOp"));
+    }
+    let word = |member: &str| match &operation[member] {
+        Value::Null => Ok(None),
+        Value::String(text) => Ok(Some(text.clone())),
+        other => {
+            let what = format!("struct field jsonPatchOp.{member} of type string");
+            Err(unread(other, &what))
+        }
+    };
+    Ok(Operation {
+        op: word("op")?.unwrap_or_default(),
+        path: word("path")?,
+        from: word("from")?,
+        value: operation["value"].clone(),
+    })
+}
+
+fn unread(found: &Value, what: &str) -> String {
+    format!("json: cannot unmarshal {} into Go {what}", kind_of(found))
 }
 
 /// The operation cannot be carried out.
@@ -39,22 +69,22 @@ pub(super) fn run(target: &mut Value, operations: &[Operation]) -> Result<(), Im
 }
 
 fn step(target: &mut Value, operation: &Operation) -> Result<(), Impossible> {
-    match operation {
-        Operation::Add { path, value } => add(target, path, value.clone()),
-        Operation::Remove { path } => remove(target, path).map(|_| ()),
-        Operation::Replace { path, value } => {
-            *target.pointer_mut(path).ok_or(Impossible)? = value.clone();
-            Ok(())
-        }
-        Operation::Move { from, path } => {
-            let value = remove(target, from)?;
+    let path = operation.path.as_deref().ok_or(Impossible)?;
+    let from = || operation.from.as_deref().ok_or(Impossible);
+    let value = &operation.value;
+    match operation.op.as_str() {
+        "add" => add(target, path, value.clone()),
+        "remove" => remove(target, path).map(|_| ()),
+        "replace" => replace(target, path, value.clone()),
+        "move" => {
+            let value = remove(target, from()?)?;
             add(target, path, value)
         }
-        Operation::Copy { from, path } => {
-            let value = target.pointer(from).ok_or(Impossible)?.clone();
+        "copy" => {
+            let value = read(target, from()?)?.clone();
             add(target, path, value)
         }
-        Operation::Test { path, value } => {
+        "test" => {
             let found = target.pointer(path).unwrap_or(&Value::Null);
             if found == value {
                 Ok(())
@@ -62,7 +92,39 @@ fn step(target: &mut Value, operation: &Operation) -> Result<(), Impossible> {
                 Err(Impossible)
             }
         }
+        _ => Err(Impossible),
     }
+}
+
+/// A member that is not there reads as null, as the API server's library has it, an element does not.
+fn read<'a>(target: &'a Value, path: &str) -> Result<&'a Value, Impossible> {
+    let Some((parent, last)) = split(path) else {
+        return Ok(target);
+    };
+    match target.pointer(parent).ok_or(Impossible)? {
+        Value::Object(members) => Ok(members.get(&last).unwrap_or(&Value::Null)),
+        Value::Array(items) => Ok(&items[place(&last, items.len())?]),
+        _ => Err(Impossible),
+    }
+}
+
+/// For a member that is not there, it is the same as adding one.
+fn replace(target: &mut Value, path: &str, value: Value) -> Result<(), Impossible> {
+    let Some((parent, last)) = split(path) else {
+        *target = value;
+        return Ok(());
+    };
+    match target.pointer_mut(parent).ok_or(Impossible)? {
+        Value::Object(members) => {
+            members.insert(last, value);
+        }
+        Value::Array(items) => {
+            let at = place(&last, items.len())?;
+            items[at] = value;
+        }
+        _ => return Err(Impossible),
+    }
+    Ok(())
 }
 
 fn add(target: &mut Value, path: &str, value: Value) -> Result<(), Impossible> {
@@ -77,11 +139,8 @@ fn add(target: &mut Value, path: &str, value: Value) -> Result<(), Impossible> {
         Value::Array(items) => {
             let at = match last.as_str() {
                 "-" => items.len(),
-                index => index.parse().map_err(|_| Impossible)?,
+                index => place(index, items.len() + 1)?,
             };
-            if at > items.len() {
-                return Err(Impossible);
-            }
             items.insert(at, value);
         }
         _ => return Err(Impossible),
@@ -93,12 +152,23 @@ fn remove(target: &mut Value, path: &str) -> Result<Value, Impossible> {
     let (parent, last) = split(path).ok_or(Impossible)?;
     match target.pointer_mut(parent).ok_or(Impossible)? {
         Value::Object(members) => members.remove(&last).ok_or(Impossible),
-        Value::Array(items) => match last.parse::<usize>() {
-            Ok(at) if at < items.len() => Ok(items.remove(at)),
-            _ => Err(Impossible),
-        },
+        Value::Array(items) => {
+            let at = place(&last, items.len())?;
+            Ok(items.remove(at))
+        }
         _ => Err(Impossible),
     }
+}
+
+/// The place in a list of this length; below zero it counts from the end.
+fn place(index: &str, length: usize) -> Result<usize, Impossible> {
+    let from_end = index.strip_prefix('-');
+    let number: usize = from_end.unwrap_or(index).parse().map_err(|_| Impossible)?;
+    let at = match from_end {
+        Some(_) => length.checked_sub(number),
+        None => Some(number),
+    };
+    at.filter(|at| *at < length).ok_or(Impossible)
 }
 
 /// The pointer to what holds the place, and the place in it. None for the whole document.
@@ -113,7 +183,7 @@ mod tests {
     use serde_json::json;
 
     fn run_on(mut target: Value, operations: Value) -> Result<Value, Impossible> {
-        let operations: Vec<Operation> = serde_json::from_value(operations).unwrap();
+        let operations = parse(&operations).unwrap();
         run(&mut target, &operations).map(|()| target)
     }
 
@@ -166,6 +236,16 @@ mod tests {
                 json!({"a": 1}),
             ),
             (
+                json!({}),
+                json!({"op": "replace", "path": "/a", "value": 2}),
+                json!({"a": 2}),
+            ),
+            (
+                json!([1, 2]),
+                json!({"op": "remove", "path": "/-1"}),
+                json!([1]),
+            ),
+            (
                 json!(1),
                 json!({"op": "add", "path": "", "value": 2}),
                 json!(2),
@@ -181,11 +261,15 @@ mod tests {
             json!({"op": "test", "path": "/a", "value": 2}),
             json!({"op": "remove", "path": "/b"}),
             json!({"op": "remove", "path": ""}),
-            json!({"op": "replace", "path": "/b", "value": 1}),
+            json!({"op": "replace", "path": "/l/1", "value": 1}),
+            json!({"op": "mend", "path": "/a"}),
+            json!({"op": "remove"}),
+            json!({"path": "/a"}),
             json!({"op": "add", "path": "/b/c", "value": 1}),
             json!({"op": "add", "path": "/l/2", "value": 1}),
             json!({"op": "add", "path": "/l/x", "value": 1}),
-            json!({"op": "copy", "from": "/b", "path": "/c"}),
+            json!({"op": "copy", "from": "/l/-2", "path": "/c"}),
+            json!({"op": "move", "from": "/b", "path": "/c"}),
             json!({"op": "add", "path": "/a/b", "value": 1}),
         ] {
             let refused = run_on(json!({"a": 1, "l": [1]}), json!([operation.clone()]));

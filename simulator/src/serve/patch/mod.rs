@@ -13,6 +13,12 @@ use serde_json::Value;
 use super::go_json;
 use super::resources::Resource;
 use super::status::Failure;
+use super::types;
+
+const MERGE: &str = "application/merge-patch+json";
+const STRATEGIC: &str = "application/strategic-merge-patch+json";
+const JSON: &str = "application/json-patch+json";
+const APPLY: &str = "application/apply-patch+yaml";
 
 /// A patch as it was sent.
 #[derive(Clone, Debug)]
@@ -28,28 +34,47 @@ pub(super) enum Patch {
 }
 
 impl Patch {
-    /// Reads a patch of this content type.
-    pub(super) fn parse(
-        resource: &Resource,
-        content_type: &str,
-        body: &[u8],
-    ) -> Result<Self, Failure> {
-        let json = || go_json::parse(body).map_err(Failure::bad_request);
-        let object = || json().and_then(an_object);
+    /// Whether there are patches of this content type.
+    pub(super) fn is_known(resource: &Resource, content_type: &str) -> Result<(), Failure> {
         match content_type {
-            "application/merge-patch+json" => object().map(Self::Merge),
+            MERGE | JSON | APPLY => Ok(()),
             // What a CRD defines has no types that say how to merge its lists.
-            "application/strategic-merge-patch+json" if !resource.custom => {
-                object().map(Self::Strategic)
-            }
-            "application/json-patch+json" => {
-                let operations = serde_json::from_value(json()?);
-                let why = |error: serde_json::Error| Failure::bad_request(error.to_string());
-                operations.map(Self::Json).map_err(why)
-            }
-            "application/apply-patch+yaml" => parse_yaml(body).and_then(an_object).map(Self::Apply),
+            STRATEGIC if resource.custom => Err(Failure::new(
+                415,
+                "UnsupportedMediaType",
+                format!(
+                    "the body of the request was in an unknown format - accepted media types include: {JSON}, {MERGE}, {APPLY}"
+                ),
+            )),
+            STRATEGIC => Ok(()),
             _ => Err(unsupported()),
         }
+    }
+
+    /// Reads a patch of a content type that is known.
+    pub(super) fn parse(content_type: &str, body: &[u8]) -> Result<Self, Failure> {
+        let json = || go_json::parse(body);
+        let undecoded = |why: String| Failure::bad_request(format!("error decoding patch: {why}"));
+        match content_type {
+            MERGE => match json().map_err(undecoded)? {
+                Value::Null => Err(Failure::bad_request("Invalid JSON Patch")),
+                patch => an_object(patch).map(Self::Merge).map_err(undecoded),
+            },
+            JSON => json()
+                .and_then(|operations| json::parse(&operations))
+                .map(Self::Json)
+                .map_err(undecoded),
+            APPLY => parse_applied(body).map(Self::Apply),
+            _ => json()
+                .and_then(an_object)
+                .map(Self::Strategic)
+                .map_err(Failure::bad_request),
+        }
+    }
+
+    /// Whether it is of this content type that server-side apply has.
+    pub(super) fn applies(content_type: &str) -> bool {
+        content_type == APPLY
     }
 
     /// The object with the patch. Server-side apply needs to know who applies: see [`apply`].
@@ -58,8 +83,7 @@ impl Patch {
         match self {
             Self::Merge(patch) => merge::merge(&mut patched, patch),
             Self::Strategic(patch) | Self::Apply(patch) => {
-                strategic::merge(&mut patched, patch)
-                    .map_err(|why| Failure::new(500, "InternalError", why))?;
+                strategic::merge(&mut patched, patch).map_err(|why| Failure::new(500, "", why))?;
             }
             Self::Json(operations) => {
                 json::run(&mut patched, operations).map_err(|_| rejected())?;
@@ -80,12 +104,23 @@ pub(super) fn parse_yaml(body: &[u8]) -> Result<Value, Failure> {
     serde_saphyr::from_str(text).map_err(|error| refused(error.to_string()))
 }
 
-fn an_object(patch: Value) -> Result<Value, Failure> {
+/// What is applied; nothing at all is an object without members.
+fn parse_applied(body: &[u8]) -> Result<Value, Failure> {
+    if body.trim_ascii().is_empty() {
+        return Ok(Value::Object(serde_json::Map::new()));
+    }
+    let why = "error decoding YAML: error unmarshaling JSON: while decoding JSON";
+    an_object(parse_yaml(body)?).map_err(|said| Failure::bad_request(format!("{why}: {said}")))
+}
+
+fn an_object(patch: Value) -> Result<Value, String> {
     if patch.is_object() {
         return Ok(patch);
     }
-    let message = "json: cannot unmarshal into Go value of type map[string]interface {}";
-    Err(Failure::bad_request(message))
+    let found = types::kind_of(&patch);
+    Err(format!(
+        "json: cannot unmarshal {found} into Go value of type map[string]interface {{}}"
+    ))
 }
 
 fn unsupported() -> Failure {

@@ -34,7 +34,10 @@ fn merge_at(at: &str, target: &mut Value, patch: &Value) -> Result<(), String> {
         }
         Some("replace") => *target = Value::Object(Map::new()),
         Some("merge") | None => {}
-        Some(other) => return Err(format!("unrecognized patch directive: {other}")),
+        Some(other) => {
+            let shown = go(&Value::Object(patch.clone()));
+            return Err(format!("unknown patch type: {other} in map: {shown}"));
+        }
     }
     if !target.is_object() {
         *target = Value::Object(Map::new());
@@ -46,6 +49,16 @@ fn merge_at(at: &str, target: &mut Value, patch: &Value) -> Result<(), String> {
     for (member, value) in patch {
         if let Some(list) = member.strip_prefix(DELETE_FROM) {
             delete_from(members, list, value);
+        } else if let Some(list) = member.strip_prefix(SET_ORDER)
+            && !patch.contains_key(list)
+        {
+            merge_member(
+                &below(at, list),
+                members,
+                list,
+                &Value::Array(Vec::new()),
+                Some(value),
+            )?;
         } else if !member.starts_with('$') {
             let order = patch.get(&format!("{SET_ORDER}{member}"));
             merge_member(&below(at, member), members, member, value, order)?;
@@ -65,17 +78,30 @@ fn merge_member(
         target.remove(member);
         return Ok(());
     }
-    let slot = target.entry(member).or_insert(Value::Null);
     let Value::Array(patches) = patch else {
+        let slot = target.entry(member).or_insert(Value::Null);
         return merge_at(at, slot, patch);
     };
+    check_order(at, patches, order)?;
+    if !target.contains_key(member) {
+        if patches.iter().any(|patch| patch[DIRECTIVE].is_null()) {
+            let plain = patches.iter().filter(|patch| patch[DIRECTIVE].is_null());
+            target.insert(member.to_owned(), plain.cloned().collect());
+        }
+        return Ok(());
+    }
+    let slot = target.entry(member).or_insert(Value::Null);
     let old = match slot.take() {
         Value::Array(items) => items,
         _ => Vec::new(),
     };
     *slot = Value::Array(match list_at(at) {
         List::Atomic => patches.clone(),
-        List::Set => union(old, patches),
+        List::Set => {
+            let live = old.clone();
+            let wanted = order.and_then(Value::as_array).unwrap_or(patches);
+            in_order(union(old, patches), Value::clone, wanted, &live)
+        }
         List::Map(key) => merge_list(at, key, old, patches, order)?,
     });
     Ok(())
@@ -125,13 +151,46 @@ fn merge_list(
         Some(Value::Array(items)) => items.iter().map(|item| item[key].clone()).collect(),
         _ => named,
     };
-    Ok(in_order(merged, key, &wanted, &live))
+    Ok(in_order(merged, |item| item[key].clone(), &wanted, &live))
+}
+
+/// What is patched has to come in the order that is wished for.
+fn check_order(at: &str, patches: &[Value], order: Option<&Value>) -> Result<(), String> {
+    let Some(Value::Array(wanted)) = order else {
+        return Ok(());
+    };
+    let name = |item: &Value| match list_at(at) {
+        List::Map(key) => item[key].clone(),
+        List::Atomic | List::Set => item.clone(),
+    };
+    let mut rest = wanted.iter();
+    let written = patches.iter().filter(|patch| patch[DIRECTIVE].is_null());
+    for patch in written {
+        if !rest.any(|item| name(item) == name(patch)) {
+            let (patches, wanted) = (
+                go(&Value::from(patches)),
+                go(&Value::from(wanted.as_slice())),
+            );
+            return Err(format!(
+                "The order in patch list:\n{patches}\n doesn't match $setElementOrder list:\n{wanted}\n"
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// What is `wanted` keeps that order, the rest the order that it has in `live`; the two are interleaved as far as
 /// `live` tells, and what is new comes first.
-fn in_order(items: Vec<Value>, key: &str, wanted: &[Value], live: &[Value]) -> Vec<Value> {
-    let place = |list: &[Value], item: &Value| list.iter().position(|name| *name == item[key]);
+fn in_order(
+    items: Vec<Value>,
+    name_of: impl Fn(&Value) -> Value,
+    wanted: &[Value],
+    live: &[Value],
+) -> Vec<Value> {
+    let place = |list: &[Value], item: &Value| {
+        let name = name_of(item);
+        list.iter().position(|one| *one == name)
+    };
     let (mut right, left): (Vec<Value>, Vec<Value>) = items
         .into_iter()
         .partition(|item| place(wanted, item).is_some());
@@ -262,8 +321,12 @@ mod tests {
         for patch in [
             json!({"status": {"conditions": [{"status": "True"}]}}),
             json!({"status": {"$patch": "mend"}}),
+            json!({"spec": {
+                "containers": [{"name": "a"}], "$setElementOrder/containers": [{"name": "b"}],
+            }}),
         ] {
-            assert!(merge(&mut json!({}), &patch).is_err(), "{patch}");
+            let mut pod = json!({"status": {"conditions": []}});
+            assert!(merge(&mut pod, &patch).is_err(), "{patch}");
         }
         assert_eq!(
             merged(json!({"a": 1}), &json!({"a": null, "b": null})),

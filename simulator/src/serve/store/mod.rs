@@ -102,6 +102,8 @@ pub(super) enum Write {
     Put(Value),
     /// Remove it.
     Delete,
+    /// Remove it; this is what has become of it.
+    Finish(Value),
 }
 
 impl fmt::Debug for Store {
@@ -235,6 +237,10 @@ impl Store {
             Write::Keep => before,
             Write::Put(object) => Some(state.put(key, before, object, by, self.shared.clock)),
             Write::Delete => before.map(|before| state.remove(key, before, by)),
+            Write::Finish(object) => {
+                before.map(|before| state.remove(key, before, by));
+                Some(Arc::new(object))
+            }
         };
         self.shared
             .version

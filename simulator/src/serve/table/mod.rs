@@ -26,7 +26,7 @@ pub(super) fn table(
         .map(|object| {
             let mut row = json!({"cells": cells(resource, object, now)});
             match include {
-                "None" => {}
+                "None" => row["object"] = Value::Null,
                 "Object" => row["object"] = object.clone(),
                 _ => row["object"] = metadata_only(object),
             }

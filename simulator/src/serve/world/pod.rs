@@ -12,7 +12,7 @@ use super::status::{self, conditions, set_condition};
 use super::take_in::Told;
 use crate::scenario::Resources;
 use crate::scenario::workload::{PodTemplate, PullPolicy};
-use crate::serve::pod::set_defaults;
+use crate::serve::pod::{begin, set_defaults};
 use crate::serve::value::{items_mut, set, text};
 use crate::world::cluster::Cluster;
 use crate::world::control::OwnerState;
@@ -50,6 +50,7 @@ impl Bridge {
             }),
         });
         set_defaults(&mut object);
+        begin(&mut object);
         if pod.template.gated_until.is_some() {
             let now = self.stamp(pod.created_at);
             let gated = ("PodScheduled", "False", Some("SchedulingGated"));
