@@ -293,9 +293,10 @@ impl Api {
             _ => writing.delete(&options(asked)?),
         }?;
         let now = self.store.clock().now();
-        let shown = match written.object["kind"] == resource.kind.as_str() {
-            true => form.object(resource, written.object.clone(), now),
-            false => written.object.clone(),
+        let shown = if written.object["kind"] == resource.kind.as_str() {
+            form.object(resource, written.object.clone(), now)
+        } else {
+            written.object.clone()
         };
         Ok(told(&written, &shown))
     }

@@ -1,5 +1,7 @@
 //! A request that has been read, and what its body holds.
 
+use std::fmt::Write;
+
 use hyper::body::Bytes;
 use serde_json::{Value, json};
 
@@ -99,8 +101,12 @@ fn summary(body: &[u8]) -> String {
         None => "<empty>".to_owned(),
         Some(b'{') => format!("{}{more}", String::from_utf8_lossy(shown)),
         Some(_) => {
-            let bytes: String = shown.iter().map(|byte| format!("{byte:02x}")).collect();
-            format!("{bytes}{more}")
+            let mut text = String::new();
+            for byte in shown {
+                // Writing to a string cannot fail.
+                let _ = write!(text, "{byte:02x}");
+            }
+            text + more
         }
     }
 }

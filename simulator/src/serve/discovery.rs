@@ -46,15 +46,16 @@ pub(super) fn at(store: &Store, path: &str, accept: &str) -> Option<(Value, bool
 
 /// A word on one's health, for everything together or for the one check that there is.
 pub(super) fn health(path: &str, verbose: bool) -> Option<String> {
-    let (kind, check) = path
-        .trim_start_matches('/')
-        .split_once('/')
-        .unwrap_or((&path[1..], ""));
+    let path = path.trim_start_matches('/');
+    let (kind, check) = path.split_once('/').unwrap_or((path, ""));
     let known = ["healthz", "livez", "readyz"].contains(&kind) && ["", "ping"].contains(&check);
     let whole = verbose && check.is_empty();
-    known.then(|| match whole {
-        true => format!("[+]ping ok\n{kind} check passed\n"),
-        false => "ok".to_owned(),
+    known.then(|| {
+        if whole {
+            format!("[+]ping ok\n{kind} check passed\n")
+        } else {
+            "ok".to_owned()
+        }
     })
 }
 

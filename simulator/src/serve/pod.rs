@@ -120,9 +120,9 @@ fn complete_container(status: &mut Value) {
             ("terminated", &["startedAt", "finishedAt"]),
         ] {
             if let Some(found) = status.pointer_mut(&format!("/{state}/{kind}")) {
-                times
-                    .iter()
-                    .for_each(|time| default(found, time, Value::Null));
+                for time in times {
+                    default(found, time, Value::Null);
+                }
             }
         }
     }

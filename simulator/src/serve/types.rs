@@ -125,8 +125,8 @@ fn check_field(value: &Value, field: &str, wanted: Type) -> Result<(), String> {
         Type::Conditions(in_go) => {
             let times = ["lastProbeTime", "lastTransitionTime"];
             for condition in value.as_array().into_iter().flatten() {
-                let said = times.iter().filter_map(|time| condition[time].as_str());
-                said.map(check_time).collect::<Result<(), _>>()?;
+                let mut said = times.iter().filter_map(|time| condition[time].as_str());
+                said.try_for_each(check_time)?;
             }
             (value.is_array(), in_go)
         }

@@ -233,8 +233,7 @@ fn complete_bookmark(resource: &Resource, member: &str, object: &mut Value) {
     let shown = match (resource.plural.as_str(), member) {
         ("pods", "spec") => json!({"containers": null}),
         ("jobs", "spec") => json!({"template": {"metadata": {}, "spec": {"containers": null}}}),
-        ("leases", "spec") => json!({}),
-        ("nodes" | "namespaces", _) | ("pods" | "jobs", "status") => json!({}),
+        ("leases", "spec") | ("nodes" | "namespaces", _) | ("pods" | "jobs", "status") => json!({}),
         _ => return,
     };
     if !resource.custom {

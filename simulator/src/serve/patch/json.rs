@@ -182,8 +182,8 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn run_on(mut target: Value, operations: Value) -> Result<Value, Impossible> {
-        let operations = parse(&operations).unwrap();
+    fn run_on(mut target: Value, operations: &Value) -> Result<Value, Impossible> {
+        let operations = parse(operations).unwrap();
         run(&mut target, &operations).map(|()| target)
     }
 
@@ -251,7 +251,7 @@ mod tests {
                 json!(2),
             ),
         ] {
-            assert_eq!(run_on(target, json!([operation])).unwrap(), expected);
+            assert_eq!(run_on(target, &json!([operation])).unwrap(), expected);
         }
     }
 
@@ -272,7 +272,7 @@ mod tests {
             json!({"op": "move", "from": "/b", "path": "/c"}),
             json!({"op": "add", "path": "/a/b", "value": 1}),
         ] {
-            let refused = run_on(json!({"a": 1, "l": [1]}), json!([operation.clone()]));
+            let refused = run_on(json!({"a": 1, "l": [1]}), &json!([operation.clone()]));
             assert_eq!(refused, Err(Impossible), "{operation}");
         }
     }

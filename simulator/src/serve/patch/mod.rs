@@ -37,7 +37,6 @@ impl Patch {
     /// Whether there are patches of this content type.
     pub(super) fn is_known(resource: &Resource, content_type: &str) -> Result<(), Failure> {
         match content_type {
-            MERGE | JSON | APPLY => Ok(()),
             // What a CRD defines has no types that say how to merge its lists.
             STRATEGIC if resource.custom => Err(Failure::new(
                 415,
@@ -46,7 +45,7 @@ impl Patch {
                     "the body of the request was in an unknown format - accepted media types include: {JSON}, {MERGE}, {APPLY}"
                 ),
             )),
-            STRATEGIC => Ok(()),
+            MERGE | JSON | APPLY | STRATEGIC => Ok(()),
             _ => Err(unsupported()),
         }
     }

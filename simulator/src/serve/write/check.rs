@@ -101,9 +101,10 @@ impl Writing<'_> {
             return Ok(());
         }
         // Kubernetes' own kinds and custom ones print the same number in two ways.
-        let (zero, kind) = match self.resource.custom {
-            true => ("0x0", &self.resource.kind),
-            false => ("0", &self.resource.plural),
+        let (zero, kind) = if self.resource.custom {
+            ("0x0", &self.resource.kind)
+        } else {
+            ("0", &self.resource.plural)
         };
         let why = "must be specified for an update";
         let error = FieldError::invalid("metadata.resourceVersion", zero, why);
