@@ -147,7 +147,7 @@ impl Api {
         let found = resources::by_path(&self.store, group, version, &request.resource)
             .filter(|resource| is_served(resource, request));
         let Some(resource) = found else {
-            return nowhere(group);
+            return nowhere(Some(group));
         };
         if asked.head || !is_allowed(&resource, request) {
             return Err(Failure::method_not_allowed());
@@ -176,13 +176,8 @@ impl Api {
         }
         let place = path.trim_end_matches('/');
         let Some((found, aggregated)) = discovery::at(&self.store, place, &asked.accept) else {
-            let group = if path.starts_with("/api/") {
-                ""
-            } else {
-                &asked.attributes.group
-            };
-            let known = path.starts_with("/api");
-            return nowhere(if known { group } else { path });
+            let of_group = path.starts_with("/api/") || path.starts_with("/apis/");
+            return nowhere(of_group.then_some(asked.attributes.group.as_str()));
         };
         if place == "/version" && asked.attributes.verb != "list" {
             return Err(Failure::method_not_allowed());
@@ -352,8 +347,8 @@ impl Api {
 }
 
 /// A path that leads nowhere: Kubernetes' own groups say so with a `Status`, all others in words.
-fn nowhere(group: &str) -> Result<Response<Body>, Failure> {
-    if resources::is_built_in(group) {
+fn nowhere(group: Option<&str>) -> Result<Response<Body>, Failure> {
+    if group.is_some_and(resources::is_built_in) {
         return Err(Failure::unknown_resource());
     }
     Ok(words(StatusCode::NOT_FOUND, "404 page not found\n"))

@@ -26,10 +26,8 @@ pub(super) fn at(store: &Store, path: &str, accept: &str) -> Option<(Value, bool
             json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups(&all())})
         }
         ["apis", group] => {
-            let found = groups(&all())
-                .into_iter()
-                .find(|one| one["name"] == *group)?;
-            let mut found = found;
+            let mut groups = groups(&all()).into_iter();
+            let mut found = groups.find(|one| one["name"] == *group)?;
             found["kind"] = "APIGroup".into();
             found["apiVersion"] = "v1".into();
             found

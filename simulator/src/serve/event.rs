@@ -1,4 +1,4 @@
-//! What is wrong with events and Leases, as `k8s.io/kubernetes/pkg/apis` says it.
+//! What is wrong with events, as `k8s.io/kubernetes/pkg/apis` says it.
 
 use serde_json::Value;
 
@@ -152,19 +152,6 @@ fn is_empty(value: &Value) -> bool {
     }
 }
 
-/// What is wrong with a Lease.
-pub(super) fn check_lease(lease: &Value) -> Vec<FieldError> {
-    let spec = &lease["spec"];
-    let at_least = |field: &str, least: i64, why: &str| {
-        let value = spec[field].as_i64().filter(|value| *value < least)?;
-        let field = format!("spec.{field}");
-        Some(FieldError::invalid(field, &value.to_string(), why))
-    };
-    let duration = at_least("leaseDurationSeconds", 1, "must be greater than 0");
-    let transitions = at_least("leaseTransitions", 0, "must be greater than or equal to 0");
-    duration.into_iter().chain(transitions).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -200,18 +187,5 @@ mod tests {
         changed["message"] = "other".into();
         assert_eq!(check_change(&newer(), &event, &changed).len(), 1);
         assert!(check_change(&Resource::default(), &event, &changed).is_empty());
-    }
-
-    #[test]
-    fn leases_last_and_count() {
-        let errors = |spec: Value| check_lease(&json!({"spec": spec})).len();
-        assert_eq!(
-            errors(json!({"leaseDurationSeconds": 15, "leaseTransitions": 0})),
-            0
-        );
-        assert_eq!(
-            errors(json!({"leaseDurationSeconds": 0, "leaseTransitions": -1})),
-            2
-        );
     }
 }

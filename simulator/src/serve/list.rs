@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine;
 use base64::alphabet::URL_SAFE;
 use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
-use base64::{DecodeError, Engine};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -145,13 +145,11 @@ fn path(key: &Key, namespace: &str) -> String {
 
 const TOKEN_VERSION: &str = "meta.k8s.io/v1";
 
-/// Go's words on text that is not base 64.
-fn illegal(error: &DecodeError) -> String {
-    let at = match error {
-        DecodeError::InvalidByte(at, _) | DecodeError::InvalidLastSymbol(at, _) => *at,
-        DecodeError::InvalidLength(length) => *length,
-        DecodeError::InvalidPadding => return "illegal base64 data at input byte 3".to_owned(),
-    };
+/// Go's words on text that is not base 64: where the first byte is that is not of the alphabet, or one is left over.
+fn illegal(text: &str) -> String {
+    let foreign = |byte: u8| !byte.is_ascii_alphanumeric() && !b"-_".contains(&byte);
+    let last = text.len().saturating_sub(1);
+    let at = text.bytes().position(foreign).unwrap_or(last);
     format!("illegal base64 data at input byte {at}")
 }
 
@@ -182,9 +180,7 @@ impl Token {
             let message = format!("invalid continue token: continue key is not valid: {why}");
             Failure::bad_request(message)
         };
-        let bytes = BASE64
-            .decode(text)
-            .map_err(|error| refused(illegal(&error)))?;
+        let bytes = BASE64.decode(text).map_err(|_| refused(illegal(text)))?;
         let value = go_json::parse(&bytes).map_err(refused)?;
         let token: Self =
             serde_json::from_value(value).map_err(|error| refused(error.to_string()))?;
@@ -202,5 +198,17 @@ impl Token {
             _ => return Ok(token),
         };
         Err(refused(why))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::illegal;
+
+    #[test]
+    fn text_that_is_not_base_64_is_told_by_its_first_odd_byte() {
+        for (text, at) in [("!!", 0), ("e30=", 3), ("ab c", 2), ("abcde", 4)] {
+            assert!(illegal(text).ends_with(&format!(" {at}")), "{text}");
+        }
     }
 }

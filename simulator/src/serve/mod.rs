@@ -46,6 +46,7 @@ mod form;
 mod go_json;
 mod kubeconfig;
 mod kubelet;
+mod lease;
 mod list;
 mod metadata;
 mod names;

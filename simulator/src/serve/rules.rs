@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::event;
+use super::lease;
 use super::metadata;
 use super::names;
 use super::pod;
@@ -117,7 +118,7 @@ pub(super) fn check_new(resource: &Resource, key: &Key, object: &Value) -> Resul
         errors.extend(event::check(resource, key, object));
     }
     if resource.plural == "leases" {
-        errors.extend(event::check_lease(object));
+        errors.extend(lease::check(object));
     }
     if errors.is_empty() {
         return Ok(());
@@ -241,7 +242,7 @@ pub(super) fn check_change(
         errors.extend(event::check_change(resource, old, new));
     }
     if resource.plural == "leases" {
-        errors.extend(event::check_lease(new));
+        errors.extend(lease::check(new));
     }
     errors
 }

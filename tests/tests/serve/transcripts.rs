@@ -170,7 +170,7 @@ impl World {
         at + 1
     }
 
-    pub(super) async fn request(&self, at: usize) -> Answer {
+    async fn request(&self, at: usize) -> Answer {
         let (method, path, headers, body) = self.prepared(at);
         let headers: Vec<(&str, &str)> = headers.iter().map(|(n, v)| (*n, v.as_str())).collect();
         read(

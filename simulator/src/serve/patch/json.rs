@@ -108,26 +108,33 @@ fn read<'a>(target: &'a Value, path: &str) -> Result<&'a Value, Impossible> {
     }
 }
 
-/// For a member that is not there, it is the same as adding one.
-fn replace(target: &mut Value, path: &str, value: Value) -> Result<(), Impossible> {
-    let Some((parent, last)) = split(path) else {
-        *target = value;
-        return Ok(());
-    };
-    match target.pointer_mut(parent).ok_or(Impossible)? {
-        Value::Object(members) => {
-            members.insert(last, value);
-        }
-        Value::Array(items) => {
-            let at = place(&last, items.len())?;
-            items[at] = value;
-        }
-        _ => return Err(Impossible),
-    }
-    Ok(())
+fn add(target: &mut Value, path: &str, value: Value) -> Result<(), Impossible> {
+    put(target, path, value, |items, last, value| {
+        let at = match last {
+            "-" => items.len(),
+            index => place(index, items.len() + 1)?,
+        };
+        items.insert(at, value);
+        Ok(())
+    })
 }
 
-fn add(target: &mut Value, path: &str, value: Value) -> Result<(), Impossible> {
+/// For a member that is not there, it is the same as adding one.
+fn replace(target: &mut Value, path: &str, value: Value) -> Result<(), Impossible> {
+    put(target, path, value, |items, last, value| {
+        let at = place(last, items.len())?;
+        items[at] = value;
+        Ok(())
+    })
+}
+
+/// Puts a value in the place of the whole, of a member, or, by `into_list`, into a list.
+fn put(
+    target: &mut Value,
+    path: &str,
+    value: Value,
+    into_list: impl FnOnce(&mut Vec<Value>, &str, Value) -> Result<(), Impossible>,
+) -> Result<(), Impossible> {
     let Some((parent, last)) = split(path) else {
         *target = value;
         return Ok(());
@@ -135,17 +142,11 @@ fn add(target: &mut Value, path: &str, value: Value) -> Result<(), Impossible> {
     match target.pointer_mut(parent).ok_or(Impossible)? {
         Value::Object(members) => {
             members.insert(last, value);
+            Ok(())
         }
-        Value::Array(items) => {
-            let at = match last.as_str() {
-                "-" => items.len(),
-                index => place(index, items.len() + 1)?,
-            };
-            items.insert(at, value);
-        }
-        _ => return Err(Impossible),
+        Value::Array(items) => into_list(items, &last, value),
+        _ => Err(Impossible),
     }
-    Ok(())
 }
 
 fn remove(target: &mut Value, path: &str) -> Result<Value, Impossible> {

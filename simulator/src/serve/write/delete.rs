@@ -36,10 +36,12 @@ impl Writing<'_> {
                     .contains(one)
             });
             gone = marked["metadata"]["deletionGracePeriodSeconds"] == 0 && waits.next().is_none();
-            Ok(match () {
-                () if gone => Write::Delete,
-                () if marked == **current => Write::Keep,
-                () => Write::Put(marked),
+            Ok(if gone {
+                Write::Delete
+            } else if marked == **current {
+                Write::Keep
+            } else {
+                Write::Put(marked)
             })
         })
         .map(|written| self.take_version(&mut told, &written))?;
