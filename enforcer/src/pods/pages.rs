@@ -71,7 +71,11 @@ impl<'a> Pages<'a> {
         };
         let (page, coming) = tokio::join!(reading, fetching);
         let page = page.map_err(|error| Trouble::Unreadable(error.to_string()))??;
-        self.coming = coming?;
+        self.coming = match coming? {
+            // Its text told only at the end where the next one begins.
+            Coming::Nothing if !page.next.is_empty() => Coming::Page(self.fetch(&page.next).await?),
+            coming => coming,
+        };
         Ok(Some(page))
     }
 

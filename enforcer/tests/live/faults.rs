@@ -1,8 +1,12 @@
 //! An API server that is slow, throttling, forbidding, forgetful or gone: never fatal, and never a verdict by itself.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use pullstop_enforcer::api::Api;
+use pullstop_enforcer::pods::pages::Pages;
 use serde_json::json;
+use tokio::sync::watch;
 use tokio::time::sleep;
 
 use crate::cluster::{Cluster, How};
@@ -238,4 +242,23 @@ async fn a_pod_that_is_replaced_by_a_namesake_is_not_mistaken_for_it() {
         "its own 30 s are not over"
     );
     replica.kill();
+}
+
+/// An API server that writes the items of a list in front of its metadata tells only then where the next page begins.
+#[tokio::test]
+async fn a_damaged_pod_hides_no_page_behind_its_own() {
+    let cluster = Cluster::new();
+    cluster.put("damaged", Some(json!({"metadata": {}, "spec": 5})));
+    for n in 0..600 {
+        let name = format!("pod-{n}");
+        let pod = json!({"metadata": {"name": name, "namespace": "default", "uid": name}});
+        cluster.put(&name, Some(pod));
+    }
+    let api = Api::new(cluster.client(&watch::channel(false).0), Arc::default());
+    let mut pages = Pages::new(&api, "status.phase!=Failed");
+    let mut seen = Vec::new();
+    while let Some(page) = pages.next().await.unwrap() {
+        seen.push((page.pods.len(), page.damaged));
+    }
+    assert_eq!(seen, [(499, 1), (101, 0)]);
 }
