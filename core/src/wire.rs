@@ -4,6 +4,7 @@
 //! without is asked for by [`WirePod::snapshot`].
 
 mod annotations;
+mod ours;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -42,7 +43,8 @@ pub struct Metadata {
     pub resource_version: String,
     pub creation_timestamp: Option<String>,
     pub deletion_timestamp: Option<String>,
-    #[serde(deserialize_with = "nullable")]
+    /// Those whose names begin with `pullstop.dev/`.
+    #[serde(deserialize_with = "ours::annotations")]
     pub annotations: BTreeMap<String, String>,
     #[serde(deserialize_with = "nullable")]
     pub owner_references: Vec<OwnerReference>,
@@ -110,7 +112,8 @@ pub struct ImageVolume {
 #[expect(missing_docs, reason = "Kubernetes' own fields")]
 pub struct Status {
     pub phase: Option<String>,
-    #[serde(deserialize_with = "nullable")]
+    /// `Ready`, and those whose types begin with `pullstop.dev/`.
+    #[serde(deserialize_with = "ours::conditions")]
     pub conditions: Vec<Condition>,
     #[serde(deserialize_with = "nullable")]
     pub init_container_statuses: Vec<ContainerStatus>,
@@ -121,8 +124,7 @@ pub struct Status {
 }
 
 /// `status.conditions`.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default)]
 #[expect(missing_docs, reason = "Kubernetes' own fields")]
 pub struct Condition {
     pub r#type: String,
@@ -210,7 +212,7 @@ impl WirePod {
             .filter_map(|v| v.image.as_ref()?.reference.as_deref())
             .collect();
         let version = required("metadata.resourceVersion", &meta.resource_version)?;
-        let is_ready = |c: &&Condition| c.r#type == "Ready";
+        let is_ready = |c: &&Condition| c.r#type == ours::READY;
         let ready_reason = self
             .status
             .conditions

@@ -1,6 +1,7 @@
 //! Pods: how they are read, watched and written.
 
 pub mod announce;
+mod cut;
 pub mod feed;
 pub mod jobs;
 pub mod memory;

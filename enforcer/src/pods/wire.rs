@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::cut::cut;
 use crate::api::Trouble;
 
 /// One page of a list.
@@ -61,35 +62,39 @@ pub fn page(bytes: &[u8]) -> Result<Page, Trouble> {
 pub fn page_and_next(bytes: &[u8], next: impl FnOnce(&str)) -> Result<Page, Trouble> {
     let text =
         std::str::from_utf8(bytes).map_err(|error| Trouble::Unreadable(error.to_string()))?;
-    let read = match in_one_go(text, next) {
-        // A pod is not as it should be. Which one, only reading each by itself can tell.
-        Err(error) if error.is_data() => each_by_itself(text),
-        read => read,
-    };
-    read.map_err(|error| Trouble::Unreadable(error.to_string()))
+    // If a pod is not as it should be, only reading each by itself can tell which one.
+    in_one_go(&cut(text), next)
+        .or_else(|_| each_by_itself(text))
+        .map_err(|error| Trouble::Unreadable(error.to_string()))
 }
 
 /// Reads one line of a watch.
 pub fn line(bytes: &[u8]) -> Line {
-    let event: RawEvent<'_> = match serde_json::from_slice(bytes) {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => match event(&cut(text)) {
+            Line::Damaged { .. } => event(text),
+            line => line,
+        },
+        Err(error) => Line::Damaged {
+            version: None,
+            why: error.to_string(),
+        },
+    }
+}
+
+fn event(text: &str) -> Line {
+    let unreadable = |why| Line::Damaged { version: None, why };
+    let event: RawEvent<'_> = match serde_json::from_str(text) {
         Ok(event) => event,
-        Err(error) => {
-            return Line::Damaged {
-                version: None,
-                why: error.to_string(),
-            };
-        }
+        Err(error) => return unreadable(error.to_string()),
     };
     match event.r#type {
         "BOOKMARK" => match version(event.object) {
             Some(version) => Line::Bookmark(version),
-            None => Line::Damaged {
-                version: None,
-                why: "a bookmark without version".to_owned(),
-            },
+            None => unreadable("a bookmark without version".to_owned()),
         },
         "ERROR" => Line::Ended(trouble(event.object)),
-        kind => match pod(event.object) {
+        kind => match pod(event.object.get()) {
             Ok(pod) if kind == "ADDED" => Line::Added(Box::new(pod)),
             Ok(pod) if kind == "MODIFIED" => Line::Modified(Box::new(pod)),
             Ok(pod) if kind == "DELETED" => Line::Deleted(Box::new(pod)),
@@ -119,7 +124,12 @@ pub fn field_selector(phases: &[Phase]) -> String {
 /// # Errors
 /// Says what is wrong with it.
 pub fn one_pod(bytes: &[u8]) -> Result<WirePod, String> {
-    let pod: WirePod = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+    let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
+    pod(&cut(text)).or_else(|_| pod(text))
+}
+
+fn pod(text: &str) -> Result<WirePod, String> {
+    let pod: WirePod = serde_json::from_str(text).map_err(|error| error.to_string())?;
     check(&pod).map_err(|error| error.to_string())?;
     Ok(pod)
 }
@@ -153,7 +163,7 @@ fn each_by_itself(text: &str) -> serde_json::Result<Page> {
     let pods: Vec<WirePod> = list
         .items
         .into_iter()
-        .filter_map(|item| pod(item).ok())
+        .filter_map(|item| pod(item.get()).ok())
         .collect();
     Ok(Page::new(list.metadata, all - pods.len(), pods))
 }
@@ -210,10 +220,6 @@ struct RawEvent<'a> {
     r#type: &'a str,
     #[serde(borrow)]
     object: &'a RawValue,
-}
-
-fn pod(raw: &RawValue) -> Result<WirePod, String> {
-    one_pod(raw.get().as_bytes())
 }
 
 fn version(raw: &RawValue) -> Option<String> {

@@ -28,8 +28,30 @@ pub(super) struct Pod {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct MoreOfPod {
+    metadata: PodMetadata,
     pub(super) spec: PodSpec,
     pub(super) status: PodStatus,
+}
+
+impl MoreOfPod {
+    /// Which completion of an indexed Job the pod stands for.
+    pub(super) fn completion_index(&self) -> Option<u32> {
+        let annotations = self.metadata.annotations.as_ref()?;
+        annotations.completion_index.as_ref()?.parse().ok()
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct PodMetadata {
+    annotations: Option<Annotations>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Annotations {
+    #[serde(rename = "batch.kubernetes.io/job-completion-index")]
+    completion_index: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -90,8 +90,6 @@ impl PodSight {
             .filter(|container| container.kind != ContainerKind::Ephemeral)
             .map(|container| ContainerSight::new(container, policy_of(container.name), first_at))
             .collect();
-        let annotations = &pod.wire.metadata.annotations;
-        let index = annotations.get("batch.kubernetes.io/job-completion-index");
         let mut requests: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for (name, amount) in spec.containers.iter().flat_map(|c| &c.resources.requests) {
             requests
@@ -105,7 +103,7 @@ impl PodSight {
             owner: seen
                 .owner
                 .map(|owner| (owner.kind.to_owned(), owner.name.to_owned())),
-            index: index.and_then(|index| index.parse().ok()),
+            index: pod.more.completion_index(),
             restart_policy: seen.restart_policy,
             wishes: seen.wishes,
             secrets: spec
