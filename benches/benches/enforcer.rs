@@ -2,7 +2,6 @@
 
 use std::hint::black_box;
 use std::sync::Arc;
-use std::time::Duration;
 
 use criterion::measurement::WallTime;
 use criterion::{
@@ -10,10 +9,9 @@ use criterion::{
 };
 use k8s_openapi::api::core::v1;
 use pullstop_benches::Pod;
-use pullstop_benches::enforcer::enforce;
+use pullstop_benches::enforcer::{enforce, read_all};
 use pullstop_benches::server::{Answers, Server, runtime};
 use pullstop_benches::wire::{Image, Printer, changes_of, list_of};
-use pullstop_enforcer::api::{Call, rights};
 use pullstop_enforcer::metrics::Metrics;
 use pullstop_enforcer::pods::wire;
 
@@ -55,7 +53,7 @@ fn list(c: &mut Criterion) {
         let mut group = c.benchmark_group(format!("list {count} pods from {from}"));
         slow(&mut group);
         group.bench_function("read and thrown away", |b| {
-            b.iter(|| runtime.block_on(read(&server)));
+            b.iter(|| runtime.block_on(read_all(&server.api(Arc::default()))));
         });
         group.bench_function("taken in", |b| {
             b.iter(|| runtime.block_on(take_in(&server, count / 10)));
@@ -70,17 +68,6 @@ async fn take_in(server: &Server, failing: usize) {
     let api = server.api(Arc::clone(&metrics));
     enforce(api, &metrics, false, server.watched()).await;
     expect(&metrics, &format!("pullstop_tracked_pods {failing}"));
-}
-
-/// Reads all pages one after the other, each as a whole.
-async fn read(server: &Server) {
-    let api = server.api(Arc::default());
-    for page in 0..server.pages() {
-        let path = format!("/api/v1/pods?limit=500&continue={page}");
-        let call = Call::get(&rights::LIST_PODS, path);
-        let page = api.call(call, Duration::from_secs(60)).await;
-        assert!(page.is_ok_and(|page| !page.is_empty()));
-    }
 }
 
 /// Changes of pods, one in ten of which fails to pull: decoded, judged, remembered by a write, and counted.

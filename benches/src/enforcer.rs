@@ -1,10 +1,11 @@
 //! The enforcer without what does not matter for its speed: leases, policies in files, a page of metrics.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use pullstop_core::policy::{Mode, Policy};
 use pullstop_core::time::Timestamp;
-use pullstop_enforcer::api::Api;
+use pullstop_enforcer::api::{Api, Call, encode, rights};
 use pullstop_enforcer::clock::Clock;
 use pullstop_enforcer::drive::{Driver, Limits, Links, selector};
 use pullstop_enforcer::engines::Policies;
@@ -87,4 +88,35 @@ pub async fn enforce(
     // The driver takes in what has arrived, and ends for want of more.
     feeding.abort();
     driving.await.expect("the driver does not panic");
+}
+
+/// Reads the list of all pods that wait, page after page, as the enforcer asks for it, and throws it away.
+///
+/// Returns how many bytes it has.
+///
+/// # Panics
+/// If the API server does not answer.
+pub async fn read_all(api: &Api) -> usize {
+    let list = "/api/v1/pods?limit=500&fieldSelector=status.phase%3DPending";
+    let (mut path, mut bytes) = (list.to_owned(), 0);
+    loop {
+        let call = Call::get(&rights::LIST_PODS, path);
+        let page = api.call(call, Duration::from_secs(60)).await;
+        let page = page.expect("the page can be read");
+        bytes += page.len();
+        match next(&page) {
+            Some(token) => path = format!("{list}&continue={}", encode(&token)),
+            None => return bytes,
+        }
+    }
+}
+
+/// Where the next page begins: it stands in the first few bytes.
+fn next(page: &[u8]) -> Option<String> {
+    /// Enough for the metadata of a list.
+    const HEAD_BYTES: usize = 1000;
+    let head = String::from_utf8_lossy(&page[..page.len().min(HEAD_BYTES)]);
+    let (metadata, _) = head.split_once("\"items\":")?;
+    let (_, token) = metadata.split_once("\"continue\":\"")?;
+    token.split('"').next().map(str::to_owned)
 }
