@@ -23,7 +23,7 @@ use crate::lease::{Candidate, Claim};
 use crate::metrics::Metrics;
 use crate::namespaces::Namespaces;
 use crate::pods::announce::{Announcements, Announcer};
-use crate::pods::feed::{Feed, News};
+use crate::pods::feed::{self, Feed, News};
 use crate::pods::write::Writer;
 use crate::policies::{self, objects::Objects};
 use crate::policy;
@@ -171,7 +171,7 @@ pub async fn enforce(
     // None are known before they were listed; all are meant if nobody selects.
     let none_yet = args.namespace_selector.as_ref().map(|_| BTreeSet::new());
     let (selected, namespaces) = watch::channel(none_yet);
-    let (news, news_seen) = mpsc::channel(NEWS_MAX);
+    let (news, news_seen) = mpsc::channel(feed::NEWS_MAX);
     let (questions, asked) = mpsc::channel(1);
     let relist = Arc::new(Notify::new());
     let retire = watch::channel(false).0;
@@ -368,8 +368,6 @@ async fn tell(feed: Feed, mut namespaces: watch::Receiver<Option<BTreeSet<String
     feed.run().await;
 }
 
-/// Pages and events that wait for the driver; more of them wait at the API server.
-const NEWS_MAX: usize = 64;
 /// Events that wait when the program ends have this long to be sent.
 const LAST_EVENTS: Duration = Duration::from_secs(5);
 

@@ -28,6 +28,10 @@ const WATCH_GRACE: Duration = Duration::from_secs(10);
 /// How long the answer to a watch may take to begin.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// Pages and events that wait for the driver; more of them wait at the API server. Few, since a page of pods takes up a
+/// megabyte.
+pub const NEWS_MAX: usize = 8;
+
 /// What the driver is told.
 #[derive(Debug)]
 pub enum News {

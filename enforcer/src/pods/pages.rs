@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use hyper::body::Bytes;
-use tokio::sync::oneshot;
 
 use super::wire::{self, Page};
 use crate::api::{Api, Call, Trouble, encode, rights};
@@ -55,24 +54,18 @@ impl<'a> Pages<'a> {
             Coming::Page(bytes) => bytes,
             Coming::Nothing => return Ok(None),
         };
-        let (tell, told) = oneshot::channel();
-        let reading = tokio::task::spawn_blocking(move || {
-            wire::page_and_next(&bytes, |next| {
-                // Nobody listens if the list was given up.
-                let _ = tell.send(next.to_owned());
-            })
-        });
+        let next = wire::next_page(&bytes);
+        let reading = tokio::task::spawn_blocking(move || wire::page(&bytes));
         let fetching = async {
-            match told.await {
-                Ok(next) if !next.is_empty() => self.fetch(&next).await.map(Coming::Page),
-                // It was the last one, or is no list.
+            match next {
+                Some(next) if !next.is_empty() => self.fetch(&next).await.map(Coming::Page),
+                // It was the last one, or does not say before it is read.
                 _ => Ok(Coming::Nothing),
             }
         };
         let (page, coming) = tokio::join!(reading, fetching);
         let page = page.map_err(|error| Trouble::Unreadable(error.to_string()))??;
         self.coming = match coming? {
-            // Its text told only at the end where the next one begins.
             Coming::Nothing if !page.next.is_empty() => Coming::Page(self.fetch(&page.next).await?),
             coming => coming,
         };

@@ -160,7 +160,15 @@ impl Writer {
             },
             Err(trouble) => {
                 self.pause(&trouble);
-                tracing::warn!(%trouble, write = what, path, "a write to a pod was not stored, or nobody knows");
+                match &trouble {
+                    // As it should be: a decision about what a pod was is not carried out on what it is now.
+                    Trouble::Conflict | Trouble::NotFound => {
+                        tracing::info!(%trouble, write = what, path, "the pod has changed meanwhile; nothing was written");
+                    }
+                    _ => {
+                        tracing::warn!(%trouble, write = what, path, "a write to a pod was not stored, or nobody knows");
+                    }
+                }
                 (outcome_of(&trouble), trouble.label())
             }
         };
