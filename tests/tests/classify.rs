@@ -1,6 +1,8 @@
 //! `simulator classify` on the table of messages, and how it prints.
 
 use pullstop_tests::{golden, path, simulator};
+
+use crate::scratch;
 use serde_json::Value;
 
 #[test]
@@ -87,8 +89,7 @@ fn hostile_messages_are_only_long() {
         text.push_str(&part.repeat(200_000 / part.len()));
         text.push('\n');
     }
-    let file = std::env::temp_dir().join(format!("pullstop-{}-hostile.txt", std::process::id()));
-    std::fs::write(&file, text).unwrap();
-    let ran = simulator(&["classify", "--output", "json", &file.display().to_string()]);
+    let file = scratch::file("hostile.txt", text);
+    let ran = simulator(&["classify", "--output", "json", &file]);
     assert_eq!((ran.code, ran.out.lines().count()), (0, 8));
 }

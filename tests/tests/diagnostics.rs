@@ -4,6 +4,8 @@ use std::fmt::Write;
 
 use pullstop_tests::{golden, simulator};
 
+use crate::scratch;
+
 const HEAD: &str =
     "apiVersion: pullstop.dev/v1alpha1\nkind: ClusterPullFailurePolicy\nmetadata: {name: p}\n";
 const RULE: &str = "  - causes: [Timeout]\n    attempts: 3\n    duration: 2m\n    action: Fail\n";
@@ -65,7 +67,7 @@ fn malformed_policies() {
     let twice = [format!("{HEAD}spec:\n  rules:\n{RULE}{RULE}")];
     let mut report = String::new();
     for policy in specs.chain(documents).chain(twice) {
-        let file = temporary("policy.yaml", &policy);
+        let file = scratch::file("policy.yaml", &policy);
         let ran = simulator(&[
             "replay",
             "--policy",
@@ -108,7 +110,7 @@ const TRACES: &[&str] = &[
 fn malformed_recordings() {
     let mut report = String::new();
     for trace in TRACES {
-        let file = temporary("trace.jsonl", trace);
+        let file = scratch::file("trace.jsonl", trace);
         let ran = simulator(&["replay", &file]);
         assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{trace}");
         write!(
@@ -133,9 +135,8 @@ fn files_that_cannot_be_read() {
         (ran.code, ran.err.as_str()),
         (2, "error: /: this is a directory: name the files in it\n")
     );
-    let file = std::env::temp_dir().join(format!("pullstop-{}-binary", std::process::id()));
-    std::fs::write(&file, b"ok\n\x1f\x8b\xff").unwrap();
-    let ran = simulator(&["classify", &file.display().to_string()]);
+    let file = scratch::file("binary", b"ok\n\x1f\x8b\xff");
+    let ran = simulator(&["classify", &file]);
     assert_eq!(ran.code, 2);
     assert!(
         ran.err
@@ -143,12 +144,4 @@ fn files_that_cannot_be_read() {
         "{}",
         ran.err
     );
-}
-
-fn temporary(name: &str, text: &str) -> String {
-    let folder = std::env::temp_dir().join(format!("pullstop-{}-diagnostics", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let file = folder.join(name);
-    std::fs::write(&file, text).unwrap();
-    file.display().to_string()
 }

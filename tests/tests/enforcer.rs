@@ -3,18 +3,15 @@
 use pullstop_enforcer::metrics::Metrics;
 use pullstop_tests::{Ran, enforcer, golden, path, root};
 
+use crate::scratch;
+
 #[test]
 fn a_policy_that_is_wrong_is_refused_at_the_start_with_its_place() {
-    let folder = std::env::temp_dir().join(format!("pullstop-{}-enforcer", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let file = folder.join("policy.yaml");
     let head = "apiVersion: pullstop.dev/v1alpha1\nkind: ClusterPullFailurePolicy\n";
-    std::fs::write(
-        &file,
+    let name = scratch::file(
+        "policy.yaml",
         format!("{head}metadata: {{name: p}}\nspec:\n  mode: Enforced\n"),
-    )
-    .unwrap();
-    let name = file.display().to_string();
+    );
     for command in [
         &["run", "--policy", &name][..],
         &[
@@ -35,7 +32,6 @@ fn a_policy_that_is_wrong_is_refused_at_the_start_with_its_place() {
         (missing.code, missing.err.as_str()),
         (2, "error: no/such.yaml: no such file\n")
     );
-    std::fs::remove_dir_all(&folder).unwrap();
 }
 
 #[test]

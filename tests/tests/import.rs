@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use pullstop_tests::{golden, path, simulator, traces};
+
+use crate::scratch::{self, folder};
 use serde_json::Value;
 
 #[test]
@@ -120,7 +122,6 @@ fn recordings_that_begin_in_the_middle_come_true() {
 /// A kubelet that turns a pod away says so in the pod's phase, and nothing of its containers.
 #[test]
 fn pods_that_were_turned_away_end() {
-    let recording = folder("away").join("away.jsonl").display().to_string();
     let pod = |second: u32, node: &str, status: &str| {
         format!(
             r#"{{"received": "2026-01-01T00:00:0{second}Z", "type": "MODIFIED", "object": {{"apiVersion": "v1", "kind": "Pod", "metadata": {{"name": "train", "namespace": "default", "uid": "a", "resourceVersion": "{second}"}}, "spec": {{{node}"containers": [{{"name": "main", "image": "registry.example/app:v1"}}]}}, "status": {{{status}}}}}}}"#
@@ -135,19 +136,17 @@ fn pods_that_were_turned_away_end() {
             r#""phase": "Failed", "reason": "OutOfcpu""#,
         ),
     ];
-    std::fs::write(&recording, lines.join("\n")).unwrap();
+    let recording = scratch::file("away.jsonl", lines.join("\n"));
     let ran = simulator(&["import", &recording]);
     assert!(ran.out.contains("(OutOfcpu)"), "{}", ran.out);
-    let scenario = folder("away").join("away.yaml").display().to_string();
-    std::fs::write(&scenario, &ran.out).unwrap();
+    let scenario = scratch::file("away.yaml", &ran.out);
     let ran = simulator(&["run", &scenario]);
     assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
 }
 
 #[test]
 fn a_recording_without_pods_is_no_scenario() {
-    let empty = folder("empty").join("empty.jsonl").display().to_string();
-    std::fs::write(&empty, "\n").unwrap();
+    let empty = scratch::file("empty.jsonl", "\n");
     let ran = simulator(&["import", &empty]);
     assert_eq!((ran.code, ran.out.as_str()), (4, ""));
     assert_eq!(
@@ -181,12 +180,4 @@ fn rows(args: &[&str]) -> Vec<Value> {
 
 fn trace_file(trace: &str) -> String {
     path(&format!("tests/traces/{trace}.jsonl"))
-}
-
-/// A folder of this test's own.
-fn folder(name: &str) -> PathBuf {
-    let folder =
-        std::env::temp_dir().join(format!("pullstop-{}-import-{name}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    folder
 }

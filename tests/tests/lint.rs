@@ -5,6 +5,8 @@ use std::fmt::Write;
 use pullstop_simulator::lint::{self, RULES, Rule};
 use pullstop_tests::{Ran, golden, simulator};
 
+use crate::scratch;
+
 const HEAD: &str = "apiVersion: pullstop.dev/v1alpha1\nkind: Scenario\nmetadata: {name: more}\n";
 
 #[test]
@@ -31,7 +33,7 @@ fn rules_find_what_they_are_for_and_nothing_else() {
 #[test]
 fn good_examples_pass() {
     for rule in RULES {
-        let file = temporary("example.yaml", &rule.good_example());
+        let file = scratch::file("example.yaml", rule.good_example());
         let ran = simulator(&["run", &file]);
         assert_eq!(ran.code, 0, "{}", said(rule, &ran));
     }
@@ -186,8 +188,7 @@ fn the_page_of_all_rules_is_up_to_date() {
 fn what_cannot_be_looked_at() {
     let ran = lint_text("spec: 5\n", &[]);
     assert_eq!((ran.out.as_str(), ran.code), ("", 2));
-    let empty = std::env::temp_dir().join(format!("pullstop-{}-nothing", std::process::id()));
-    std::fs::create_dir_all(&empty).unwrap();
+    let empty = scratch::folder("nothing");
     let ran = simulator(&["lint", &empty.display().to_string()]);
     assert_eq!(
         (ran.err.as_str(), ran.code),
@@ -196,7 +197,7 @@ fn what_cannot_be_looked_at() {
 }
 
 fn lint_text(text: &str, args: &[&str]) -> Ran {
-    let file = temporary("example.yaml", text);
+    let file = scratch::file("example.yaml", text);
     let mut all = vec!["lint", &file];
     all.extend(args);
     let mut ran = simulator(&all);
@@ -213,18 +214,4 @@ fn code(line: &str) -> String {
 
 fn said(rule: &Rule, ran: &Ran) -> String {
     format!("{}\n{}{}", rule.code, ran.out, ran.err)
-}
-
-/// A file of this thread: tests run at the same time.
-fn temporary(name: &str, text: &str) -> String {
-    let of = format!(
-        "pullstop-{}-{:?}",
-        std::process::id(),
-        std::thread::current().id()
-    );
-    let folder = std::env::temp_dir().join(of.replace(['(', ')'], ""));
-    std::fs::create_dir_all(&folder).unwrap();
-    let file = folder.join(name);
-    std::fs::write(&file, text).unwrap();
-    file.display().to_string()
 }

@@ -25,6 +25,7 @@ mod run;
 mod scenario;
 mod scenarios;
 mod schema;
+mod scratch;
 mod serve;
 mod tidy;
 mod timeline;

@@ -1,10 +1,10 @@
 //! First scenarios run, pass and are well made.
 
-use std::path::PathBuf;
-
 use clap::{Parser, ValueEnum};
 use pullstop_simulator::args::{Args, Template};
 use pullstop_tests::{root, simulator};
+
+use crate::scratch::folder;
 
 #[test]
 fn every_template_runs_passes_and_is_well_made() {
@@ -90,10 +90,4 @@ fn the_schema_is_the_one_that_is_shipped() {
     let ran = simulator(&["schema"]);
     let shipped = std::fs::read_to_string(root().join("docs/scenario.schema.json")).unwrap();
     assert_eq!((ran.out, ran.code), (shipped, 0));
-}
-
-fn folder(name: &str) -> PathBuf {
-    let folder = std::env::temp_dir().join(format!("pullstop-{}-new-{name}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    folder
 }

@@ -2,6 +2,8 @@
 
 use pullstop_tests::{Ran, golden, path, simulator, traces};
 
+use crate::scratch;
+
 #[test]
 fn stories_for_people() {
     for trace in [
@@ -50,7 +52,7 @@ fn the_form_of_a_recording_does_not_matter() {
     ];
     for (form, change) in forms {
         let changed: String = text.lines().map(change).collect();
-        let changed = temporary("form", &changed);
+        let changed = scratch::file("form.jsonl", &changed);
         let out = replay(&["--output", "json", &changed])
             .out
             .replace(&changed, "tests/traces/job-plain.jsonl");
@@ -69,7 +71,7 @@ fn without_times_of_arrival_attempts_are_counted_all_the_same() {
             format!("{event}\n")
         })
         .collect();
-    let file = temporary("untimed", &untimed);
+    let file = scratch::file("untimed.jsonl", &untimed);
     let ran = simulator(&["replay", "--output", "json", "--for", "1h", &file]);
     assert!(
         ran.err
@@ -105,7 +107,7 @@ fn damaged_events_are_skipped_only_when_told_to() {
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     lines[3].truncate(200);
     lines[9] = "not JSON at all".to_owned();
-    let damaged = temporary("damaged", &lines.join("\n"));
+    let damaged = scratch::file("damaged.jsonl", lines.join("\n"));
     let ran = simulator(&["replay", &damaged]);
     assert_eq!((ran.code, ran.out.as_str()), (2, ""));
     assert!(
@@ -126,7 +128,7 @@ fn damaged_events_are_skipped_only_when_told_to() {
 
 #[test]
 fn a_recording_without_pods_matches_nothing() {
-    let empty = temporary("empty", "\n\n");
+    let empty = scratch::file("empty.jsonl", "\n\n");
     let ran = simulator(&["replay", &empty]);
     assert_eq!(ran.code, 4);
     assert!(ran.err.contains("warning: no pod in "), "{}", ran.err);
@@ -143,10 +145,4 @@ fn replay(args: &[&str]) -> Ran {
 
 fn trace_file(trace: &str) -> String {
     path(&format!("tests/traces/{trace}.jsonl"))
-}
-
-fn temporary(name: &str, text: &str) -> String {
-    let file = std::env::temp_dir().join(format!("pullstop-{}-{name}.jsonl", std::process::id()));
-    std::fs::write(&file, text).unwrap();
-    file.display().to_string()
 }

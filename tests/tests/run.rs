@@ -2,6 +2,8 @@
 
 use pullstop_tests::{Ran, golden, path, simulator};
 
+use crate::scratch;
+
 const UNMET: &str = "tests/scenarios/comes-otherwise.yaml";
 const TYPO: &str = "scenarios/typo-queued-six-hours.yaml";
 
@@ -59,8 +61,7 @@ fn every_report_says_what_went_wrong_and_how_to_repeat_it() {
 
 #[test]
 fn reports_go_into_files_as_well() {
-    let folder = std::env::temp_dir().join(format!("pullstop-reports-{}", std::process::id()));
-    let file = folder.join("new/report.xml");
+    let file = scratch::folder("reports").join("new/report.xml");
     let ran = run(
         &["-o", "human", "-o", &format!("junit={}", file.display())],
         &[TYPO],
@@ -72,7 +73,6 @@ fn reports_go_into_files_as_well() {
         report.contains("<testcase name=\"typo-queued-six-hours (seed 1)\""),
         "{report}"
     );
-    std::fs::remove_dir_all(folder).unwrap();
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! `simulator timeline`: a page that stands on its own, with every verdict in it.
 
 use pullstop_tests::{Ran, golden, path, simulator};
+
+use crate::scratch;
 use serde_json::Value;
 
 #[test]
@@ -111,10 +113,10 @@ fn of_many_pods_those_that_were_failed_come_first() {
     let text = "apiVersion: pullstop.dev/v1alpha1\nkind: Scenario\nmetadata: {name: many}\nspec:\n  \
                 duration: 30m\n  cluster: {nodes: [{name: node, count: 40}]}\n  images: [{image: missing, missing: true}]\n  \
                 workloads:\n  - {pod: good, image: app, count: 2500}\n  - {pod: bad, image: missing, at: 1m, count: 30}\n";
-    let file = std::env::temp_dir().join(format!("pullstop-{}-many.yaml", std::process::id()));
-    std::fs::write(&file, text).unwrap();
-    let out = file.with_extension("html");
-    let (file, out) = (file.display().to_string(), out.display().to_string());
+    let (file, out) = (
+        scratch::file("many.yaml", text),
+        scratch::file("many.html", ""),
+    );
     let ran = simulator(&["timeline", &file, "--out", &out]);
     assert_eq!((ran.code, ran.err.as_str()), (0, ""));
     let said = "2000 of 2530 pods; 530 rows are left out";

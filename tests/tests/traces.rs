@@ -1,6 +1,8 @@
 //! Recordings of real pods end in the right verdict, and no more failures are counted than there were.
 
 use pullstop_tests::{path, simulator, traces};
+
+use crate::scratch;
 use serde_json::Value;
 
 /// Container, cause, and seconds after the first failure.
@@ -351,7 +353,5 @@ fn policy(limits: &str) -> String {
         causes.join(", ")
     );
     let name = limits.replace(|c: char| !c.is_ascii_alphanumeric(), "-");
-    let file = std::env::temp_dir().join(format!("pullstop-{}-{name}.yaml", std::process::id()));
-    std::fs::write(&file, text).unwrap();
-    file.display().to_string()
+    scratch::file(&format!("{name}.yaml"), text)
 }

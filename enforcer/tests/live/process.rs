@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -61,7 +61,7 @@ async fn serve(cluster: Cluster) -> SocketAddr {
 
 /// A folder with the file `config`, which leads clients to the server.
 fn configure(name: &str, server: SocketAddr) -> PathBuf {
-    let folder = std::env::temp_dir().join(format!("pullstop-{}-{name}", std::process::id()));
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     std::fs::create_dir_all(&folder).unwrap();
     let config = json!({
         "apiVersion": "v1", "kind": "Config", "current-context": "c",
@@ -172,7 +172,6 @@ async fn the_program_finds_its_cluster_fails_a_pod_and_ends_in_order() {
             .contains("Judge/thresholds: rule `rule 1`: 1 of 1 failures"),
         "{verdict}"
     );
-    std::fs::remove_dir_all(&folder).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -202,5 +201,4 @@ async fn a_scan_asks_the_namespace_if_it_is_told_to() {
     let error = "error: cannot read the annotations of namespace default: not allowed";
     assert!(said.starts_with(error), "{said}");
     assert_eq!(code, Some(3));
-    std::fs::remove_dir_all(&folder).unwrap();
 }

@@ -4,11 +4,13 @@ use std::process::Command;
 
 use pullstop_tests::{root, simulator};
 
+use crate::scratch;
+
 /// Without an enforcer, nobody fails the pod.
 #[test]
 fn it_says_how_to_use_it_and_what_did_not_come() {
     let scenario = root().join("scenarios/demo.yaml");
-    let config = std::env::temp_dir().join(format!("pullstop-{}.yaml", std::process::id()));
+    let config = scratch::folder("serve").join("kubeconfig");
     let ran = simulator(&[
         "serve",
         scenario.to_str().unwrap(),
@@ -18,7 +20,6 @@ fn it_says_how_to_use_it_and_what_did_not_come() {
         config.to_str().unwrap(),
     ]);
     let kubeconfig = std::fs::read_to_string(&config).unwrap();
-    std::fs::remove_file(&config).unwrap();
     let out = &ran.out;
     let url = out.split("served at ").nth(1).unwrap();
     let url = url.split_whitespace().next().unwrap();

@@ -13,6 +13,8 @@ mod partitions;
 mod process;
 mod programs;
 mod replica;
+#[path = "../scratch.rs"]
+mod scratch;
 mod stage;
 mod suite;
 mod traces;

@@ -13,6 +13,7 @@ use pullstop_tests::root;
 use serde_json::Value;
 
 use super::faults::MIXED;
+use crate::scratch;
 
 /// How many times as fast the cluster's time passes.
 const SPEED: &str = "60";
@@ -23,14 +24,11 @@ const LIFE_MS: u64 = 350;
 
 #[test]
 fn killed_a_hundred_times_the_program_forgets_nothing_and_does_nothing_twice() {
-    let folder = std::env::temp_dir().join(format!("pullstop-{}-killed", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let scenario = folder.join("scenario.yaml");
     let text = MIXED.replace("duration: 30m", "duration: 50m");
-    std::fs::write(&scenario, text).unwrap();
+    let scenario = scratch::file("scenario.yaml", text);
     let (simulator, enforcer) = programs();
-    let kubeconfig = folder.join("kubeconfig");
-    let mut cluster = serve(&simulator, &scenario, &kubeconfig);
+    let kubeconfig = scratch::folder("killed").join("kubeconfig");
+    let mut cluster = serve(&simulator, scenario.as_ref(), &kubeconfig);
     let watching = watch(&std::fs::read_to_string(&kubeconfig).unwrap());
 
     let mut chance = Dice::new(1).stream(Drawer::Enforcer, 0);
@@ -42,7 +40,6 @@ fn killed_a_hundred_times_the_program_forgets_nothing_and_does_nothing_twice() {
     assert!(still_on, "the scenario was over before the last kill");
     let _last = enforce(&enforcer, &kubeconfig);
     let out = cluster.output();
-    std::fs::remove_dir_all(&folder).unwrap();
 
     assert_eq!(out.matches('✓').count(), 6, "{out}");
     assert_eq!(out.matches('✗').count(), 0, "{out}");
