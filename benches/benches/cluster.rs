@@ -83,11 +83,12 @@ fn manifest(listed: &str) -> (Value, Value) {
     });
     let mut spec = pod["spec"].take();
     spec["schedulingGates"] = json!([{ "name": "pullstop.dev/bench" }]);
-    let fields = spec.as_object_mut().expect("a pod has a spec");
-    // A pod that waits has no node, and the namespace has no accounts.
-    for field in ["nodeName", "serviceAccount", "serviceAccountName"] {
-        fields.remove(field);
+    // The account that every namespace has.
+    for field in ["serviceAccount", "serviceAccountName"] {
+        spec[field] = "default".into();
     }
+    let fields = spec.as_object_mut().expect("a pod has a spec");
+    fields.remove("nodeName");
     let pod = json!({ "apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec });
     (pod, status)
 }

@@ -53,7 +53,7 @@ fn list(c: &mut Criterion) {
         let mut group = c.benchmark_group(format!("list {count} pods from {from}"));
         slow(&mut group);
         group.bench_function("read and thrown away", |b| {
-            b.iter(|| runtime.block_on(read_all(&server.api(Arc::default()))));
+            b.iter(|| runtime.block_on(async { read_all(&server.api(Arc::default())).await }));
         });
         group.bench_function("taken in", |b| {
             b.iter(|| runtime.block_on(take_in(&server, count / 10)));
