@@ -116,7 +116,7 @@ mod tests {
 
     /// JSON of all kinds, with what regions begin and end with in its keys and strings.
     fn value() -> impl Strategy<Value = Value> {
-        let key = prop::sample::select(vec!["managedFields", "env", "spec", "resources", "x"]);
+        let key = prop::sample::select(vec!["env", "items", "managedFields", "resources", "spec"]);
         let text = prop::sample::select(vec![
             r#""managedFields":["#,
             r#"]},"spec":{"#,
@@ -134,7 +134,7 @@ mod tests {
             let key = key.clone().prop_map(str::to_owned);
             prop_oneof![
                 prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
-                prop::collection::vec((key, inner), 0..5)
+                prop::collection::vec((key, inner), 0..9)
                     .prop_map(|entries| Value::Object(Map::from_iter(entries))),
             ]
         })
