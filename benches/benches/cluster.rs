@@ -1,7 +1,7 @@
 //! How long a list from a real API server takes: `KUBECONFIG=<file> cargo bench -p pullstop-benches --bench cluster`.
 //!
 //! Pods are created first, in a namespace that is deleted at the end. They wait for a scheduling gate, so that nothing
-//! runs. The cluster's storage must have room for two gigabytes.
+//! runs. etcd needs room for three gigabytes; its default is two.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

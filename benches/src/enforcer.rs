@@ -13,6 +13,7 @@ use pullstop_enforcer::lease::Claim;
 use pullstop_enforcer::metrics::Metrics;
 use pullstop_enforcer::pods::announce::Announcer;
 use pullstop_enforcer::pods::feed::{Feed, NEWS_MAX};
+use pullstop_enforcer::pods::wire;
 use pullstop_enforcer::pods::write::Writer;
 use tokio::sync::{Notify, mpsc, watch};
 
@@ -104,19 +105,10 @@ pub async fn read_all(api: &Api) -> usize {
         let page = api.call(call, Duration::from_secs(60)).await;
         let page = page.expect("the page can be read");
         bytes += page.len();
-        match next(&page) {
-            Some(token) => path = format!("{list}&continue={}", encode(&token)),
-            None => return bytes,
+        let next = wire::next_page(&page).expect("it stands in front of the pods");
+        if next.is_empty() {
+            return bytes;
         }
+        path = format!("{list}&continue={}", encode(&next));
     }
-}
-
-/// Where the next page begins: it stands in the first few bytes.
-fn next(page: &[u8]) -> Option<String> {
-    /// Enough for the metadata of a list.
-    const HEAD_BYTES: usize = 1000;
-    let head = String::from_utf8_lossy(&page[..page.len().min(HEAD_BYTES)]);
-    let (metadata, _) = head.split_once("\"items\":")?;
-    let (_, token) = metadata.split_once("\"continue\":\"")?;
-    token.split('"').next().map(str::to_owned)
 }

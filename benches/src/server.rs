@@ -74,11 +74,6 @@ impl Server {
         Api::new(client, metrics)
     }
 
-    /// How many pages a list has.
-    pub fn pages(&self) -> usize {
-        self.shared.answers.pages.len()
-    }
-
     /// Waits until the next watch is opened: then everything before it has been read.
     pub async fn watched(&self) {
         self.shared.watched.notified().await;

@@ -1,9 +1,9 @@
 //! `simulator classify` on the table of messages, and how it prints.
 
 use pullstop_tests::{golden, path, simulator};
+use serde_json::Value;
 
 use crate::scratch;
-use serde_json::Value;
 
 #[test]
 fn every_message_gets_its_cause() {

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use pullstop_tests::{golden, path, simulator, traces};
+use serde_json::Value;
 
 use crate::scratch::{self, folder};
-use serde_json::Value;
 
 #[test]
 fn every_recording_becomes_a_scenario_that_comes_true() {

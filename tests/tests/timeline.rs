@@ -1,9 +1,9 @@
 //! `simulator timeline`: a page that stands on its own, with every verdict in it.
 
 use pullstop_tests::{Ran, golden, path, simulator};
+use serde_json::Value;
 
 use crate::scratch;
-use serde_json::Value;
 
 #[test]
 fn the_page_is_the_same_every_time() {

@@ -1,9 +1,9 @@
 //! Recordings of real pods end in the right verdict, and no more failures are counted than there were.
 
 use pullstop_tests::{path, simulator, traces};
+use serde_json::Value;
 
 use crate::scratch;
-use serde_json::Value;
 
 /// Container, cause, and seconds after the first failure.
 type Verdict = (&'static str, &'static str, f64);
