@@ -10,7 +10,7 @@ const LINES_MAX: usize = 500;
 
 #[test]
 fn source_files_have_one_subject() {
-    for file in files(&["*.rs"]) {
+    for file in files(&["*.rs", "*.js", "*.css"]) {
         let lines = std::fs::read_to_string(root().join(&file))
             .unwrap()
             .lines()

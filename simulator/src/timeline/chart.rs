@@ -1,6 +1,6 @@
 //! What the page draws: rows of spans and marks, and every text once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pullstop_core::cause::Cause;
 use pullstop_core::time::Timestamp;
@@ -17,10 +17,31 @@ pub(super) struct Chart {
     pub(super) duration_ms: u64,
     /// Names of colours, which spans and marks name by their place.
     pub(super) kinds: Vec<&'static str>,
+    /// What the legend says of each kind.
+    pub(super) words: Vec<&'static str>,
     /// What spans, marks and lines say, by their place here.
     pub(super) texts: Vec<String>,
     /// The rows, each group behind its heading.
     pub(super) groups: Vec<Group>,
+    /// Which groups are drawn as one band.
+    pub(super) folds: Vec<Fold>,
+}
+
+impl Chart {
+    /// What there is to see, in the order of the legend.
+    pub(super) fn shown(&self) -> BTreeSet<Kind> {
+        let rows = self.groups.iter().flat_map(|group| {
+            let head = std::iter::once(&group.head);
+            head.chain(&group.rows)
+        });
+        let of_row = |row: &Row| {
+            let spans = row.spans.iter().map(|span| span.0);
+            let marks = row.marks.iter().map(|mark| mark.0);
+            let levels = row.levels.iter().map(|level| level.0);
+            spans.chain(marks).chain(levels).collect::<Vec<_>>()
+        };
+        rows.flat_map(of_row).collect()
+    }
 }
 
 /// Rows that belong together.
@@ -30,6 +51,19 @@ pub(super) struct Group {
     pub(super) head: Row,
     /// Its pods, or the parts of the cluster.
     pub(super) rows: Vec<Row>,
+    /// Which of the rows are drawn as one band.
+    pub(super) folds: Vec<Fold>,
+}
+
+/// Rows, or groups, with the same story: they are drawn as one band until somebody unfolds it.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Fold {
+    /// What stands before the band.
+    pub(super) name: String,
+    /// Their places, in order.
+    pub(super) of: Vec<usize>,
+    /// The story that they share: what happened, to the first of them and to the last.
+    pub(super) lines: Vec<(u64, u64, usize)>,
 }
 
 /// One line of the picture.
@@ -43,20 +77,38 @@ pub(super) struct Row {
     pub(super) spans: Vec<Span>,
     /// What happens in a moment.
     pub(super) marks: Vec<Mark>,
+    /// How much of something is used, from time to time.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) levels: Vec<Level>,
     /// The story: when, and which text.
     pub(super) lines: Vec<(u64, usize)>,
 }
 
 /// Something that lasts: kind, lane, from, until, text.
 #[derive(Debug, Serialize)]
-pub(super) struct Span(Kind, usize, u64, u64, usize);
+pub(super) struct Span(
+    pub(super) Kind,
+    pub(super) usize,
+    pub(super) u64,
+    u64,
+    usize,
+);
 
-/// Something that happens in a moment: kind, when, text.
+/// Something that happens in a moment: kind, when, text, and the text that is written beside it.
 #[derive(Debug, Serialize)]
-pub(super) struct Mark(Kind, u64, usize);
+pub(super) struct Mark(
+    pub(super) Kind,
+    pub(super) u64,
+    usize,
+    pub(super) Option<usize>,
+);
+
+/// How much there is of something: kind, lane, from, until, thousandths of all, text.
+#[derive(Debug, Serialize)]
+pub(super) struct Level(Kind, usize, u64, u64, u64, usize);
 
 /// What can be drawn. The page has a colour for each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
     Waiting,
     Queued,
@@ -72,6 +124,7 @@ pub(super) enum Kind {
     Running,
     Succeeded,
     Failed,
+    InUse,
     Missing,
     Trouble,
     Verdict,
@@ -83,7 +136,7 @@ pub(super) enum Kind {
 
 impl Kind {
     /// All of them, with the name of their colour and what the legend says.
-    pub(super) const ALL: [(Self, &'static str, &'static str); 21] = [
+    pub(super) const ALL: [(Self, &'static str, &'static str); 22] = [
         (Self::Waiting, "waiting", "waits for a node or its queue"),
         (Self::Queued, "queued", "pull waits for its turn"),
         (Self::Pulling, "pulling", "pull in flight at the end"),
@@ -102,6 +155,7 @@ impl Kind {
         (Self::Running, "running", "runs, or is at work"),
         (Self::Succeeded, "succeeded", "has succeeded"),
         (Self::Failed, "failed", "has failed"),
+        (Self::InUse, "in-use", "quota in use"),
         (
             Self::Missing,
             "missing",
@@ -114,6 +168,11 @@ impl Kind {
         (Self::ByHand, "by-hand", "done by hand"),
         (Self::Removed, "removed", "deleted"),
     ];
+
+    /// What the legend says.
+    pub(super) const fn words(self) -> &'static str {
+        Self::ALL[self as usize].2
+    }
 
     /// Marks are drawn as signs, all others as bars.
     pub(super) const fn is_mark(self) -> bool {
@@ -208,7 +267,25 @@ impl Row {
 
     /// Adds what happens in a moment.
     pub(super) fn mark(&mut self, kind: Kind, at: Timestamp, text: usize) {
-        self.marks.push(Mark(kind, ms(at), text));
+        self.marks.push(Mark(kind, ms(at), text, None));
+    }
+
+    /// Adds a verdict, with the text that is written beside it.
+    pub(super) fn verdict(&mut self, kind: Kind, at: Timestamp, text: usize, label: usize) {
+        self.marks.push(Mark(kind, ms(at), text, Some(label)));
+    }
+
+    /// Adds how much there is of something for a time, in one lane.
+    pub(super) fn level(
+        &mut self,
+        kind: Kind,
+        lane: usize,
+        (from, until): (Timestamp, Timestamp),
+        thousandths: u64,
+        text: usize,
+    ) {
+        self.levels
+            .push(Level(kind, lane, ms(from), ms(until), thousandths, text));
     }
 
     /// Adds a line to the story.

@@ -34,6 +34,7 @@ pub(super) fn group(scenario: &Scenario, texts: &mut Texts) -> Option<Group> {
     (!rows.is_empty()).then(|| Group {
         head: Row::new("Cluster"),
         rows,
+        folds: Vec::new(),
     })
 }
 

@@ -7,7 +7,10 @@
 mod chart;
 mod choice;
 mod cluster;
+mod description;
+mod fold;
 mod page;
+mod queues;
 mod rows;
 
 use std::io::Write;
@@ -27,7 +30,8 @@ use crate::world::Keep;
 /// # Errors
 /// On a scenario or a policy that cannot be read or is invalid, and when the page cannot be written.
 pub fn run(args: &TimelineArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit, Failure> {
-    let scenario = plan::load(&args.scenario)?;
+    let file = input::read(&args.scenario)?;
+    let scenario = plan::parse(&args.scenario, &file)?;
     let decider = run::decider(args.policy.as_deref(), err)?;
     let seed = args.seed.unwrap_or(scenario.seed);
     let keep = Keep {
@@ -47,6 +51,7 @@ pub fn run(args: &TimelineArgs, out: &mut dyn Write, err: &mut dyn Write) -> Res
     let text = page::render(&Page {
         file: &args.scenario.display().to_string(),
         decider: args.policy.as_deref(),
+        description: &description::of(&file),
         scenario: &scenario,
         outcome: &outcome,
         chart: &chart,

@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 use pullstop_core::time::Human;
 
-use super::chart::{Chart, Kind};
+use super::chart::Chart;
 use super::choice::Chosen;
 use crate::run::outcome::Outcome;
 use crate::run::verify::{Unmet, clock};
@@ -12,7 +12,11 @@ use crate::scenario::Scenario;
 use crate::scenario::metric::{Count, Figure, Figures, Statistic, Timing, Waste};
 
 const STYLE: &str = include_str!("page.css");
-const SCRIPT: &str = include_str!("page.js");
+const SCRIPT: &str = concat!(
+    include_str!("page-rows.js"),
+    include_str!("page-draw.js"),
+    include_str!("page.js"),
+);
 /// So many differences are told of one expectation.
 const UNMET_MAX: usize = 5;
 
@@ -23,6 +27,8 @@ pub(super) struct Page<'a> {
     pub(super) file: &'a str,
     /// Who decided, if not the scenario's own policy.
     pub(super) decider: Option<&'a str>,
+    /// What the scenario says of itself, in paragraphs.
+    pub(super) description: &'a [String],
     pub(super) scenario: &'a Scenario,
     pub(super) outcome: &'a Outcome,
     pub(super) chart: &'a Chart,
@@ -50,9 +56,9 @@ fn write(page: &Page<'_>, html: &mut String) -> fmt::Result {
          <title>{name} – timeline</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n"
     )?;
     heading(page, &name, html)?;
-    expectations(page, html)?;
-    legend(html)?;
     picture(page, html)?;
+    legend(page.chart, html)?;
+    expectations(page, html)?;
     metrics(&page.outcome.figures, html)?;
     write!(
         html,
@@ -73,8 +79,16 @@ fn heading(page: &Page<'_>, name: &str, html: &mut String) -> fmt::Result {
         .map_or_else(|| "the scenario’s policy".to_owned(), escaped);
     writeln!(
         html,
-        "<header>\n<h1>{name}</h1>\n<p class=\"{class}\">{verdict}</p>\n\
-         <p>{} · seed {} · {} of virtual time · judged by {decider}</p>\n</header>",
+        "<header>\n<h1>{name}</h1>\n<p class=\"{class}\">{verdict} \
+         <small><a href=\"#expectations\">what is expected</a></small></p>",
+    )?;
+    for (place, paragraph) in page.description.iter().enumerate() {
+        let class = if place == 0 { " class=\"lead\"" } else { "" };
+        writeln!(html, "<p{class}>{}</p>", prose(paragraph))?;
+    }
+    writeln!(
+        html,
+        "<p><small>{} · seed {} · {} of virtual time · judged by {decider}</small></p>\n</header>",
         escaped(page.file),
         outcome.seed,
         Human(outcome.simulated),
@@ -82,7 +96,7 @@ fn heading(page: &Page<'_>, name: &str, html: &mut String) -> fmt::Result {
 }
 
 fn expectations(page: &Page<'_>, html: &mut String) -> fmt::Result {
-    html.push_str("<section>\n<h2>Expectations</h2>\n<ul class=\"checks\">\n");
+    html.push_str("<section id=\"expectations\">\n<h2>Expectations</h2>\n<ul class=\"checks\">\n");
     for expectation in &page.scenario.expectations {
         let place = expectation.place;
         let unmet: Vec<&Unmet> = page
@@ -131,13 +145,15 @@ fn check(what: &str, holds: bool, html: &mut String) -> fmt::Result {
     )
 }
 
-fn legend(html: &mut String) -> fmt::Result {
+/// What the picture shows, and nothing else: a legend of everything is longer than most pictures.
+fn legend(chart: &Chart, html: &mut String) -> fmt::Result {
     html.push_str("<section>\n<h2>Legend</h2>\n<ul class=\"legend\">\n");
-    for (kind, name, words) in Kind::ALL {
-        let class = if kind.is_mark() { "mark" } else { "bar" };
+    for kind in chart.shown() {
+        let sign = if kind.is_mark() { " data-sign" } else { "" };
+        let (place, words) = (kind as u8, kind.words());
         writeln!(
             html,
-            "<li><i class=\"{class}\" style=\"background:var(--{name})\"></i>{words}</li>"
+            "<li><canvas class=\"sign\" data-kind=\"{place}\"{sign} aria-hidden=\"true\"></canvas>{words}</li>"
         )?;
     }
     html.push_str("</ul>\n</section>\n");
@@ -149,8 +165,9 @@ fn picture(page: &Page<'_>, html: &mut String) -> fmt::Result {
         html,
         "<section>\n<h2>Timeline</h2>\n<p>{}</p>\n\
          <p class=\"tools\"><button id=\"in\">+ zoom in</button> <button id=\"out\">− zoom out</button> \
-         <button id=\"all\">whole time</button> \
-         <small>Drag or ← → to move, Ctrl + wheel or + − to zoom, 0 for the whole time, ↑ ↓ to choose a row.</small></p>\n\
+         <button id=\"all\">whole time</button> <button id=\"fold\">unfold all</button> \
+         <small class=\"keys\">Drag or ← → to move, Ctrl + wheel or + − to zoom, 0 for the whole time, ↑ ↓ to choose a \
+         row, Enter to unfold a band.</small></p>\n\
          <noscript><p class=\"bad\">The picture needs JavaScript; nothing else on this page does.</p></noscript>\n\
          <div id=\"view\" tabindex=\"0\" role=\"application\" aria-label=\"Timeline of pods\" \
          aria-describedby=\"story\"><div id=\"space\"><canvas id=\"canvas\"></canvas></div></div>\n\
@@ -195,6 +212,19 @@ fn json(chart: &Chart) -> String {
         .replace('\u{2029}', "\\u2029")
 }
 
+/// A comment as HTML: what stands between backticks is code.
+fn prose(text: &str) -> String {
+    let mut parts = text.split('`').map(escaped);
+    let mut html = parts.next().unwrap_or_default();
+    while let Some(code) = parts.next() {
+        match parts.next() {
+            Some(after) => html.extend(["<code>", &code, "</code>", &after]),
+            None => html.extend(["`", &code]),
+        }
+    }
+    html
+}
+
 /// Text as HTML shows it.
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;")
@@ -206,7 +236,7 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::timeline::chart::{Group, Row};
+    use crate::timeline::chart::{Group, Kind, Row};
 
     const HOSTILE: &str = "</script><script>alert('1') & <!-- \" \u{2028}";
 
@@ -215,7 +245,8 @@ mod tests {
         let head = Row::new(HOSTILE);
         let rows = Vec::new();
         let mut chart = Chart::default();
-        chart.groups.push(Group { head, rows });
+        let folds = Vec::new();
+        chart.groups.push(Group { head, rows, folds });
         let text = json(&chart);
         assert!(!text.contains(['<', '>', '&', '\u{2028}']), "{text}");
         let read: serde_json::Value = serde_json::from_str(&text).unwrap();
@@ -226,6 +257,13 @@ mod tests {
     fn no_name_becomes_markup() {
         let text = escaped(HOSTILE);
         assert!(!text.contains(['<', '>', '"']), "{text}");
+    }
+
+    #[test]
+    fn backticks_come_in_pairs() {
+        assert_eq!(prose("a `b<c` d"), "a <code>b&lt;c</code> d");
+        assert_eq!(prose("a ` b"), "a ` b");
+        assert_eq!(prose("`a` `b"), "<code>a</code> `b");
     }
 
     #[test]

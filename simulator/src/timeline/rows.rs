@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use pullstop_core::cause::Cause;
 use pullstop_core::engine::{Decision, Happening};
 use pullstop_core::plugin::Deed;
 use pullstop_core::pod::Phase;
@@ -9,7 +10,7 @@ use pullstop_core::time::{Human, Timestamp};
 
 use super::chart::{Chart, Group, Kind, Row, Texts};
 use super::choice::Chosen;
-use super::cluster;
+use super::{cluster, fold, queues};
 use crate::run::story;
 use crate::run::verify::{self, clock};
 use crate::scenario::Scenario;
@@ -24,12 +25,17 @@ use crate::world::truth::{Attempt, PodTruth};
 pub(super) fn chart(world: &World, scenario: &Scenario, chosen: &Chosen) -> Chart {
     let mut texts = Texts::default();
     let mut groups: Vec<Group> = cluster::group(scenario, &mut texts).into_iter().collect();
+    groups.extend(queues::group(world, scenario, &mut texts));
     groups.extend(Gathered::new(world, chosen, &mut texts).into_groups(chosen));
+    let duration_ms = u64::try_from(scenario.duration.as_millis()).unwrap_or(u64::MAX);
+    let folds = fold::groups(&mut groups, duration_ms, &mut texts);
     Chart {
-        duration_ms: u64::try_from(scenario.duration.as_millis()).unwrap_or(u64::MAX),
+        duration_ms,
         kinds: Kind::ALL.into_iter().map(|(_, name, _)| name).collect(),
+        words: Kind::ALL.into_iter().map(|(_, _, words)| words).collect(),
         texts: texts.into_list(),
         groups,
+        folds,
     }
 }
 
@@ -88,7 +94,9 @@ impl<'a> Gathered<'a> {
         };
         let text = texts.place(words);
         row.line(entry.at, text);
-        if let Some(kind) = mark_of(&entry.what) {
+        if let Some(label) = warning(&entry.what) {
+            row.verdict(Kind::Warned, entry.at, text, texts.place(label));
+        } else if let Some(kind) = mark_of(&entry.what) {
             row.mark(kind, entry.at, text);
         }
         if let What::Decided(decision) = &entry.what {
@@ -115,7 +123,12 @@ impl<'a> Gathered<'a> {
             };
             if let Some(failed) = pod.failed {
                 let text = texts.place(verify::fate_of(pod));
-                row.mark(Kind::Verdict, failed.at, text);
+                row.verdict(
+                    Kind::Verdict,
+                    failed.at,
+                    text,
+                    texts.place(label(failed.cause)),
+                );
                 row.line(failed.at, text);
                 row.lines.sort_by_key(|(at, _)| *at);
             }
@@ -154,6 +167,7 @@ impl<'a> Gathered<'a> {
                     Group {
                         head,
                         rows: Vec::new(),
+                        folds: Vec::new(),
                     },
                 ));
             }
@@ -162,6 +176,7 @@ impl<'a> Gathered<'a> {
         let waiting = self.owners.into_values().map(|head| Group {
             head,
             rows: Vec::new(),
+            folds: Vec::new(),
         });
         let mut all: Vec<Group> = groups.into_iter().map(|(_, group)| group).collect();
         all.extend(waiting);
@@ -176,12 +191,31 @@ fn owner_of(world: &World, pod: PodId) -> Option<OwnerId> {
 
 fn mark_of(what: &What) -> Option<Kind> {
     match what {
-        What::Decided(decision) if decision.deed == Deed::Warn => Some(Kind::Warned),
-        What::Noticed(Happening::Would(_)) => Some(Kind::Warned),
         What::PutBack => Some(Kind::PutBack),
         What::Write(_) => Some(Kind::ByHand),
         What::Removed => Some(Kind::Removed),
         _ => None,
+    }
+}
+
+/// What is written beside a warning, and beside what a dry run would have done.
+fn warning(what: &What) -> Option<String> {
+    match what {
+        What::Decided(decision) if decision.deed == Deed::Warn => {
+            Some(format!("warned: {}", label(decision.cause)))
+        }
+        What::Noticed(Happening::Would(decision)) => {
+            Some(format!("would fail: {}", label(decision.cause)))
+        }
+        _ => None,
+    }
+}
+
+/// What is written beside a verdict: the cause, if one is known.
+const fn label(cause: Cause) -> &'static str {
+    match cause {
+        Cause::Unknown => "failed",
+        cause => cause.as_str(),
     }
 }
 

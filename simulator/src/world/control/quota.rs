@@ -21,13 +21,13 @@ struct QueueState {
 
 /// What a Job takes of a quota.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Need {
+pub(crate) struct Need {
     /// Thousandths of a CPU.
-    pub(super) cpu_millis: u64,
+    pub(crate) cpu_millis: u64,
     /// GPUs.
-    pub(super) gpus: u64,
+    pub(crate) gpus: u64,
     /// Jobs: itself.
-    pub(super) jobs: u64,
+    pub(crate) jobs: u64,
 }
 
 impl Queues {

@@ -136,7 +136,7 @@ impl JobState {
     }
 
     /// What it takes of a quota.
-    pub(super) fn need(&self) -> Need {
+    pub(crate) fn need(&self) -> Need {
         let requests = &self.template.requests;
         let pods = u64::from(self.spec.parallelism);
         Need {
