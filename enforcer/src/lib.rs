@@ -32,7 +32,9 @@ pub(crate) const INTERNAL: u8 = 3;
 /// Fail pods that can never pull their image.
 #[derive(Debug, Parser)]
 #[command(name = "enforcer", version, max_term_width = 100)]
-#[command(after_help = "Exit codes: 0 success, 2 invalid input, 3 internal error.")]
+#[command(
+    after_help = "Start with `enforcer scan`: it only reads, and shows what would happen to which pods.\n\nExit codes: 0 success, 2 invalid input, 3 internal error."
+)]
 pub struct Args {
     #[command(subcommand)]
     command: Command,

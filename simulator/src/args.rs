@@ -16,7 +16,7 @@ use crate::lint;
 #[derive(Debug, Parser)]
 #[command(name = "simulator", version, max_term_width = 100)]
 #[command(
-    after_help = "Exit codes: 0 success, 1 an expectation failed, 2 invalid input, 3 internal error or non-determinism, 4 nothing to work on."
+    after_help = "Start with `simulator run scenarios`, and with `simulator timeline scenarios/demo.yaml --out demo.html`.\n\nExit codes: 0 success, 1 an expectation failed, 2 invalid input, 3 internal error or non-determinism, 4 nothing to work on."
 )]
 pub struct Args {
     /// What to do.
