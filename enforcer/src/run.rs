@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
-use crate::api::{Api, Call, rights};
+use crate::api::{Api, ApiPath, Call, rights};
 use crate::clock::Clock;
 use crate::drive::{self, Driver, Limits, Links, State};
 use crate::engines::Policies;
@@ -386,7 +386,7 @@ async fn simulated_clock(api: &Api) -> Result<Clock, String> {
         unix_millis: u64,
         speed: u32,
     }
-    let call = Call::get(&rights::SIMULATED_CLOCK, "/simulator/clock".to_owned());
+    let call = Call::get(&rights::SIMULATED_CLOCK, ApiPath::to("/simulator/clock"));
     let answer = api.call(call, Duration::from_secs(5)).await;
     let no_simulation = |why: String| {
         format!(

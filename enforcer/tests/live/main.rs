@@ -3,12 +3,16 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod cluster;
+mod fairness;
 mod faults;
+mod names;
+mod pages;
 mod process;
 mod recording;
 mod replicas;
 mod rights;
 mod verdicts;
+mod versions;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -145,6 +149,19 @@ impl Recording {
             cluster.put(&self.name, Some(pod));
         }
     }
+}
+
+/// A pod whose image name no kubelet accepts, which is the shortest way to a verdict.
+pub(crate) fn unnameable(namespace: &str, name: &str) -> Value {
+    let waiting = json!({"reason": "InvalidImageName", "message": "couldn't parse image name \"NO\": invalid reference format"});
+    json!({
+        "kind": "Pod", "apiVersion": "v1",
+        "metadata": {"name": name, "namespace": namespace, "uid": format!("{namespace}-{name}"), "annotations": {},
+            "creationTimestamp": "2026-01-01T00:00:00Z"},
+        "spec": {"restartPolicy": "Never", "nodeName": "n", "containers": [{"name": "main", "image": "NO"}]},
+        "status": {"phase": "Pending", "conditions": [], "containerStatuses":
+            [{"name": "main", "restartCount": 0, "state": {"waiting": waiting}}]},
+    })
 }
 
 /// The conditions of ours on the pod.
