@@ -56,9 +56,18 @@ pub struct Links {
     /// Asks for a list of all pods.
     pub relist: Arc<Notify>,
     /// Questions about the present state.
-    pub questions: mpsc::Receiver<oneshot::Sender<State>>,
+    pub questions: mpsc::Receiver<Question>,
     /// Turns true when the program is to end.
     pub stop: watch::Receiver<bool>,
+}
+
+/// A question about the present state.
+#[derive(Debug)]
+pub struct Question {
+    /// Whether pods are asked for, or only how the program is.
+    pub with_pods: bool,
+    /// Where the answer goes.
+    pub answer: oneshot::Sender<State>,
 }
 
 /// What no policy goes beyond.
@@ -184,9 +193,9 @@ impl Driver {
                     self.adopt(self.engines.policies().clone(), &links);
                 }
                 Some((lane, done)) = self.jobs.next() => self.done(lane, done),
-                Some(asker) = links.questions.recv() => {
+                Some(Question { with_pods, answer }) = links.questions.recv() => {
                     // Whoever asked may have gone.
-                    let _ = asker.send(self.state());
+                    let _ = answer.send(self.state(with_pods));
                 }
                 () = tokio::time::sleep_until(wake) => {
                     self.engines.tell_all(self.clock.now(), || Input::Time);
@@ -410,9 +419,10 @@ impl Driver {
         }
     }
 
-    fn state(&self) -> State {
+    fn state(&self, with_pods: bool) -> State {
         /// The page is for people.
         const PODS_MAX: usize = 1000;
+        let pods_max = if with_pods { PODS_MAX } else { 0 };
         let now = self.clock.now();
         let explain = |pod: &PodRef| (pod.clone(), self.engines.explain(&pod.uid()));
         State {
@@ -428,7 +438,7 @@ impl Driver {
                 .pods()
                 .map(explain)
                 .filter(|(_, said)| !said.is_empty())
-                .take(PODS_MAX)
+                .take(pods_max)
                 .collect(),
         }
     }

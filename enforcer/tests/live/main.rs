@@ -24,6 +24,7 @@ use pullstop_core::time::Timestamp;
 use pullstop_enforcer::api::Api;
 use pullstop_enforcer::clock::{self, Clock};
 use pullstop_enforcer::engines::Policies;
+use pullstop_enforcer::http::Listeners;
 use pullstop_enforcer::metrics::Metrics;
 use pullstop_enforcer::run::{Parts, RunArgs, enforce};
 use serde_json::{Value, json};
@@ -58,7 +59,7 @@ impl Replica {
             metrics: Arc::clone(&metrics),
             clock,
             identity: name.to_owned(),
-            listener: None,
+            listeners: Listeners::default(),
         };
         let args = RunArgs::parse_from(["run"].iter().chain(args));
         let stopping = stop.clone();
