@@ -3,19 +3,23 @@
 //! It answers like a real API server as far as the enforcer asks: pages, selectors, watches from a version, preconditions,
 //! strategic merges by condition type. Time is tokio's, which tests pause.
 
+mod answers;
+
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, Full, channel::Channel};
+use http_body_util::{BodyExt, channel::Channel};
 use hyper::body::Bytes;
 use hyper::{Request, Response};
 use kube::Client;
 use kube::client::Body;
 use serde_json::{Value, json};
 use tokio::sync::watch;
+
+use self::answers::{failure, merge_conditions, ok, overload, query, selects, whole};
 
 type Answer = Response<UnsyncBoxBody<Bytes, Infallible>>;
 
@@ -194,11 +198,7 @@ impl Cluster {
             Some(How::Status(code, retry_after)) => return failure(code, retry_after),
             Some(How::Silence) => std::future::pending().await,
             Some(How::Garbage) => return whole(200, "{\"items\": <html>"),
-            Some(How::Overload(seconds)) => {
-                let mut answer = whole(429, "Too many requests, please try again later.\n");
-                answer.headers_mut().insert("retry-after", seconds.into());
-                return answer;
-            }
+            Some(How::Overload(seconds)) => return overload(seconds),
             Some(How::LostAnswer) | None => {}
         }
         let latency = self.state().latency;
@@ -472,65 +472,4 @@ impl State {
             _ => failure(404, None),
         }
     }
-}
-
-fn merge_conditions(pod: &mut Value, patch: &[Value]) {
-    let conditions = pod["status"]["conditions"]
-        .as_array()
-        .cloned()
-        .unwrap_or_default();
-    let patched = |kind: &Value| patch.iter().any(|condition| condition["type"] == *kind);
-    let mut merged: Vec<Value> = conditions
-        .into_iter()
-        .filter(|condition| !patched(&condition["type"]))
-        .collect();
-    merged.extend(
-        patch
-            .iter()
-            .filter(|condition| condition["$patch"] != "delete")
-            .cloned(),
-    );
-    pod["status"]["conditions"] = Value::Array(merged);
-}
-
-fn selects(selector: &str, pod: &Value) -> bool {
-    let phase = pod["status"]["phase"].as_str().unwrap_or_default();
-    selector.split(',').all(|term| match term.split_once("!=") {
-        Some((_, other)) => phase != other,
-        None => term
-            .split_once('=')
-            .is_none_or(|(_, wanted)| phase == wanted),
-    })
-}
-
-fn query(path: &str, name: &str) -> String {
-    let value = path
-        .split(['?', '&'])
-        .find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
-    value
-        .unwrap_or_default()
-        .replace("%3D", "=")
-        .replace("%21", "!")
-        .replace("%2C", ",")
-}
-
-fn ok(object: &Value) -> Answer {
-    whole(200, &object.to_string())
-}
-
-fn failure(code: u16, retry_after: Option<u64>) -> Answer {
-    let mut answer = whole(
-        code,
-        &json!({"kind": "Status", "message": format!("fault {code}"), "code": code}).to_string(),
-    );
-    if let Some(seconds) = retry_after {
-        answer.headers_mut().insert("retry-after", seconds.into());
-    }
-    answer
-}
-
-fn whole(code: u16, text: &str) -> Answer {
-    let mut answer = Response::new(Full::new(Bytes::from(text.to_owned())).boxed_unsync());
-    *answer.status_mut() = code.try_into().unwrap();
-    answer
 }
