@@ -16,6 +16,7 @@ use pullstop_core::policy::Policy;
 use pullstop_enforcer::api::Api;
 use pullstop_enforcer::clock::Clock;
 use pullstop_enforcer::engines::Policies;
+use pullstop_enforcer::http::Listeners;
 use pullstop_enforcer::metrics::Metrics;
 use pullstop_enforcer::run::{Parts, RunArgs, enforce};
 use pullstop_simulator::serve::{
@@ -87,7 +88,7 @@ async fn enforcer(url: &str, stop: watch::Sender<bool>) {
         metrics,
         clock: Clock::start(),
         identity: "bench".to_owned(),
-        listener: None,
+        listeners: Listeners::default(),
     };
     let args = RunArgs::parse_from(["run", "--no-lease"]);
     let ended = enforce(&args, Policies::one(policy()), parts, stop).await;

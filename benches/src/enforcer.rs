@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use pullstop_core::policy::{Mode, Policy};
 use pullstop_core::time::Timestamp;
-use pullstop_enforcer::api::{Api, Call, encode, rights};
+use pullstop_enforcer::api::{Api, ApiPath, Call, rights};
 use pullstop_enforcer::clock::Clock;
 use pullstop_enforcer::drive::{Driver, Limits, Links, selector};
 use pullstop_enforcer::engines::Policies;
@@ -98,8 +98,10 @@ pub async fn enforce(
 /// # Panics
 /// If the API server does not answer.
 pub async fn read_all(api: &Api) -> usize {
-    let list = "/api/v1/pods?limit=500&fieldSelector=status.phase%3DPending";
-    let (mut path, mut bytes) = (list.to_owned(), 0);
+    let list = ApiPath::to("/api/v1/pods")
+        .with("limit", 500)
+        .with("fieldSelector", "status.phase=Pending");
+    let (mut path, mut bytes) = (list.clone(), 0);
     loop {
         let call = Call::get(&rights::LIST_PODS, path);
         let page = api.call(call, Duration::from_secs(60)).await;
@@ -109,6 +111,6 @@ pub async fn read_all(api: &Api) -> usize {
         if next.is_empty() {
             return bytes;
         }
-        path = format!("{list}&continue={}", encode(&next));
+        path = list.clone().with("continue", next);
     }
 }

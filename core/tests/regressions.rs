@@ -109,6 +109,42 @@ fn a_pod_that_is_failed_already_is_not_failed_again() {
     }
 }
 
+/// The cluster's state is restored from an earlier one: the list is newer, though its versions are older.
+#[test]
+fn after_a_restore_what_is_seen_counts_at_any_version() {
+    for restored in [true, false] {
+        let mut machine = Machine::new(policy(1, 60));
+        machine.see(at(0), &pod(1000, invalid()), Seen::Changing);
+        machine.input(at(10_000), Input::RelistBegin);
+        if restored {
+            machine.input(at(10_000), Input::Restored);
+        }
+        machine.see(at(10_000), &pod(50, invalid()), Seen::Standing);
+        machine.input(at(10_000), Input::RelistEnd);
+        // Late news from before count no more than ever, and so does what came before the list.
+        machine.see(at(11_000), &pod(49, St::creating()), Seen::Changing);
+        assert_eq!(machine.counted(), 1, "what has failed has failed");
+        machine.run_through(at(120_000));
+        let judged = machine.failures()[0].resource_version;
+        let expected = if restored { 50 } else { 1000 };
+        assert_eq!(judged, ResourceVersion(expected));
+        assert_eq!(machine.first_failure_at(), Some(at(60_000)));
+    }
+}
+
+/// Neither is a pod that was forgotten kept out by the version at which that was.
+#[test]
+fn after_a_restore_pods_that_were_forgotten_come_back() {
+    let mut machine = Machine::new(policy(1, 60));
+    machine.see(at(0), &pod(1000, invalid()), Seen::Changing);
+    machine.gone(at(1000), "pod");
+    machine.see(at(2000), &pod(50, invalid()), Seen::Standing);
+    assert_eq!(machine.engine.tracked(), 0);
+    machine.input(at(3000), Input::Restored);
+    machine.see(at(3000), &pod(50, invalid()), Seen::Standing);
+    assert_eq!(machine.engine.tracked(), 1);
+}
+
 /// Nobody looked for longer than a pull may take: that does not make the pull hung.
 #[test]
 fn a_long_gap_makes_no_pull_hung() {

@@ -7,6 +7,7 @@
 //! the leader, and writes nothing. When it comes to lead, the policy's own mode comes into force, all pods are listed, and
 //! what is due is carried out.
 
+mod lanes;
 mod sight;
 
 use std::collections::BTreeSet;
@@ -22,6 +23,7 @@ use pullstop_core::policy::{Bounds, Mode, Policy};
 use pullstop_core::time::Timestamp;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
+use self::lanes::{Lane, Lanes, Task};
 use crate::clock::Clock;
 use crate::engines::{self, Engines, Home, Policies};
 use crate::lease::Claim;
@@ -54,9 +56,18 @@ pub struct Links {
     /// Asks for a list of all pods.
     pub relist: Arc<Notify>,
     /// Questions about the present state.
-    pub questions: mpsc::Receiver<oneshot::Sender<State>>,
+    pub questions: mpsc::Receiver<Question>,
     /// Turns true when the program is to end.
     pub stop: watch::Receiver<bool>,
+}
+
+/// A question about the present state.
+#[derive(Debug)]
+pub struct Question {
+    /// Whether pods are asked for, or only how the program is.
+    pub with_pods: bool,
+    /// Where the answer goes.
+    pub answer: oneshot::Sender<State>,
 }
 
 /// What no policy goes beyond.
@@ -98,10 +109,10 @@ pub struct Driver {
     metrics: Arc<Metrics>,
     telling: Telling,
     book: Book,
+    /// Reads and writes that wait for others.
+    lanes: Lanes,
     /// Reads and writes under way.
-    jobs: FuturesUnordered<BoxFuture<'static, (Home, Why, Report)>>,
-    /// What pods belong to, as far as it is being asked.
-    asking: FuturesUnordered<BoxFuture<'static, Asked>>,
+    jobs: FuturesUnordered<BoxFuture<'static, (Lane, Done)>>,
     claim: Claim,
     limits: Limits,
     /// The namespaces that are selected by their labels.
@@ -110,6 +121,15 @@ pub struct Driver {
     /// A pod was to be looked at of which nobody may tell again, and could not be read.
     overlooked: bool,
     heard_at: Timestamp,
+}
+
+/// What has been done.
+#[derive(Debug)]
+enum Done {
+    /// Something about one pod.
+    Job(Home, Why, Report),
+    /// What pods belong to was asked.
+    Asked(Asked),
 }
 
 /// For what a job was begun.
@@ -140,8 +160,8 @@ impl Driver {
             writer,
             telling: Telling::new(Arc::clone(&metrics)),
             metrics,
+            lanes: Lanes::default(),
             jobs: FuturesUnordered::new(),
-            asking: FuturesUnordered::new(),
             claim: Claim::default(),
             limits,
             selected: None,
@@ -172,11 +192,10 @@ impl Driver {
                     self.selected.clone_from(&links.namespaces.borrow_and_update());
                     self.adopt(self.engines.policies().clone(), &links);
                 }
-                Some((home, why, report)) = self.jobs.next() => self.report(&home, why, &report),
-                Some(asked) = self.asking.next() => self.learn(&[asked], None),
-                Some(asker) = links.questions.recv() => {
+                Some((lane, done)) = self.jobs.next() => self.done(lane, done),
+                Some(Question { with_pods, answer }) = links.questions.recv() => {
                     // Whoever asked may have gone.
-                    let _ = asker.send(self.state());
+                    let _ = answer.send(self.state(with_pods));
                 }
                 () = tokio::time::sleep_until(wake) => {
                     self.engines.tell_all(self.clock.now(), || Input::Time);
@@ -189,6 +208,7 @@ impl Driver {
             }
             self.drain(&links.relist);
             self.ask();
+            self.begin_waiting();
             if std::mem::take(&mut self.overlooked) {
                 links.relist.notify_one();
             }
@@ -196,7 +216,12 @@ impl Driver {
             self.telling.keep(kept, |uid| self.engines.tracks(uid));
             self.show();
         }
-        let rest = async { while self.jobs.next().await.is_some() {} };
+        let rest = async {
+            while let Some((lane, _)) = self.jobs.next().await {
+                self.lanes.end(lane);
+                self.begin_waiting();
+            }
+        };
         if tokio::time::timeout(LAST_WRITES, rest).await.is_err() {
             tracing::warn!(
                 "ended while writes were under way; what became of them is seen after the next start"
@@ -210,10 +235,13 @@ impl Driver {
         const SHOW_EVERY: Duration = Duration::from_secs(5);
         let now = self.clock.now();
         let claimed = self.claim.until.filter(|until| *until > now);
+        let waiting = self.lanes.are_waited_for();
+        let pause_ends = waiting.then(|| self.writer.pauses().next_end(now));
         let next = [
             self.engines.next_deadline(),
             self.book.next_at(),
             claimed,
+            pause_ends.flatten(),
             Some(now.after(SHOW_EVERY)),
         ];
         self.clock
@@ -318,17 +346,50 @@ impl Driver {
     }
 
     fn begin(&mut self, home: Home, why: Why, job: Job) {
-        let writer = Arc::clone(&self.writer);
-        let job = async move { (home, why, writer.carry_out(job).await) };
-        self.jobs.push(Box::pin(job));
+        self.lanes.push(Task::Job(home, why, job));
+    }
+
+    /// Begins what waits, as far as there are lanes for it.
+    fn begin_waiting(&mut self) {
+        let now = self.clock.now();
+        loop {
+            let pauses = self.writer.pauses();
+            let next = self
+                .lanes
+                .begin(|namespace| pauses.are_over(now, namespace));
+            drop(pauses);
+            let Some((lane, task)) = next else { return };
+            let writer = Arc::clone(&self.writer);
+            self.jobs.push(Box::pin(async move {
+                let done = match task {
+                    Task::Job(home, why, job) => Done::Job(home, why, writer.carry_out(job).await),
+                    Task::Ask(source) => Done::Asked(writer.ask(source).await),
+                };
+                (lane, done)
+            }));
+        }
+    }
+
+    /// A read or write has ended.
+    fn done(&mut self, lane: Lane, done: Done) {
+        self.lanes.end(lane);
+        match done {
+            Done::Asked(asked) => self.learn(&[asked], None),
+            Done::Job(home, why, report) => {
+                let was_read = report.outcome.is_none();
+                if was_read && self.lanes.end_read(&home, &report.pod) {
+                    let again = Job::Read(report.pod.clone());
+                    self.begin(home.clone(), Why::Left, again);
+                }
+                self.report(&home, why, &report);
+            }
+        }
     }
 
     /// Asks what failing pods belong to whether they ask for something.
     fn ask(&mut self) {
         for source in self.book.due(self.clock.now()) {
-            let writer = Arc::clone(&self.writer);
-            let ask = async move { writer.ask(source).await };
-            self.asking.push(Box::pin(ask));
+            self.lanes.push(Task::Ask(source));
         }
     }
 
@@ -345,8 +406,7 @@ impl Driver {
         let now = self.clock.now();
         self.metrics
             .set(Metric::TrackedPods, &[], self.engines.tracked());
-        self.metrics
-            .set(Metric::QueueDepth, &[], self.jobs.len() + self.asking.len());
+        self.metrics.set(Metric::QueueDepth, &[], self.lanes.len());
         self.metrics
             .set(Metric::ViewIsWhole, &[], usize::from(self.view_is_whole));
         self.metrics
@@ -359,9 +419,10 @@ impl Driver {
         }
     }
 
-    fn state(&self) -> State {
+    fn state(&self, with_pods: bool) -> State {
         /// The page is for people.
         const PODS_MAX: usize = 1000;
+        let pods_max = if with_pods { PODS_MAX } else { 0 };
         let now = self.clock.now();
         let explain = |pod: &PodRef| (pod.clone(), self.engines.explain(&pod.uid()));
         State {
@@ -370,14 +431,14 @@ impl Driver {
             stopped: self.claim.stopped,
             mode: Some(self.engines.policy().1),
             watch_lag: now.since(self.heard_at),
-            queue: self.jobs.len() + self.asking.len(),
+            queue: self.lanes.len(),
             tracked: self.engines.tracked(),
             pods: self
                 .telling
                 .pods()
                 .map(explain)
                 .filter(|(_, said)| !said.is_empty())
-                .take(PODS_MAX)
+                .take(pods_max)
                 .collect(),
         }
     }

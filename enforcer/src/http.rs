@@ -1,32 +1,64 @@
-//! What the program shows of itself over HTTP: `/metrics`, `/livez`, `/readyz` and `/debug/state`.
+//! What the program shows of itself over HTTP: `/metrics`, the probes `/livez` and `/readyz`, and `/debug/state`.
 
-use std::convert::Infallible;
-use std::net::SocketAddr;
+mod address;
+mod server;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::CONTENT_TYPE;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::json;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinSet;
 
+pub use self::address::ListenAddress;
 use crate::api::{Refusals, Right};
-use crate::drive::State;
+use crate::drive::{Question, State};
 use crate::metrics::Metrics;
 
 /// A driver that does not answer for this long hangs.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
-/// A client that takes longer to ask is let go.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
-/// More connections wait.
-const CONNECTIONS_MAX: usize = 64;
+
+/// Where the program shows itself, if anywhere. Each has connections of its own: whoever occupies one keeps nobody from the
+/// others.
+#[derive(Debug, Default)]
+pub struct Listeners {
+    /// `/metrics`.
+    pub metrics: Option<TcpListener>,
+    /// `/livez` and `/readyz`.
+    pub probes: Option<TcpListener>,
+    /// `/debug/state`, which names pods and images of all tenants.
+    pub debug: Option<TcpListener>,
+}
+
+/// What one listener serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Site {
+    Metrics,
+    Probes,
+    Debug,
+}
+
+impl Site {
+    const fn pages(self) -> &'static str {
+        match self {
+            Self::Metrics => "/metrics",
+            Self::Probes => "/livez /readyz",
+            Self::Debug => "/debug/state",
+        }
+    }
+
+    /// Clients at a time. The state is large, and for one person.
+    const fn connections_max(self) -> usize {
+        match self {
+            Self::Metrics | Self::Probes => 64,
+            Self::Debug => 4,
+        }
+    }
+}
 
 /// What there is to show.
 #[derive(Clone, Debug)]
@@ -36,101 +68,81 @@ pub struct Pages {
     /// What the API server does not allow.
     pub refusals: Arc<Refusals>,
     /// To ask the driver how it is.
-    pub questions: mpsc::Sender<oneshot::Sender<State>>,
-}
-
-/// Opens the address to listen on.
-///
-/// # Errors
-/// Says what is wrong with it.
-pub async fn listen(address: SocketAddr) -> Result<TcpListener, String> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|error| format!("cannot listen on {address}: {error}"))
+    pub questions: mpsc::Sender<Question>,
 }
 
 /// Serves for ever. Its connections end with it.
-pub async fn serve(listener: TcpListener, pages: Pages) {
-    let mut connections = JoinSet::new();
-    loop {
-        while connections.try_join_next().is_some() {}
-        if connections.len() >= CONNECTIONS_MAX {
-            connections.join_next().await;
-        }
-        let Ok((stream, _)) = listener.accept().await else {
-            // Out of file descriptors, most likely: others must end first.
-            tokio::time::sleep(Duration::from_secs(1)).await;
-            continue;
-        };
-        connections.spawn(pages.clone().serve(stream));
-    }
+pub async fn serve(listeners: Listeners, pages: Pages) {
+    let Listeners {
+        metrics,
+        probes,
+        debug,
+    } = listeners;
+    tokio::join!(
+        pages.serve(metrics, Site::Metrics),
+        pages.serve(probes, Site::Probes),
+        pages.serve(debug, Site::Debug),
+    );
 }
 
 impl Pages {
-    async fn serve(self, stream: TcpStream) {
-        let service = service_fn(|request| {
-            let pages = self.clone();
-            async move { Ok::<_, Infallible>(pages.answer(&request).await) }
-        });
-        let serving = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEADER_TIMEOUT)
-            .serve_connection(TokioIo::new(stream), service);
-        // Whoever asked has gone.
-        let _ = serving.await;
+    async fn serve(&self, listener: Option<TcpListener>, site: Site) {
+        let Some(listener) = listener else { return };
+        if let Ok(address) = listener.local_addr() {
+            tracing::info!(%address, pages = site.pages(), "listening");
+        }
+        let pages = self.clone();
+        let answer = move |request| {
+            let pages = pages.clone();
+            async move { pages.answer(site, &request).await }
+        };
+        server::serve(listener, site.connections_max(), answer).await;
     }
 
-    async fn answer<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
+    async fn answer<B>(&self, site: Site, request: &Request<B>) -> Response<Full<Bytes>> {
         if request.method() != Method::GET && request.method() != Method::HEAD {
-            return page(
-                StatusCode::METHOD_NOT_ALLOWED,
-                TEXT,
-                "only GET is answered\n".to_owned(),
-            );
+            let text = "only GET is answered\n".to_owned();
+            return page(StatusCode::METHOD_NOT_ALLOWED, TEXT, text);
         }
-        match request.uri().path() {
-            "/metrics" => page(
+        let silence = || {
+            let text = "the driver does not answer\n".to_owned();
+            page(StatusCode::SERVICE_UNAVAILABLE, TEXT, text)
+        };
+        match (site, request.uri().path()) {
+            (Site::Metrics, "/metrics") => page(
                 StatusCode::OK,
                 "text/plain; version=0.0.4",
                 self.metrics.text(),
             ),
-            "/livez" => match self.state().await {
+            (Site::Probes, "/livez") => match self.state(false).await {
                 Some(_) => page(StatusCode::OK, TEXT, "ok\n".to_owned()),
-                None => page(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    TEXT,
-                    "the driver does not answer\n".to_owned(),
-                ),
+                None => silence(),
             },
-            "/readyz" => {
-                let (status, text) =
-                    readiness(self.state().await.as_ref(), &self.refusals.missing());
+            (Site::Probes, "/readyz") => {
+                let state = self.state(false).await;
+                let (status, text) = readiness(state.as_ref(), &self.refusals.missing());
                 page(status, TEXT, text)
             }
-            "/debug/state" => match self.state().await {
+            (Site::Debug, "/debug/state") => match self.state(true).await {
                 Some(state) => page(
                     StatusCode::OK,
                     "application/json",
                     format!("{:#}\n", debug(&state, &self.refusals.missing())),
                 ),
-                None => page(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    TEXT,
-                    "the driver does not answer\n".to_owned(),
-                ),
+                None => silence(),
             },
-            _ => page(
-                StatusCode::NOT_FOUND,
-                TEXT,
-                "/metrics /livez /readyz /debug/state\n".to_owned(),
-            ),
+            _ => page(StatusCode::NOT_FOUND, TEXT, format!("{}\n", site.pages())),
         }
     }
 
-    async fn state(&self) -> Option<State> {
+    async fn state(&self, with_pods: bool) -> Option<State> {
         let (asker, answer) = oneshot::channel();
+        let question = Question {
+            with_pods,
+            answer: asker,
+        };
         let told = async {
-            self.questions.send(asker).await.ok()?;
+            self.questions.send(question).await.ok()?;
             answer.await.ok()
         };
         tokio::time::timeout(ANSWER_TIMEOUT, told)
@@ -208,55 +220,176 @@ fn debug(state: &State, missing: &[&Right]) -> serde_json::Value {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
+    use pullstop_core::engine::Explanation;
+    use pullstop_core::pod::PodRef;
+    use pullstop_core::wire::WirePod;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+
     use super::*;
 
-    async fn ask(pages: &Pages, method: Method, path: &str) -> StatusCode {
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .body(())
-            .unwrap();
-        pages.answer(&request).await.status()
+    /// A program that answers questions with `state`.
+    struct Shown {
+        metrics: SocketAddr,
+        probes: SocketAddr,
+        debug: SocketAddr,
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn readiness_is_a_whole_view_and_liveness_an_answer() {
-        let (questions, mut asked) = mpsc::channel::<oneshot::Sender<State>>(1);
+    async fn show(state: State) -> Shown {
+        let (questions, mut asked) = mpsc::channel::<Question>(1);
+        tokio::spawn(async move {
+            while let Some(question) = asked.recv().await {
+                let pods = if question.with_pods {
+                    state.pods.clone()
+                } else {
+                    Vec::new()
+                };
+                // Whoever asked may have gone.
+                let _ = question.answer.send(State {
+                    pods,
+                    ..state.clone()
+                });
+            }
+        });
+        let (mut listeners, mut addresses) = (Vec::new(), Vec::new());
+        for _ in 0..3 {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            addresses.push(listener.local_addr().unwrap());
+            listeners.push(listener);
+        }
+        let listeners = Listeners {
+            debug: listeners.pop(),
+            probes: listeners.pop(),
+            metrics: listeners.pop(),
+        };
         let pages = Pages {
             metrics: Arc::default(),
             refusals: Arc::default(),
             questions,
         };
-        let driver = tokio::spawn(async move {
-            for view_is_whole in [false, false, true, true] {
-                let state = State {
-                    view_is_whole,
-                    ..State::default()
-                };
-                asked.recv().await.unwrap().send(state).unwrap();
+        tokio::spawn(serve(listeners, pages));
+        Shown {
+            metrics: addresses[0],
+            probes: addresses[1],
+            debug: addresses[2],
+        }
+    }
+
+    async fn send(address: SocketAddr, request: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let request = format!("{request} HTTP/1.1\r\nHost: x\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        stream
+    }
+
+    /// The status with which a request is answered.
+    async fn ask(address: SocketAddr, request: &str) -> String {
+        let mut text = String::new();
+        let mut stream = send(address, request).await;
+        stream.read_to_string(&mut text).await.unwrap();
+        text.split(' ').nth(1).unwrap().to_owned()
+    }
+
+    /// More than the buffers of a connection hold.
+    fn large() -> State {
+        let pod =
+            r#"{"metadata": {"namespace": "n", "name": "p", "uid": "u", "resourceVersion": "1"}}"#;
+        let pod: WirePod = serde_json::from_str(pod).unwrap();
+        let said = Explanation {
+            container: "c".to_owned(),
+            image: "i".repeat(8 << 20),
+            trail: Vec::new(),
+        };
+        State {
+            view_is_whole: true,
+            pods: vec![(pod.snapshot(None, PodRef::new).unwrap(), vec![said])],
+            ..State::default()
+        }
+    }
+
+    #[tokio::test]
+    async fn each_listener_has_pages_of_its_own() {
+        let shown = show(large()).await;
+        for (address, page) in [
+            (shown.metrics, "/metrics"),
+            (shown.probes, "/livez"),
+            (shown.probes, "/readyz"),
+            (shown.debug, "/debug/state"),
+        ] {
+            for other in [shown.metrics, shown.probes, shown.debug] {
+                let status = if other == address { "200" } else { "404" };
+                assert_eq!(ask(other, &format!("GET {page}")).await, status, "{page}");
             }
-            asked
-        });
-        assert_eq!(ask(&pages, Method::GET, "/livez").await, StatusCode::OK);
+            assert_eq!(ask(address, &format!("POST {page}")).await, "405");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_view_that_is_not_whole_is_not_ready() {
+        let shown = show(State::default()).await;
+        assert_eq!(ask(shown.probes, "GET /livez").await, "200");
+        assert_eq!(ask(shown.probes, "GET /readyz").await, "503");
+    }
+
+    #[tokio::test]
+    async fn clients_that_ask_and_never_read_keep_nobody_from_a_probe() {
+        let shown = show(large()).await;
+        let mut silent = Vec::new();
+        for _ in 0..64 {
+            silent.push(send(shown.debug, "GET /debug/state").await);
+            silent.push(send(shown.metrics, "GET /metrics").await);
+        }
+        assert_eq!(ask(shown.probes, "GET /livez").await, "200");
+        assert_eq!(ask(shown.probes, "GET /readyz").await, "200");
+        assert_eq!(ask(shown.metrics, "GET /metrics").await, "200");
+        assert_eq!(ask(shown.debug, "GET /debug/state").await, "200");
+    }
+
+    #[tokio::test]
+    async fn silent_connections_keep_nobody_from_a_probe() {
+        let shown = show(State::default()).await;
+        let mut silent = Vec::new();
+        for _ in 0..300 {
+            silent.push(TcpStream::connect(shown.probes).await.unwrap());
+        }
+        // Before any of them ends by itself.
+        let answer = ask(shown.probes, "GET /livez");
+        let answer = tokio::time::timeout(server::CONNECTION_LASTS_MAX / 2, answer).await;
+        assert_eq!(answer.as_deref(), Ok("200"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_ends_in_time_whatever_it_is_about() {
+        let shown = show(large()).await;
+        let asked_at = tokio::time::Instant::now();
+        let mut silent = TcpStream::connect(shown.probes).await.unwrap();
+        let mut half = TcpStream::connect(shown.metrics).await.unwrap();
+        half.write_all(b"GET /metrics HTTP/1.1\r\n").await.unwrap();
+        for stream in [&mut silent, &mut half] {
+            assert_eq!(stream.read(&mut [0; 9]).await.unwrap_or(0), 0);
+        }
         assert_eq!(
-            ask(&pages, Method::GET, "/readyz").await,
-            StatusCode::SERVICE_UNAVAILABLE
+            asked_at.elapsed().as_secs(),
+            server::CONNECTION_LASTS_MAX.as_secs()
         );
-        assert_eq!(ask(&pages, Method::GET, "/readyz").await, StatusCode::OK);
-        assert_eq!(
-            ask(&pages, Method::GET, "/debug/state").await,
-            StatusCode::OK
-        );
-        let _hanging = driver.await.unwrap();
-        assert_eq!(
-            ask(&pages, Method::GET, "/livez").await,
-            StatusCode::SERVICE_UNAVAILABLE
-        );
-        assert_eq!(ask(&pages, Method::GET, "/metrics").await, StatusCode::OK);
-        assert_eq!(ask(&pages, Method::GET, "/").await, StatusCode::NOT_FOUND);
-        assert_eq!(
-            ask(&pages, Method::POST, "/metrics").await,
-            StatusCode::METHOD_NOT_ALLOWED
-        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_driver_that_hangs_is_not_alive() {
+        let (questions, _hanging) = mpsc::channel::<Question>(1);
+        let pages = Pages {
+            metrics: Arc::default(),
+            refusals: Arc::default(),
+            questions,
+        };
+        let request = |path: &str| Request::builder().uri(path).body(()).unwrap();
+        for path in ["/livez", "/readyz"] {
+            let answer = pages.answer(Site::Probes, &request(path)).await;
+            assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE, "{path}");
+        }
+        let answer = pages.answer(Site::Metrics, &request("/metrics")).await;
+        assert_eq!(answer.status(), StatusCode::OK);
     }
 }

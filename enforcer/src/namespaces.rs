@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use tokio::sync::watch;
 
-use crate::api::{Api, Backoff, Call, Trouble, encode, rights};
+use crate::api::{Api, ApiPath, Backoff, Call, Trouble, rights};
 
 /// How soon a new namespace, or one with another label, counts. Whenever the selection changes all pods are listed, so
 /// this is also the shortest time between two such lists.
@@ -71,11 +71,10 @@ impl Namespaces {
     async fn list(&self) -> Result<BTreeSet<String>, Trouble> {
         let (mut names, mut next) = (BTreeSet::new(), String::new());
         loop {
-            let path = format!(
-                "/api/v1/namespaces?limit={PAGE_NAMESPACES}&labelSelector={}&continue={}",
-                encode(&self.selector),
-                encode(&next)
-            );
+            let path = ApiPath::to("/api/v1/namespaces")
+                .with("limit", PAGE_NAMESPACES)
+                .with("labelSelector", &self.selector)
+                .with("continue", &next);
             let call = Call::metadata_list(&rights::LIST_NAMESPACES, path);
             let bytes = self.api.call(call, CALL_TIMEOUT).await?;
             let page: Page = serde_json::from_slice(&bytes)

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,15 +9,14 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 use pullstop_core::policy::Mode;
 use pullstop_core::time::Timestamp;
-use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, watch};
 
-use crate::api::{Api, Call, rights};
+use crate::api::{Api, ApiPath, Call, rights};
 use crate::clock::Clock;
-use crate::drive::{self, Driver, Limits, Links, State};
+use crate::drive::{self, Driver, Limits, Links, Question};
 use crate::engines::Policies;
-use crate::http::{self, Pages};
+use crate::http::{self, ListenAddress, Listeners, Pages};
 use crate::lease::{Candidate, Claim};
 use crate::metrics::Metrics;
 use crate::namespaces::Namespaces;
@@ -61,9 +59,15 @@ pub struct RunArgs {
     /// deploy/overlays/annotations
     #[arg(long, value_name = "KIND", value_enum, value_delimiter = ',')]
     pub annotations_of: Vec<Kind>,
-    /// Where `/metrics`, `/livez`, `/readyz` and `/debug/state` are served
+    /// Where `/metrics` is served: `:8080` is on all addresses of the machine, port 0 any free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
-    pub listen: SocketAddr,
+    pub listen: ListenAddress,
+    /// Where `/livez` and `/readyz` are served; by default one port behind that of `--listen`
+    #[arg(long, value_name = "ADDRESS")]
+    pub probes_listen: Option<ListenAddress>,
+    /// Where `/debug/state` is served, to anybody who asks: it names pods and images of all namespaces
+    #[arg(long, value_name = "ADDRESS")]
+    pub debug_listen: Option<ListenAddress>,
     /// Name of the Lease that replicas agree by
     #[arg(long, value_name = "NAME", default_value = "pullstop")]
     pub lease: String,
@@ -79,6 +83,22 @@ pub struct RunArgs {
     /// How to log
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
+}
+
+impl RunArgs {
+    /// Opens all addresses.
+    async fn listeners(&self) -> Result<Listeners, String> {
+        let probes = self.probes_listen.clone();
+        let probes = probes.unwrap_or_else(|| self.listen.next_port());
+        Ok(Listeners {
+            metrics: Some(self.listen.listen().await?),
+            probes: Some(probes.listen().await?),
+            debug: match &self.debug_listen {
+                Some(address) => Some(address.listen().await?),
+                None => None,
+            },
+        })
+    }
 }
 
 /// How logs look.
@@ -115,14 +135,14 @@ pub(crate) fn run(args: &RunArgs, err: &mut dyn io::Write) -> io::Result<u8> {
         } else {
             Clock::start()
         };
-        let listener = http::listen(args.listen).await?;
+        let listeners = args.listeners().await?;
         let parts = Parts {
             api,
             namespace,
             metrics,
             clock,
             identity: identity(),
-            listener: Some(listener),
+            listeners,
         };
         let stop = watch::channel(false).0;
         tokio::spawn(stop_at_signal(stop.clone()));
@@ -150,8 +170,8 @@ pub struct Parts {
     pub clock: Clock,
     /// What this replica calls itself: no other process may have the same name.
     pub identity: String,
-    /// Where to serve metrics and probes, if anywhere.
-    pub listener: Option<TcpListener>,
+    /// Where to serve metrics, probes and the state, if anywhere.
+    pub listeners: Listeners,
 }
 
 /// Enforces until `stop` turns true. All that happens, happens in this future: whoever drops it ends everything at once,
@@ -198,12 +218,12 @@ pub async fn enforce(
         questions: asked,
         stop: stop.subscribe(),
     };
-    let listener = parts.listener.take();
+    let listeners = std::mem::take(&mut parts.listeners);
     let beside = async {
         tokio::join!(
             tell(parts.feed(selector_seen, relist, news), namespaces.clone()),
             parts.follow_namespaces(args, selected),
-            parts.show(listener, questions),
+            parts.show(listeners, questions),
             parts.follow_policies(args, policies.clone(), may_write),
         );
         // It is the driver that ends.
@@ -270,20 +290,14 @@ impl Parts {
         }
     }
 
-    /// Serves metrics and probes, if somewhere.
-    async fn show(
-        &self,
-        listener: Option<TcpListener>,
-        questions: mpsc::Sender<oneshot::Sender<State>>,
-    ) {
+    /// Serves metrics, probes and the state, where there are listeners for them.
+    async fn show(&self, listeners: Listeners, questions: mpsc::Sender<Question>) {
         let pages = Pages {
             metrics: Arc::clone(&self.metrics),
             refusals: self.api.refusals(),
             questions,
         };
-        if let Some(listener) = listener {
-            http::serve(listener, pages).await;
-        }
+        http::serve(listeners, pages).await;
     }
 
     /// Follows the policies where they come from, if they can change.
@@ -386,7 +400,7 @@ async fn simulated_clock(api: &Api) -> Result<Clock, String> {
         unix_millis: u64,
         speed: u32,
     }
-    let call = Call::get(&rights::SIMULATED_CLOCK, "/simulator/clock".to_owned());
+    let call = Call::get(&rights::SIMULATED_CLOCK, ApiPath::to("/simulator/clock"));
     let answer = api.call(call, Duration::from_secs(5)).await;
     let no_simulation = |why: String| {
         format!(

@@ -32,6 +32,30 @@ fn the_arguments_in_deploy_are_understood() {
     assert!(read("deploy/Dockerfile").contains(&command), "{command}");
 }
 
+#[test]
+fn ports_are_what_probes_and_network_policies_mean() {
+    let manifest = read("deploy/base/deployment.yaml");
+    let policy = read("deploy/base/networkpolicy.yaml");
+    for (name, argument) in [("metrics", "--listen=:"), ("probes", "--probes-listen=:")] {
+        let args = arguments(&manifest);
+        let port = args.iter().find_map(|arg| arg.strip_prefix(argument));
+        let declared = format!(
+            "- name: {name}\n              containerPort: {}\n",
+            port.unwrap()
+        );
+        assert!(manifest.contains(&declared), "{declared}");
+        assert!(policy.contains(&format!("- port: {name}\n")), "{name}");
+    }
+    assert_eq!(manifest.matches("port: probes\n").count(), 2, "{manifest}");
+    let scraped = manifest.split("prometheus.io/port: ").nth(1).unwrap();
+    assert!(scraped.starts_with("\"8080\""), "{scraped}");
+    assert!(
+        !manifest.contains("debug"),
+        "the state names all tenants' pods"
+    );
+    assert!(read("deploy/base/kustomization.yaml").contains("- networkpolicy.yaml\n"));
+}
+
 /// The arguments in the Deployment.
 fn arguments(manifest: &str) -> Vec<&str> {
     let begin = manifest.split("args:\n").nth(1).unwrap();

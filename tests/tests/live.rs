@@ -14,6 +14,7 @@ use kube::Client;
 use pullstop_core::time::Timestamp;
 use pullstop_enforcer::api::Api;
 use pullstop_enforcer::clock::Clock;
+use pullstop_enforcer::http::Listeners;
 use pullstop_enforcer::metrics::Metrics;
 use pullstop_enforcer::policies;
 use pullstop_enforcer::run::{Parts, RunArgs, enforce};
@@ -22,7 +23,6 @@ use pullstop_simulator::serve::{
 };
 use pullstop_tests::{enforcer, root};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
@@ -46,7 +46,7 @@ pub(crate) struct Setup {
     /// What it may do before it is granted all that, if not the same.
     pub(crate) rights_at_first: Option<Vec<Permission>>,
     /// Where metrics and probes are, if anywhere.
-    pub(crate) listener: Option<TcpListener>,
+    pub(crate) listeners: Listeners,
     /// The policy.
     pub(crate) spec: Value,
     /// What there is in the cluster.
@@ -59,7 +59,7 @@ impl Default for Setup {
             args: Vec::new(),
             overlays: Vec::new(),
             rights_at_first: None,
-            listener: None,
+            listeners: Listeners::default(),
             spec: json!({"mode": "Enforce"}),
             objects: vec![pod()],
         }
@@ -121,7 +121,7 @@ impl World {
             metrics: Arc::clone(&metrics),
             clock: Clock::starting_at(began),
             identity: "a".to_owned(),
-            listener: setup.listener,
+            listeners: setup.listeners,
         };
         let args = RunArgs::parse_from(["run", "--policy-objects"].iter().chain(&setup.args));
         let stopping = stop.clone();

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use pullstop_enforcer::http::Listeners;
 use pullstop_simulator::serve::Permission;
 use pullstop_tests::golden;
 use serde_json::{Value, json};
@@ -26,11 +27,15 @@ async fn each_right_that_is_missing_is_named() {
         let log = Log::default();
         let _logging = tracing::subscriber::set_default(log.subscriber());
         let rest = all.iter().filter(|right| *right != missing).cloned();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
+        let (probes, debug) = (listen().await, listen().await);
+        let shown = [&probes, &debug].map(|listener| listener.local_addr().unwrap());
         let world = World::with(Setup {
             rights_at_first: Some(rest.collect()),
-            listener: Some(listener),
+            listeners: Listeners {
+                probes: Some(probes),
+                debug: Some(debug),
+                ..Listeners::default()
+            },
             ..Setup::default()
         });
         let mut own = policy(&json!({"mode": "Enforce"}));
@@ -43,7 +48,7 @@ async fn each_right_that_is_missing_is_named() {
             verbs, resources, ..
         } = missing;
         writeln!(report, "without {} {}:", verbs[0], resources[0]).unwrap();
-        tell(&mut report, &world, address, &log).await;
+        tell(&mut report, &world, shown, &log).await;
         let forbidden = world.metrics.text();
         let forbidden = forbidden.lines().filter(|line| {
             line.starts_with("pullstop_api_requests_total") && line.contains("result=\"forbidden\"")
@@ -56,7 +61,7 @@ async fn each_right_that_is_missing_is_named() {
         world.granted.send_replace(true);
         sleep(Duration::from_secs(400)).await;
         writeln!(report, "granted:").unwrap();
-        tell(&mut report, &world, address, &log).await;
+        tell(&mut report, &world, shown, &log).await;
         assert_eq!(world.pod()["status"]["reason"], "ImagePullFailed");
         writeln!(report).unwrap();
         world.stop.send_replace(true);
@@ -65,16 +70,20 @@ async fn each_right_that_is_missing_is_named() {
     golden("tests/golden/rights.txt", &report);
 }
 
+async fn listen() -> TcpListener {
+    TcpListener::bind("127.0.0.1:0").await.unwrap()
+}
+
 /// What is to be seen at the moment: logs, probe, the pod.
-async fn tell(report: &mut String, world: &World, address: SocketAddr, log: &Log) {
+async fn tell(report: &mut String, world: &World, [probes, debug]: [SocketAddr; 2], log: &Log) {
     for line in log.take() {
         writeln!(report, "  log      {line}").unwrap();
     }
-    let (status, text) = ask(address, "/readyz").await;
+    let (status, text) = ask(probes, "/readyz").await;
     for line in text.lines() {
         writeln!(report, "  readyz   {status} {line}").unwrap();
     }
-    let (_, state) = ask(address, "/debug/state").await;
+    let (_, state) = ask(debug, "/debug/state").await;
     let state: Value = serde_json::from_str(&state).unwrap();
     let missing = state["missingRights"].as_array().unwrap();
     assert!(

@@ -25,6 +25,9 @@ pub enum Input<'a> {
     RelistBegin,
     /// All pods have been seen; those that were not are gone.
     RelistEnd,
+    /// The cluster's state was restored from an earlier one, and versions count from there: whatever is seen of a pod next
+    /// is newer than what is known. What was counted is kept, since it has happened.
+    Restored,
     /// Other plugins or another policy are in force from now on. Counts are kept.
     Profile(Box<Profile>),
     /// How a write that an effect asked for has ended.

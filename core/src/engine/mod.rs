@@ -85,6 +85,7 @@ impl Engine {
                 self.listing = self.listing.wrapping_add(1);
             }
             Input::RelistEnd => self.end_relist(),
+            Input::Restored => self.store.outdate_versions(),
             Input::Profile(profile) => self.adopt(*profile),
             Input::Outcome { uid, outcome } => self.outcome(uid, outcome),
             Input::Time => {}

@@ -53,6 +53,7 @@ impl Engine {
         let slot = self.store.insert(PodRecord {
             pod: PodRef::new(pod),
             resource_version: pod.resource_version,
+            version_is_void: false,
             observed_at: self.now,
             wishes: pod.wishes,
             containers: Vec::with_capacity(1),
@@ -78,10 +79,11 @@ impl Engine {
             return;
         };
         record.listing = self.listing;
-        if pod.resource_version < record.resource_version {
+        let is_news = std::mem::take(&mut record.version_is_void);
+        if pod.resource_version < record.resource_version && !is_news {
             return;
         }
-        if pod.resource_version == record.resource_version {
+        if pod.resource_version == record.resource_version && !is_news {
             if seen == Seen::Standing {
                 self.confirm(slot, pod);
             }

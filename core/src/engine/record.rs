@@ -14,6 +14,8 @@ use crate::time::Timestamp;
 pub(super) struct PodRecord {
     pub(super) pod: PodRef,
     pub(super) resource_version: ResourceVersion,
+    /// Whether the pod is newer at whatever version it is seen next.
+    pub(super) version_is_void: bool,
     pub(super) observed_at: Timestamp,
     /// What the pod asks for.
     pub(super) wishes: Wishes,

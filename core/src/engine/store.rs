@@ -126,6 +126,14 @@ impl Store {
         }
     }
 
+    /// The versions that are known say nothing any more.
+    pub(super) fn outdate_versions(&mut self) {
+        self.gone.clear();
+        self.gone_until.clear();
+        let records = self.records.iter_mut().flatten();
+        records.for_each(|record| record.version_is_void = true);
+    }
+
     /// Drops the versions that were kept long enough.
     pub(super) fn expire(&mut self, now: Timestamp) {
         while self

@@ -3,7 +3,24 @@
 use std::fmt;
 use std::time::Duration;
 
+use hyper::body::Bytes;
 use serde::Deserialize;
+
+use super::path::NoName;
+
+/// For how long the server asks to be left alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RetryAfter {
+    /// So long.
+    pub pause: Duration,
+    /// Whether the server as a whole does so.
+    ///
+    /// What is in front of all requests answers in plain text: API Priority and Fairness, `--max-requests-inflight`, a
+    /// server that shuts down, a load balancer. What is asked about one object answers with a `Status`: storage, quotas,
+    /// webhooks. The headers `X-Kubernetes-PF-…` tell nothing, since requests that were let through have them too
+    /// (k8s.io/apiserver, `pkg/server/filters/priority-and-fairness.go`).
+    pub of_the_server: bool,
+}
 
 /// A call that did not do what it should.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +40,7 @@ pub enum Trouble {
     /// 429: too many requests.
     Throttled {
         /// `Retry-After`.
-        retry_after: Option<Duration>,
+        retry_after: Option<RetryAfter>,
     },
     /// 5xx: the server, or one behind it, is in trouble. Whether a write was stored is unknown.
     Server {
@@ -32,7 +49,7 @@ pub enum Trouble {
         /// What it says.
         message: String,
         /// `Retry-After`.
-        retry_after: Option<Duration>,
+        retry_after: Option<RetryAfter>,
     },
     /// Any other status.
     Refused {
@@ -45,6 +62,11 @@ pub enum Trouble {
     NoAnswer(String),
     /// The answer is not what it should be.
     Unreadable(String),
+    /// The answer has more than [`super::ANSWER_BYTES_MAX`].
+    TooLarge {
+        /// What it begins with.
+        beginning: Bytes,
+    },
 }
 
 impl Trouble {
@@ -62,11 +84,21 @@ impl Trouble {
             Self::Refused { .. } => "refused",
             Self::NoAnswer(_) => "no_answer",
             Self::Unreadable(_) => "unreadable",
+            Self::TooLarge { .. } => "too_large",
         }
     }
 
     /// How long the server asks to be left alone.
-    pub const fn retry_after(&self) -> Option<Duration> {
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.asks().map(|asks| asks.pause)
+    }
+
+    /// Whether it is the server as a whole that asks so.
+    pub fn is_of_the_server(&self) -> bool {
+        self.asks().is_some_and(|asks| asks.of_the_server)
+    }
+
+    const fn asks(&self) -> Option<RetryAfter> {
         match self {
             Self::Throttled { retry_after } | Self::Server { retry_after, .. } => *retry_after,
             _ => None,
@@ -92,11 +124,21 @@ impl fmt::Display for Trouble {
             Self::Refused { code, message } => write!(f, "refused ({code}): {message}"),
             Self::NoAnswer(why) => write!(f, "no answer: {why}"),
             Self::Unreadable(why) => write!(f, "the answer cannot be read: {why}"),
+            Self::TooLarge { .. } => {
+                let mebibytes = super::ANSWER_BYTES_MAX >> 20;
+                write!(f, "the answer is larger than {mebibytes} MiB")
+            }
         }
     }
 }
 
 impl std::error::Error for Trouble {}
+
+impl From<NoName> for Trouble {
+    fn from(no_name: NoName) -> Self {
+        Self::Unreadable(no_name.to_string())
+    }
+}
 
 /// The trouble that an answer tells of, if any.
 ///
@@ -107,7 +149,10 @@ pub fn classify(code: u16, retry_after: Option<&str>, body: &[u8]) -> Result<(),
     let retry_after = || {
         retry_after
             .and_then(|text| text.trim().parse().ok())
-            .map(Duration::from_secs)
+            .map(|seconds| RetryAfter {
+                pause: Duration::from_secs(seconds),
+                of_the_server: status_of(body).is_none(),
+            })
     };
     Err(match code {
         200..=299 => return Ok(()),
@@ -134,15 +179,21 @@ pub fn classify(code: u16, retry_after: Option<&str>, body: &[u8]) -> Result<(),
 
 /// What a `metav1.Status` says, or the beginning of what was sent instead.
 fn said(body: &[u8]) -> String {
-    #[derive(Deserialize)]
-    struct Status {
-        message: String,
-    }
-    let text = match serde_json::from_slice::<Status>(body) {
-        Ok(status) => status.message,
-        Err(_) => String::from_utf8_lossy(body).into_owned(),
+    let text = match status_of(body) {
+        Some(status) => status.message,
+        None => String::from_utf8_lossy(body).into_owned(),
     };
     shorten(&text, MESSAGE_BYTES_MAX)
+}
+
+/// `metav1.Status`.
+#[derive(Deserialize)]
+struct Status {
+    message: String,
+}
+
+fn status_of(body: &[u8]) -> Option<Status> {
+    serde_json::from_slice(body).ok()
 }
 
 /// Longer messages of the API server are cut: they go into logs and statuses.
@@ -196,8 +247,8 @@ mod tests {
     fn the_server_may_ask_to_be_left_alone() {
         let two = Some(Duration::from_secs(2));
         assert_eq!(
-            classify(429, Some("2"), b""),
-            Err(Trouble::Throttled { retry_after: two })
+            classify(429, Some("2"), b"").unwrap_err().retry_after(),
+            two
         );
         assert_eq!(
             classify(429, Some("tomorrow"), b"")

@@ -6,28 +6,33 @@
 mod answer;
 mod backoff;
 mod lines;
+mod path;
 pub mod rights;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::Bytes;
+use http_body_util::BodyExt;
+use hyper::body::{Body as _, Bytes};
 use hyper::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
 use hyper::{Method, Request, Response};
 use kube::client::Body;
 use kube::{Client, Config};
 
-pub use self::answer::{Trouble, classify, shorten};
+pub use self::answer::{RetryAfter, Trouble, classify, shorten};
 pub use self::backoff::Backoff;
 pub use self::lines::LineStream;
+pub use self::path::{ApiPath, Name, NoName};
 pub use self::rights::{Refusals, Right};
 use crate::metrics::{Metric, Metrics};
 
-/// Answers larger than this are refused: 500 pods at the API server's limit of 1.5 MiB would be larger, but those that
-/// exist have a hundredth of that.
-const ANSWER_BYTES_MAX: usize = 256 << 20;
+/// Larger answers are not taken in. Any single object fits: etcd stores 1.5 MiB (its `--max-request-bytes`), and JSON makes
+/// at most six bytes of one. Of pages of pods, up to five times as much can be in memory at once ([`crate::pods::pages`]),
+/// which is a third of the 512 MiB that `deploy/` allows.
+pub const ANSWER_BYTES_MAX: usize = 32 << 20;
+/// As much of an answer that is too large is kept: there a list says where it goes on.
+const BEGINNING_BYTES: usize = 4 << 10;
 
 /// The API server.
 #[derive(Clone)]
@@ -51,7 +56,7 @@ pub struct Call {
     /// How.
     pub method: Method,
     /// Path and query.
-    pub path: String,
+    pub path: ApiPath,
     /// The form in which the answer is to come.
     pub accept: &'static str,
     /// What is sent, with its content type.
@@ -74,7 +79,7 @@ pub const STRATEGIC_PATCH: &str = "application/strategic-merge-patch+json";
 
 impl Call {
     /// A read.
-    pub fn get(right: &'static Right, path: String) -> Self {
+    pub fn get(right: &'static Right, path: ApiPath) -> Self {
         Self {
             right,
             method: Method::GET,
@@ -85,7 +90,7 @@ impl Call {
     }
 
     /// A read of an object's metadata.
-    pub fn metadata(right: &'static Right, path: String) -> Self {
+    pub fn metadata(right: &'static Right, path: ApiPath) -> Self {
         Self {
             accept: METADATA,
             ..Self::get(right, path)
@@ -93,7 +98,7 @@ impl Call {
     }
 
     /// A read of the metadata of a list's objects.
-    pub fn metadata_list(right: &'static Right, path: String) -> Self {
+    pub fn metadata_list(right: &'static Right, path: ApiPath) -> Self {
         Self {
             accept: METADATA_LIST,
             ..Self::get(right, path)
@@ -104,7 +109,7 @@ impl Call {
     pub fn write(
         right: &'static Right,
         method: Method,
-        path: String,
+        path: ApiPath,
         content_type: &'static str,
         object: &serde_json::Value,
     ) -> Self {
@@ -154,7 +159,7 @@ impl Api {
     ///
     /// # Errors
     /// Whatever goes wrong; [`Trouble::NoAnswer`] if it takes longer than `deadline`.
-    pub async fn call(&self, call: Call, deadline: Duration) -> Result<Bytes, Trouble> {
+    pub async fn call(&self, call: Call, deadline: Duration) -> Result<Vec<u8>, Trouble> {
         let right = call.right;
         let answer = tokio::time::timeout(deadline, self.exchange(call)).await;
         let result = answer.unwrap_or_else(|_| {
@@ -182,7 +187,7 @@ impl Api {
         result.map(LineStream::new)
     }
 
-    async fn exchange(&self, call: Call) -> Result<Bytes, Trouble> {
+    async fn exchange(&self, call: Call) -> Result<Vec<u8>, Trouble> {
         let response = self.send(call).await?;
         read(accepted(response).await?).await
     }
@@ -190,7 +195,7 @@ impl Api {
     async fn send(&self, call: Call) -> Result<Response<Body>, Trouble> {
         let mut request = Request::builder()
             .method(call.method)
-            .uri(call.path)
+            .uri(call.path.as_str())
             .header(ACCEPT, call.accept)
             // A compressed watch would have to be unpacked event by event.
             .header(ACCEPT_ENCODING, "identity");
@@ -235,14 +240,23 @@ async fn accepted(response: Response<Body>) -> Result<Body, Trouble> {
     Err(Trouble::Unreadable(format!("status {code}")))
 }
 
-async fn read(body: Body) -> Result<Bytes, Trouble> {
-    match Limited::new(body, ANSWER_BYTES_MAX).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(Trouble::Unreadable(format!(
-            "it is longer than {ANSWER_BYTES_MAX} bytes"
-        ))),
-        Err(error) => Err(Trouble::NoAnswer(chain(&*error))),
+/// Reads the whole body into one piece of memory, as it arrives.
+async fn read(mut body: Body) -> Result<Vec<u8>, Trouble> {
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    let mut bytes = Vec::with_capacity(announced.min(ANSWER_BYTES_MAX));
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| Trouble::NoAnswer(chain(&error)))?;
+        let data = frame.into_data().unwrap_or_default();
+        if bytes.len() + data.len() > ANSWER_BYTES_MAX {
+            bytes.extend_from_slice(&data[..data.len().min(BEGINNING_BYTES)]);
+            bytes.truncate(BEGINNING_BYTES);
+            return Err(Trouble::TooLarge {
+                beginning: Bytes::copy_from_slice(&bytes),
+            });
+        }
+        bytes.extend_from_slice(&data);
     }
+    Ok(bytes)
 }
 
 /// An error with all that caused it: the first link seldom says more than that something failed.
@@ -258,33 +272,4 @@ fn chain(error: &(dyn std::error::Error + 'static)) -> String {
         source = cause.source();
     }
     shorten(&text, 500)
-}
-
-/// Percent-encodes a value of a query.
-pub fn encode(value: &str) -> String {
-    use std::fmt::Write;
-    let mut text = String::with_capacity(value.len());
-    for byte in value.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            text.push(char::from(byte));
-        } else {
-            // Writing to a string cannot fail.
-            let _ = write!(text, "%{byte:02X}");
-        }
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn queries_are_encoded() {
-        assert_eq!(encode("status.phase=Pending"), "status.phase%3DPending");
-        assert_eq!(
-            encode("status.phase!=Failed,ä"),
-            "status.phase%21%3DFailed%2C%C3%A4"
-        );
-    }
 }

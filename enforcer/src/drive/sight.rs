@@ -23,6 +23,7 @@ impl Driver {
                 self.book.list_begins();
                 self.engines.tell_all(self.heard_at, || Input::RelistBegin);
             }
+            News::Restored => self.engines.tell_all(self.heard_at, || Input::Restored),
             News::Listed(pods) => pods
                 .iter()
                 .for_each(|pod| self.see(None, pod, Seen::Standing)),

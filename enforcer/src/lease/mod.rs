@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use self::elector::{Elector, Record, Step, Timing};
-use crate::api::{Api, Call, JSON, Trouble, rights};
+use crate::api::{Api, ApiPath, Call, JSON, Trouble, rights};
 use crate::clock::{self, Clock};
 use crate::metrics::{Metric, Metrics};
 
@@ -103,7 +103,7 @@ impl Candidate {
     async fn round(&self, elector: &mut Elector) -> Result<bool, Trouble> {
         let (record, stopped) = match self
             .api
-            .call(Call::get(&rights::GET_LEASE, self.path()), CALL_TIMEOUT)
+            .call(Call::get(&rights::GET_LEASE, self.path()?), CALL_TIMEOUT)
             .await
         {
             Ok(bytes) => read(&bytes)?,
@@ -160,11 +160,13 @@ impl Candidate {
                 "apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata,
                 "spec": spec(record, &now),
             });
-            let folder = self
-                .path()
-                .trim_end_matches(&format!("/{}", self.name))
-                .to_owned();
-            Call::write(&rights::CREATE_LEASE, Method::POST, folder, JSON, &body)
+            Call::write(
+                &rights::CREATE_LEASE,
+                Method::POST,
+                self.folder()?,
+                JSON,
+                &body,
+            )
         } else {
             metadata["resourceVersion"] = json!(record.version);
             body = json!({ "metadata": metadata, "spec": spec(record, &now) });
@@ -172,7 +174,7 @@ impl Candidate {
             Call::write(
                 &rights::RENEW_LEASE,
                 Method::PATCH,
-                self.path(),
+                self.path()?,
                 crate::api::MERGE_PATCH,
                 &body,
             )
@@ -181,11 +183,14 @@ impl Candidate {
         Ok(read(&bytes)?.0.version)
     }
 
-    fn path(&self) -> String {
-        let Self {
-            namespace, name, ..
-        } = self;
-        format!("/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{name}")
+    fn path(&self) -> Result<ApiPath, Trouble> {
+        Ok(self.folder()?.name(&self.name.parse()?))
+    }
+
+    fn folder(&self) -> Result<ApiPath, Trouble> {
+        let namespace = self.namespace.parse()?;
+        let folder = "/apis/coordination.k8s.io/v1";
+        Ok(ApiPath::in_namespace(folder, &namespace, "leases"))
     }
 }
 

@@ -14,15 +14,17 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use super::patch;
-use crate::api::{Api, Call, JSON, Trouble, rights};
+use super::pauses::Pauses;
+use super::rounds::Rounds;
+use crate::api::{Api, ApiPath, Call, JSON, Name, Trouble, rights};
+use crate::clock::Clock;
 use crate::metrics::{Metric, Metrics};
 
-/// Verdicts that wait to be told: what a server that takes 10 ms for an event works off in twenty seconds.
+/// Verdicts that wait to be told: what a server that takes 10 ms for an event works off in twenty seconds. If there are
+/// more, the namespace with the most of them loses its newest.
 const WAITING_MAX: usize = 1000;
 /// How long one request may take.
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
-/// The longest pause that an API server can ask for.
-const PAUSE_MAX: Duration = Duration::from_secs(60);
 
 /// What is to be told of one verdict.
 #[derive(Debug)]
@@ -78,6 +80,10 @@ pub struct Announcer {
     /// What this replica calls itself in events.
     identity: String,
     waiting: mpsc::Receiver<Announcement>,
+    rounds: Rounds<Announcement>,
+    pauses: Pauses,
+    /// For pauses only.
+    clock: Clock,
 }
 
 impl Announcer {
@@ -93,20 +99,49 @@ impl Announcer {
             metrics,
             identity,
             waiting,
+            rounds: Rounds::default(),
+            pauses: Pauses::default(),
+            clock: Clock::start(),
         };
         (announcer, announcements)
     }
 
     /// Sends until nobody can hand in any more.
     pub async fn run(mut self) {
-        while let Some(announcement) = self.waiting.recv().await {
-            for about in &announcement.regarding {
-                self.send(&announcement, about).await;
+        let mut is_open = true;
+        while is_open || self.rounds.len() > 0 {
+            while let Ok(announcement) = self.waiting.try_recv() {
+                self.take_in(announcement);
+            }
+            let now = self.clock.now();
+            let may = |namespace: &str| self.pauses.are_over(now, namespace);
+            if let Some(announcement) = self.rounds.take(may) {
+                for about in &announcement.regarding {
+                    self.send(&announcement, about).await;
+                }
+                continue;
+            }
+            let next_end = self.pauses.next_end(now).unwrap_or(Timestamp::NEVER);
+            tokio::select! {
+                announcement = self.waiting.recv(), if is_open => match announcement {
+                    Some(announcement) => self.take_in(announcement),
+                    None => is_open = false,
+                },
+                () = tokio::time::sleep_until(self.clock.instant(next_end)) => {}
             }
         }
     }
 
-    async fn send(&self, announcement: &Announcement, about: &Value) {
+    fn take_in(&mut self, announcement: Announcement) {
+        let namespace = announcement.pod.namespace().to_owned();
+        self.rounds.push(&namespace, announcement);
+        if self.rounds.len() > WAITING_MAX {
+            self.rounds.give_one_up();
+            self.metrics.count(Metric::Events, &[("result", "dropped")]);
+        }
+    }
+
+    async fn send(&mut self, announcement: &Announcement, about: &Value) {
         let Announcement {
             pod,
             reason,
@@ -116,16 +151,18 @@ impl Announcer {
         } = announcement;
         let namespace = pod.namespace();
         let event = patch::event(about, namespace, reason, message, &self.identity, *at);
-        let path = format!("/apis/events.k8s.io/v1/namespaces/{namespace}/events");
-        let call = Call::write(&rights::CREATE_EVENT, Method::POST, path, JSON, &event);
-        let result = self.api.call(call, CALL_TIMEOUT).await;
+        let sent = async {
+            let namespace: Name = namespace.parse()?;
+            let path = ApiPath::in_namespace("/apis/events.k8s.io/v1", &namespace, "events");
+            let call = Call::write(&rights::CREATE_EVENT, Method::POST, path, JSON, &event);
+            self.api.call(call, CALL_TIMEOUT).await
+        };
+        let result = sent.await;
         let label = result.as_ref().err().map_or("sent", Trouble::label);
         self.metrics.count(Metric::Events, &[("result", label)]);
         let Err(trouble) = result else { return };
         tracing::warn!(%trouble, %pod, "cannot send an event");
-        if let Some(asked) = trouble.retry_after() {
-            tokio::time::sleep(asked.min(PAUSE_MAX)).await;
-        }
+        self.pauses.take_in(self.clock.now(), namespace, &trouble);
     }
 }
 
@@ -135,7 +172,9 @@ fn regarding(seen: &WirePod, pod: &PodRef) -> Vec<Value> {
     let mut about = vec![json!({
         "apiVersion": "v1", "kind": "Pod", "namespace": namespace, "name": pod.name(), "uid": pod.uid(),
     })];
-    let job = seen.controller().filter(|owner| owner.kind == "Job");
+    let is_job =
+        |owner: &&OwnerReference| owner.kind == "Job" && owner.name.parse::<Name>().is_ok();
+    let job = seen.controller().filter(is_job);
     about.extend(job.map(|OwnerReference { api_version, kind, name, uid, .. }| {
         json!({ "apiVersion": api_version, "kind": kind, "namespace": namespace, "name": name, "uid": uid })
     }));

@@ -5,7 +5,8 @@
 //! ```text
 //! list all pages ──▶ watch from the list's version ──▶ watch again from the last version heard of
 //!      ▲                        │                              │
-//!      └──── the version is too old (410), or what was sent cannot be read ◀──┘
+//!      └──── the version is too old (410), what was sent cannot be read, ◀──┘
+//!            versions go back, or watch after watch tells nothing
 //! ```
 
 use std::sync::Arc;
@@ -16,8 +17,9 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::Instant;
 
 use super::pages::Pages;
+use super::versions::Versions;
 use super::wire::{self, Line};
-use crate::api::{Api, Backoff, Call, LineStream, Trouble, encode, rights};
+use crate::api::{Api, ApiPath, Backoff, Call, LineStream, Trouble, rights};
 use crate::metrics::{Metric, Metrics};
 
 /// How long one watch lasts before the server ends it. A connection that is dead in silence goes unnoticed for as long,
@@ -28,15 +30,23 @@ const WATCH_GRACE: Duration = Duration::from_secs(10);
 /// How long the answer to a watch may take to begin.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Pages and events that wait for the driver; more of them wait at the API server. Few, since a page of pods takes up a
-/// megabyte.
+/// A watch that ends in good order sooner than this is not continued at once.
+const WATCH_LASTS_MIN: Duration = Duration::from_secs(1);
+/// So many watches in a row that come no further say that no server goes on from their version.
+const WATCHES_IN_VAIN_MAX: u32 = 5;
+
+/// Events that wait for the driver; more of them wait at the API server.
 pub const NEWS_MAX: usize = 8;
+/// News of more bytes than this wait alone, as pages do: all that waits takes up little more than one page.
+const SMALL_NEWS_BYTES: usize = 1 << 18;
 
 /// What the driver is told.
 #[derive(Debug)]
 pub enum News {
     /// All pods that there are follow.
     ListBegins,
+    /// Versions have gone back: what follows is older by its version, and newer all the same.
+    Restored,
     /// Some of them.
     Listed(Vec<WirePod>),
     /// These were all.
@@ -66,6 +76,14 @@ pub struct Feed {
     pub news: mpsc::Sender<News>,
 }
 
+/// How far the watch has come.
+struct Place {
+    /// Up to here all was told.
+    version: String,
+    /// Whether the present watch has told anything.
+    has_told: bool,
+}
+
 /// Why a watch is not simply continued.
 enum Break {
     /// List anew.
@@ -77,7 +95,7 @@ enum Break {
 impl Feed {
     /// Lists and watches until nobody listens any more.
     pub async fn run(mut self) {
-        let mut backoff = Backoff::default();
+        let (mut backoff, mut versions) = (Backoff::default(), Versions::default());
         loop {
             // A list that begins now is the one that was asked for.
             tokio::select! {
@@ -86,7 +104,7 @@ impl Feed {
                 () = std::future::ready(()) => {}
             }
             let selector = self.selector.borrow_and_update().clone();
-            let version = match self.list(&selector).await {
+            let version = match self.list(&selector, &mut versions).await {
                 Ok(Some(version)) => version,
                 Ok(None) => return,
                 Err(trouble) => {
@@ -99,7 +117,7 @@ impl Feed {
             };
             self.metrics.count(Metric::Lists, &[("result", "ok")]);
             let began = Instant::now();
-            match self.watch(&selector, version).await {
+            match self.watch(&selector, version, &mut versions).await {
                 Break::Closed => return,
                 Break::Relist(why) => {
                     self.metrics.count(Metric::WatchBreaks, &[("why", why)]);
@@ -116,40 +134,61 @@ impl Feed {
     }
 
     /// Tells of all pods; returns the version of the list, or nothing if nobody listens.
-    async fn list(&self, selector: &str) -> Result<Option<String>, Trouble> {
+    async fn list(
+        &self,
+        selector: &str,
+        versions: &mut Versions,
+    ) -> Result<Option<String>, Trouble> {
         let mut pages = Pages::new(&self.api, selector);
         let mut version = String::new();
-        if self.tell(News::ListBegins).await.is_none() {
+        if self.tell(News::ListBegins, 0).await.is_none() {
             return Ok(None);
         }
         while let Some(page) = pages.next().await? {
+            if versions.list(&page.version) {
+                tracing::warn!(
+                    version = page.version,
+                    "versions have gone back: the cluster's state was restored from an earlier one"
+                );
+                if self.tell(News::Restored, 0).await.is_none() {
+                    return Ok(None);
+                }
+            }
             for _ in 0..page.damaged {
                 self.metrics.count(Metric::Damaged, &[("in", "list")]);
             }
             version = page.version;
-            if self.tell(News::Listed(page.pods)).await.is_none() {
+            if self
+                .tell(News::Listed(page.pods), usize::MAX)
+                .await
+                .is_none()
+            {
                 return Ok(None);
             }
         }
-        Ok(self.tell(News::ListEnds).await.map(|()| version))
+        Ok(self.tell(News::ListEnds, 0).await.map(|()| version))
     }
 
     /// Watches from `version` on, again and again, until the pods have to be listed anew.
-    async fn watch(&mut self, selector: &str, mut version: String) -> Break {
-        let mut backoff = Backoff::default();
+    async fn watch(&mut self, selector: &str, version: String, versions: &mut Versions) -> Break {
+        let (mut backoff, mut in_vain) = (Backoff::default(), 0);
+        let has_told = false;
+        let mut place = Place { version, has_told };
         loop {
-            let path = format!(
-                "/api/v1/pods?watch=1&allowWatchBookmarks=true&timeoutSeconds={}&fieldSelector={}&resourceVersion={version}",
-                WATCH_LASTS.as_secs(),
-                encode(selector)
-            );
-            let (began, before) = (Instant::now(), version.clone());
+            let path = ApiPath::to("/api/v1/pods")
+                .with("watch", 1)
+                .with("allowWatchBookmarks", true)
+                .with("timeoutSeconds", WATCH_LASTS.as_secs())
+                .with("fieldSelector", selector)
+                .with("resourceVersion", &place.version);
+            let (began, before) = (Instant::now(), place.version.clone());
+            place.has_told = false;
             let ended = match self
                 .api
                 .open(Call::get(&rights::WATCH_PODS, path), OPEN_TIMEOUT)
                 .await
             {
-                Ok(lines) => self.follow(lines, &mut version).await,
+                Ok(lines) => self.follow(lines, &mut place, versions).await,
                 Err(trouble) => Ok(Some(trouble)),
             };
             let trouble = match ended {
@@ -161,8 +200,16 @@ impl Feed {
             }
             let why = trouble.as_ref().map_or("ended", Trouble::label);
             self.metrics.count(Metric::WatchBreaks, &[("why", why)]);
-            let moved = version != before || began.elapsed() >= WATCH_LASTS / 2;
-            if trouble.is_none() && moved {
+            in_vain = match &trouble {
+                _ if place.has_told => 0,
+                Some(trouble) if !is_about_the_version(trouble) => in_vain,
+                _ => in_vain + 1,
+            };
+            if in_vain == WATCHES_IN_VAIN_MAX {
+                return Break::Relist("in_vain");
+            }
+            let moved = place.version != before || began.elapsed() >= WATCH_LASTS / 2;
+            if trouble.is_none() && moved && began.elapsed() >= WATCH_LASTS_MIN {
                 backoff.reset();
                 continue;
             }
@@ -198,7 +245,8 @@ impl Feed {
     async fn follow(
         &mut self,
         mut lines: LineStream,
-        version: &mut String,
+        place: &mut Place,
+        versions: &mut Versions,
     ) -> Result<Option<Trouble>, Break> {
         let until = Instant::now() + WATCH_LASTS + WATCH_GRACE;
         loop {
@@ -218,14 +266,20 @@ impl Feed {
                 Ok(Err(trouble)) => return Ok(Some(trouble)),
                 Ok(Ok(Some(line))) => line,
             };
-            if let Some(trouble) = self.take_in(&line, version).await? {
+            if let Some(trouble) = self.take_in(line, place, versions).await? {
                 return Ok(Some(trouble));
             }
         }
     }
 
     /// Passes one line on.
-    async fn take_in(&self, line: &[u8], version: &mut String) -> Result<Option<Trouble>, Break> {
+    async fn take_in(
+        &self,
+        line: Vec<u8>,
+        place: &mut Place,
+        versions: &mut Versions,
+    ) -> Result<Option<Trouble>, Break> {
+        let bytes = line.len();
         let (kind, news, at) = match wire::line(line) {
             Line::Added(pod) => {
                 let at = pod.metadata.resource_version.clone();
@@ -245,19 +299,41 @@ impl Feed {
                 self.metrics.count(Metric::Damaged, &[("in", "watch")]);
                 tracing::warn!(why, "skipped an event of the watch that cannot be read");
                 // Without a version nobody knows what was missed.
-                *version = at.ok_or(Break::Relist("damaged"))?;
+                place.version = at.ok_or(Break::Relist("damaged"))?;
                 return Ok(None);
             }
         };
         self.metrics.count(Metric::WatchEvents, &[("type", kind)]);
-        *version = at;
-        self.tell(news).await.ok_or(Break::Closed)?;
+        if versions.watch(&at) {
+            return Err(Break::Relist("went_back"));
+        }
+        (place.version, place.has_told) = (at, true);
+        self.tell(news, bytes).await.ok_or(Break::Closed)?;
         Ok(None)
     }
 
-    async fn tell(&self, news: News) -> Option<()> {
-        self.news.send(news).await.ok()
+    /// Tells news that take up so many bytes. Large ones wait until there are no others.
+    async fn tell(&self, news: News, bytes: usize) -> Option<()> {
+        let room = if bytes > SMALL_NEWS_BYTES {
+            NEWS_MAX
+        } else {
+            1
+        };
+        let mut places = self.news.reserve_many(room).await.ok()?;
+        places.next()?.send(news);
+        Some(())
     }
+}
+
+/// Whether a watch that failed so may do so for its version, and not for the state of the server or its permission.
+const fn is_about_the_version(trouble: &Trouble) -> bool {
+    !matches!(
+        trouble,
+        Trouble::NoAnswer(_)
+            | Trouble::Throttled { .. }
+            | Trouble::Unauthorized
+            | Trouble::Forbidden(_)
+    )
 }
 
 /// Why a watch ends when somebody asks for a list.

@@ -8,7 +8,7 @@ use pullstop_core::wire::WirePod;
 use super::announce::Announcement;
 use super::patch;
 use super::write::{Writer, path};
-use crate::api::rights;
+use crate::api::{ApiPath, rights};
 use crate::metrics::Metric;
 use crate::wishes::{Asked, Source};
 
@@ -34,6 +34,18 @@ pub enum Job {
     },
     /// Look what the pod is like.
     Read(PodRef),
+}
+
+impl Job {
+    /// The pod that it is about.
+    pub fn pod(&self) -> &PodRef {
+        match self {
+            Self::Fail(decision, _) | Self::Deadline(decision, _) | Self::Warn(decision, _) => {
+                &decision.pod
+            }
+            Self::Remember { pod, .. } | Self::Read(pod) => pod,
+        }
+    }
 }
 
 /// How a job has ended.
@@ -63,11 +75,6 @@ pub enum Found {
 impl Writer {
     /// Carries out one job.
     pub async fn carry_out(&self, job: Job) -> Report {
-        let lanes = match job {
-            Job::Fail(..) | Job::Deadline(..) | Job::Warn(..) => &self.verdicts,
-            Job::Remember { .. } | Job::Read(_) => &self.calls,
-        };
-        let _lane = self.lane(lanes).await;
         match job {
             Job::Read(pod) => self.read(pod).await,
             Job::Remember {
@@ -117,8 +124,8 @@ impl Writer {
             }
             Some(_) => {
                 let body = patch::remember(&pod, version, memories, self.clock.now());
-                let path = format!("{}/status", path(&pod));
-                self.patch(what, &rights::PATCH_POD_STATUS, path, &body)
+                let path = path(&pod).map(|pod| pod.word("status"));
+                self.patch(what, &pod, &rights::PATCH_POD_STATUS, path, &body)
                     .await
             }
         };
@@ -180,20 +187,21 @@ impl Writer {
         let now = self.clock.now();
         let message = patch::message(decision, last_error(seen, &decision.container));
         let pod = path(&decision.pod);
+        let status = |pod: ApiPath| pod.word("status");
         let (right, path, body) = match what {
             "fail" => (
                 &rights::PATCH_POD_STATUS,
-                format!("{pod}/status"),
+                pod.map(status),
                 patch::fail(decision, &message, now),
             ),
             "warn" => (
                 &rights::PATCH_POD_STATUS,
-                format!("{pod}/status"),
+                pod.map(status),
                 patch::warn(decision, &message, now),
             ),
             _ => (&rights::PATCH_POD, pod, patch::deadline(decision)),
         };
-        let outcome = self.patch(what, right, path, &body).await;
+        let outcome = self.patch(what, &decision.pod, right, path, &body).await;
         if let Outcome::Accepted(_) = outcome {
             let reason = if what == "warn" {
                 patch::REASON_WARNING

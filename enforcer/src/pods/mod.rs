@@ -7,6 +7,9 @@ pub mod jobs;
 pub mod memory;
 pub mod pages;
 pub mod patch;
+pub(crate) mod pauses;
+pub(crate) mod rounds;
+mod versions;
 pub mod wire;
 pub mod write;
 

@@ -1,14 +1,15 @@
 //! All pods, page by page.
+//!
+//! What a page takes up is bounded, whatever is in the pods. While one is read, the one behind it is on its way, one waits
+//! for the driver and one is taken in by it: that is the text of two, and the pods of three, which have less than their text.
 
 use std::time::Duration;
 
-use hyper::body::Bytes;
-
 use super::wire::{self, Page};
-use crate::api::{Api, Call, Trouble, encode, rights};
+use crate::api::{ANSWER_BYTES_MAX, Api, ApiPath, Call, Trouble, rights};
 
 /// Pods a page: what `kubectl` and client-go ask for.
-const PAGE_PODS: u32 = 500;
+const PAGE_PODS_MAX: u32 = 500;
 /// A page may be slow from a busy server.
 const PAGE_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -18,8 +19,7 @@ const PAGE_TIMEOUT: Duration = Duration::from_secs(60);
 /// as long as the API server takes to send them, and hold up nothing else.
 #[derive(Debug)]
 pub struct Pages<'a> {
-    api: &'a Api,
-    selector: String,
+    source: Source<'a>,
     coming: Coming,
 }
 
@@ -29,7 +29,7 @@ enum Coming {
     /// The first page, which was not asked for yet.
     First,
     /// A page that has arrived.
-    Page(Bytes),
+    Page(Vec<u8>),
     /// Nothing more.
     Nothing,
 }
@@ -38,8 +38,7 @@ impl<'a> Pages<'a> {
     /// The pods that a field selector selects.
     pub fn new(api: &'a Api, selector: &str) -> Self {
         Self {
-            api,
-            selector: encode(selector),
+            source: Source::new(api, ApiPath::to("/api/v1/pods"), Some(selector.to_owned())),
             coming: Coming::First,
         }
     }
@@ -50,15 +49,15 @@ impl<'a> Pages<'a> {
     /// If it cannot be read, or the one behind it cannot. The list has to begin anew then.
     pub async fn next(&mut self) -> Result<Option<Page>, Trouble> {
         let bytes = match std::mem::replace(&mut self.coming, Coming::Nothing) {
-            Coming::First => self.fetch("").await?,
+            Coming::First => self.source.fetch("").await?,
             Coming::Page(bytes) => bytes,
             Coming::Nothing => return Ok(None),
         };
         let next = wire::next_page(&bytes);
-        let reading = tokio::task::spawn_blocking(move || wire::page(&bytes));
+        let reading = tokio::task::spawn_blocking(move || wire::page(bytes));
         let fetching = async {
             match next {
-                Some(next) if !next.is_empty() => self.fetch(&next).await.map(Coming::Page),
+                Some(next) if !next.is_empty() => self.source.fetch(&next).await.map(Coming::Page),
                 // It was the last one, or does not say before it is read.
                 _ => Ok(Coming::Nothing),
             }
@@ -66,22 +65,132 @@ impl<'a> Pages<'a> {
         let (page, coming) = tokio::join!(reading, fetching);
         let page = page.map_err(|error| Trouble::Unreadable(error.to_string()))??;
         self.coming = match coming? {
-            Coming::Nothing if !page.next.is_empty() => Coming::Page(self.fetch(&page.next).await?),
+            Coming::Nothing if !page.next.is_empty() => {
+                Coming::Page(self.source.fetch(&page.next).await?)
+            }
             coming => coming,
         };
         Ok(Some(page))
     }
+}
+
+/// Where the pages of one list come from: no more pods at a time than an answer has room for.
+#[derive(Debug)]
+pub(crate) struct Source<'a> {
+    api: &'a Api,
+    folder: ApiPath,
+    selector: Option<String>,
+    /// Pods to ask for.
+    limit: u32,
+    round: Round,
+}
+
+impl<'a> Source<'a> {
+    pub(crate) fn new(api: &'a Api, folder: ApiPath, selector: Option<String>) -> Self {
+        Self {
+            api,
+            folder,
+            selector,
+            limit: PAGE_PODS_MAX,
+            round: Round::default(),
+        }
+    }
 
     /// The page that begins at `from`; the first one if that is empty.
-    async fn fetch(&self, from: &str) -> Result<Bytes, Trouble> {
-        let selector = &self.selector;
-        let mut path = format!("/api/v1/pods?limit={PAGE_PODS}&fieldSelector={selector}");
-        if !from.is_empty() {
-            path.push_str("&continue=");
-            path.push_str(&encode(from));
+    ///
+    /// One that is too large is asked for again with half the pods. A single pod that is too large stands in its page as
+    /// one that cannot be read.
+    pub(crate) async fn fetch(&mut self, from: &str) -> Result<Vec<u8>, Trouble> {
+        if self.round.goes_on_for_ever(from) {
+            let why = "the pages of the list lead back to one that was there before";
+            return Err(Trouble::Unreadable(why.to_owned()));
         }
-        self.api
-            .call(Call::get(&rights::LIST_PODS, path), PAGE_TIMEOUT)
-            .await
+        loop {
+            let call = Call::get(&rights::LIST_PODS, self.path(from));
+            match self.api.call(call, PAGE_TIMEOUT).await {
+                Ok(bytes) => {
+                    if bytes.len() < ANSWER_BYTES_MAX / 4 {
+                        self.limit = (2 * self.limit).min(PAGE_PODS_MAX);
+                    }
+                    return Ok(bytes);
+                }
+                Err(Trouble::TooLarge { .. }) if self.limit > 1 => {
+                    self.limit /= 2;
+                    tracing::info!(
+                        limit = self.limit,
+                        "a page of pods is too large; fewer are asked for"
+                    );
+                }
+                Err(Trouble::TooLarge { beginning }) => {
+                    tracing::warn!("skipped a pod that is too large");
+                    return wire::without_pods(&beginning).ok_or(Trouble::TooLarge { beginning });
+                }
+                Err(trouble) => return Err(trouble),
+            }
+        }
+    }
+
+    fn path(&self, from: &str) -> ApiPath {
+        let mut path = self.folder.clone().with("limit", self.limit);
+        if let Some(selector) = &self.selector {
+            path = path.with("fieldSelector", selector);
+        }
+        if from.is_empty() {
+            path
+        } else {
+            path.with("continue", from)
+        }
+    }
+}
+
+/// Notices pages that go round in a circle, of whatever length, while only one of them is kept (Brent's algorithm).
+#[derive(Debug, Default)]
+struct Round {
+    mark: String,
+    steps: u32,
+    steps_max: u32,
+}
+
+impl Round {
+    /// Whether this page was there before. Says so at the latest when the circle has been gone through three times.
+    fn goes_on_for_ever(&mut self, page: &str) -> bool {
+        if self.steps == self.steps_max {
+            page.clone_into(&mut self.mark);
+            (self.steps, self.steps_max) = (0, (2 * self.steps_max).max(1));
+            return false;
+        }
+        self.steps += 1;
+        self.mark == page
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn circles_of_all_lengths_are_noticed() {
+        let all_new = |count: u32| {
+            let mut round = Round::default();
+            (0..count).all(|page| !round.goes_on_for_ever(&page.to_string()))
+        };
+        assert!(all_new(10_000));
+        for (before, length) in [(0, 1), (1, 1), (0, 2), (5, 3), (100, 7), (3, 200)] {
+            let mut round = Round::default();
+            let page = |at: u32| {
+                if at < before {
+                    at
+                } else {
+                    before + (at - before) % length
+                }
+            };
+            let noticed =
+                (0..10_000_u32).position(|at| round.goes_on_for_ever(&page(at).to_string()));
+            let noticed = u32::try_from(noticed.unwrap()).unwrap();
+            assert!(
+                noticed <= 3 * (before + length) + 3,
+                "{before} {length}: {noticed}"
+            );
+        }
     }
 }

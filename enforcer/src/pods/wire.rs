@@ -51,31 +51,39 @@ pub fn next_page(bytes: &[u8]) -> Option<String> {
     struct Head {
         metadata: ListMeta,
     }
-    let end = memmem::find(bytes, br#","items":["#)?;
+    let end = memmem::find(bytes, ITEMS)?;
     let head: Head = serde_json::from_slice(&[&bytes[..end], b"}"].concat()).ok()?;
     Some(head.metadata.r#continue.unwrap_or_default())
 }
 
-/// Reads one page of a list of pods.
+/// The page that begins so, with one pod that cannot be read instead of those that are in it.
+pub(super) fn without_pods(beginning: &[u8]) -> Option<Vec<u8>> {
+    let end = memmem::find(beginning, ITEMS)? + ITEMS.len();
+    Some([&beginning[..end], b"null]}"].concat())
+}
+
+/// Where the pods of a list begin, in the order in which Go writes it.
+const ITEMS: &[u8] = br#","items":["#;
+
+/// Reads one page of a list of pods. The text is needed for nothing else any more, and is read without a second one.
 ///
 /// # Errors
 /// If it is no list.
-pub fn page(bytes: &[u8]) -> Result<Page, Trouble> {
+pub fn page(mut bytes: Vec<u8>) -> Result<Page, Trouble> {
+    cut(&mut bytes);
     let text =
-        std::str::from_utf8(bytes).map_err(|error| Trouble::Unreadable(error.to_string()))?;
+        std::str::from_utf8(&bytes).map_err(|error| Trouble::Unreadable(error.to_string()))?;
     // If a pod is not as it should be, only reading each by itself can tell which one.
-    in_one_go(&cut(text))
+    in_one_go(text)
         .or_else(|_| each_by_itself(text))
         .map_err(|error| Trouble::Unreadable(error.to_string()))
 }
 
 /// Reads one line of a watch.
-pub fn line(bytes: &[u8]) -> Line {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => match event(&cut(text)) {
-            Line::Damaged { .. } => event(text),
-            line => line,
-        },
+pub fn line(mut bytes: Vec<u8>) -> Line {
+    cut(&mut bytes);
+    match std::str::from_utf8(&bytes) {
+        Ok(text) => event(text),
         Err(error) => Line::Damaged {
             version: None,
             why: error.to_string(),
@@ -125,8 +133,9 @@ pub fn field_selector(phases: &[Phase]) -> String {
 /// # Errors
 /// Says what is wrong with it.
 pub fn one_pod(bytes: &[u8]) -> Result<WirePod, String> {
-    let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
-    pod(&cut(text)).or_else(|_| pod(text))
+    let mut bytes = bytes.to_vec();
+    cut(&mut bytes);
+    pod(std::str::from_utf8(&bytes).map_err(|error| error.to_string())?)
 }
 
 fn pod(text: &str) -> Result<WirePod, String> {
@@ -234,13 +243,14 @@ mod tests {
             r#"{{"kind": "PodList", "metadata": {{"resourceVersion": "9", "continue": "c"}}, "items": [
                 {POD}, {{"metadata": {{"name": 5}}}}, {{}}, {POD}]}}"#
         );
-        let page = page(list.as_bytes()).unwrap();
+        let page = page(list.into_bytes()).unwrap();
         assert_eq!((page.pods.len(), page.damaged), (2, 2));
         assert_eq!((page.version.as_str(), page.next.as_str()), ("9", "c"));
-        let none = super::page(br#"{"metadata": {"resourceVersion": "9"}, "items": []}"#).unwrap();
+        let none = super::page(br#"{"metadata": {"resourceVersion": "9"}, "items": []}"#.to_vec())
+            .unwrap();
         assert!(none.pods.is_empty() && none.next.is_empty());
         for no_list in ["<html>", "{}", "{\"items\": 5}", "{\"items\": []} x", "[]"] {
-            assert!(super::page(no_list.as_bytes()).is_err(), "{no_list}");
+            assert!(super::page(no_list.into()).is_err(), "{no_list}");
         }
     }
 
@@ -265,7 +275,7 @@ mod tests {
     #[test]
     fn lines_of_a_watch() {
         let told = |kind: &str, object: &str| {
-            line(format!(r#"{{"type": "{kind}", "object": {object}}}"#).as_bytes())
+            line(format!(r#"{{"type": "{kind}", "object": {object}}}"#).into_bytes())
         };
         assert!(matches!(told("ADDED", POD), Line::Added(_)));
         assert!(matches!(told("MODIFIED", POD), Line::Modified(_)));
@@ -304,7 +314,7 @@ mod tests {
             ),
             (r#"{"type": "BOOKMARK", "object": {}}"#, None),
         ] {
-            match line(text.as_bytes()) {
+            match line(text.into()) {
                 Line::Damaged { version, .. } => assert_eq!(version.as_deref(), expected, "{text}"),
                 other => panic!("{text}: {other:?}"),
             }
@@ -330,7 +340,7 @@ mod tests {
                 .lines()
                 .filter(|event| event.contains("\"object\":{\"kind\":\"Pod\""))
             {
-                let read = line(event.as_bytes());
+                let read = line(event.into());
                 assert!(
                     matches!(read, Line::Added(_) | Line::Modified(_) | Line::Deleted(_)),
                     "{read:?}"

@@ -1,20 +1,20 @@
-//! Requests about single pods: a few at a time, and writes only while the lease is held.
+//! Requests about single pods: writes only while the lease is held.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hyper::Method;
 use pullstop_core::engine::Outcome;
 use pullstop_core::pod::{PodRef, ResourceVersion};
-use pullstop_core::time::Timestamp;
 use pullstop_core::wire::WirePod;
 use serde::Deserialize;
 use serde_json::Value;
-use tokio::sync::{Semaphore, SemaphorePermit, watch};
+use tokio::sync::watch;
 
 use super::announce::Announcements;
+use super::pauses::Pauses;
 use super::wire;
-use crate::api::{Api, Call, Right, STRATEGIC_PATCH, Trouble, rights};
+use crate::api::{Api, ApiPath, Call, Right, STRATEGIC_PATCH, Trouble, rights};
 use crate::clock::Clock;
 use crate::lease::Claim;
 use crate::metrics::{Metric, Metrics};
@@ -22,16 +22,7 @@ use crate::wishes::{Asked, Kind, Source};
 
 /// How long one request may take. A claim on the lease must last at least as long when it is sent.
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
-/// Verdicts that are carried out at the same time, each by a read and a write one after the other: enough for two
-/// hundred a second if the API server answers within 20 ms, few enough not to be felt by it.
-const VERDICTS_MAX: usize = 8;
-/// Other reads and writes of pods at the same time. They have lanes of their own, so that no verdict waits for the
-/// thousands of pods that are remembered after a start.
-const CALLS_MAX: usize = 4;
-/// The longest pause that an API server can ask for.
-const PAUSE_MAX: Duration = Duration::from_secs(60);
-
-/// Carries out jobs, a few at a time.
+/// Carries out jobs.
 #[derive(Debug)]
 pub struct Writer {
     /// Where to.
@@ -46,10 +37,7 @@ pub struct Writer {
     pub announcements: Announcements,
     /// Whose annotations count besides the pods' own.
     pub kinds: Vec<Kind>,
-    pub(super) verdicts: Semaphore,
-    pub(super) calls: Semaphore,
-    /// The API server asked for no requests before.
-    paused_until: Mutex<Timestamp>,
+    pauses: Mutex<Pauses>,
 }
 
 impl Writer {
@@ -62,7 +50,6 @@ impl Writer {
         announcements: Announcements,
         kinds: Vec<Kind>,
     ) -> Self {
-        let paused_until = Mutex::new(Timestamp::from_millis(0));
         Self {
             api,
             clock,
@@ -70,44 +57,29 @@ impl Writer {
             metrics,
             announcements,
             kinds,
-            verdicts: Semaphore::new(VERDICTS_MAX),
-            calls: Semaphore::new(CALLS_MAX),
-            paused_until,
+            pauses: Mutex::default(),
         }
     }
 
-    /// Asks one source.
-    pub async fn ask(&self, source: Source) -> Asked {
-        let _lane = self.lane(&self.calls).await;
-        self.ask_now(source).await
-    }
-
-    /// Waits for its turn, and as long as the API server asks for.
-    pub(super) async fn lane<'a>(&self, lanes: &'a Semaphore) -> Option<SemaphorePermit<'a>> {
-        // The semaphores are never closed.
-        let lane = lanes.acquire().await.ok();
-        let paused_until = *self
-            .paused_until
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if self.clock.now() < paused_until {
-            tokio::time::sleep_until(self.clock.instant(paused_until)).await;
-        }
-        lane
+    /// The pauses that were asked for.
+    pub(crate) fn pauses(&self) -> MutexGuard<'_, Pauses> {
+        // A pause is right whoever panicked while holding it.
+        self.pauses.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) async fn ask_all(&self, sources: &[Source]) -> Vec<Asked> {
         let mut asked = Vec::with_capacity(sources.len());
         for source in sources {
-            asked.push(self.ask_now(source.clone()).await);
+            asked.push(self.ask(source.clone()).await);
         }
         asked
     }
 
-    async fn ask_now(&self, source: Source) -> Asked {
+    /// Asks one source.
+    pub async fn ask(&self, source: Source) -> Asked {
         let answer = source.ask(&self.api, CALL_TIMEOUT).await;
         if let Err(trouble) = &answer {
-            self.pause(trouble);
+            self.pause(source.namespace(), trouble);
             tracing::warn!(
                 %trouble, %source,
                 "cannot read the annotations; no verdict on a pod of it is carried out until that works"
@@ -120,13 +92,13 @@ impl Writer {
     pub(super) async fn look(&self, pod: &PodRef) -> Result<Option<WirePod>, Trouble> {
         let bytes = match self
             .api
-            .call(Call::get(&rights::GET_POD, path(pod)), CALL_TIMEOUT)
+            .call(Call::get(&rights::GET_POD, path(pod)?), CALL_TIMEOUT)
             .await
         {
             Ok(bytes) => bytes,
             Err(Trouble::NotFound) => return Ok(None),
             Err(trouble) => {
-                self.pause(&trouble);
+                self.pause(pod.namespace(), &trouble);
                 return Err(trouble);
             }
         };
@@ -138,8 +110,9 @@ impl Writer {
     pub(super) async fn patch(
         &self,
         what: &'static str,
+        pod: &PodRef,
         right: &'static Right,
-        path: String,
+        path: Result<ApiPath, Trouble>,
         body: &Value,
     ) -> Outcome {
         let until = self.clock.now().after(CALL_TIMEOUT);
@@ -147,26 +120,28 @@ impl Writer {
             self.ended(what, "not_leading");
             return Outcome::Failed;
         }
-        // The server gives it up at the same time: a write must not land after the lease.
-        let path = format!(
-            "{path}?fieldManager=pullstop&timeout={}s",
-            CALL_TIMEOUT.as_secs()
-        );
-        let call = Call::write(right, Method::PATCH, path.clone(), STRATEGIC_PATCH, body);
-        let (outcome, label) = match self.api.call(call, CALL_TIMEOUT).await {
+        let sent = async {
+            // The server gives it up at the same time: a write must not land after the lease.
+            let path = path?
+                .with("fieldManager", "pullstop")
+                .with("timeout", format_args!("{}s", CALL_TIMEOUT.as_secs()));
+            let call = Call::write(right, Method::PATCH, path, STRATEGIC_PATCH, body);
+            self.api.call(call, CALL_TIMEOUT).await
+        };
+        let (outcome, label) = match sent.await {
             Ok(bytes) => match version(&bytes) {
                 Some(version) => (Outcome::Accepted(version), "stored"),
                 None => (Outcome::Failed, "unreadable"),
             },
             Err(trouble) => {
-                self.pause(&trouble);
+                self.pause(pod.namespace(), &trouble);
                 match &trouble {
                     // As it should be: a decision about what a pod was is not carried out on what it is now.
                     Trouble::Conflict | Trouble::NotFound => {
-                        tracing::info!(%trouble, write = what, path, "the pod has changed meanwhile; nothing was written");
+                        tracing::info!(%trouble, write = what, %pod, "the pod has changed meanwhile; nothing was written");
                     }
                     _ => {
-                        tracing::warn!(%trouble, write = what, path, "a write to a pod was not stored, or nobody knows");
+                        tracing::warn!(%trouble, write = what, %pod, "a write to a pod was not stored, or nobody knows");
                     }
                 }
                 (outcome_of(&trouble), trouble.label())
@@ -176,16 +151,8 @@ impl Writer {
         outcome
     }
 
-    fn pause(&self, trouble: &Trouble) {
-        let Some(asked) = trouble.retry_after() else {
-            return;
-        };
-        let until = self.clock.now().after(asked.min(PAUSE_MAX));
-        let mut paused_until = self
-            .paused_until
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        *paused_until = until.max(*paused_until);
+    fn pause(&self, namespace: &str, trouble: &Trouble) {
+        self.pauses().take_in(self.clock.now(), namespace, trouble);
     }
 
     pub(super) fn ended(&self, what: &'static str, outcome: &'static str) {
@@ -205,8 +172,9 @@ pub const fn outcome_of(trouble: &Trouble) -> Outcome {
 }
 
 /// Where the pod is.
-pub(super) fn path(pod: &PodRef) -> String {
-    format!("/api/v1/namespaces/{}/pods/{}", pod.namespace(), pod.name())
+pub(super) fn path(pod: &PodRef) -> Result<ApiPath, Trouble> {
+    let (namespace, name) = (pod.namespace().parse()?, pod.name().parse()?);
+    Ok(ApiPath::in_namespace("/api/v1", &namespace, "pods").name(&name))
 }
 
 fn version(bytes: &[u8]) -> Option<ResourceVersion> {

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::built_in;
-use crate::api::{Api, Call, MERGE_PATCH, Right, Trouble, rights};
+use crate::api::{Api, ApiPath, Call, MERGE_PATCH, NoName, Right, Trouble, rights};
 use crate::clock::{self, Clock};
 use crate::engines::Policies;
 use crate::lease::Claim;
@@ -23,6 +23,8 @@ use crate::metrics::{Metric, Metrics};
 /// The policy that is in force.
 pub const NAME: &str = "default";
 
+/// Where the objects are.
+const FOLDER: &str = "/apis/pullstop.dev/v1alpha1";
 /// How often the objects are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -73,7 +75,7 @@ impl Objects {
     async fn read(&self) -> Result<Vec<Object>, Trouble> {
         let mut all = Vec::new();
         for right in [&rights::LIST_CLUSTER_POLICIES, &rights::LIST_POLICIES] {
-            let path = format!("/apis/{API_VERSION}/{}", right.resource);
+            let path = ApiPath::to(FOLDER).word(right.resource);
             let bytes = self.api.call(Call::get(right, path), CALL_TIMEOUT).await?;
             let list: List = serde_json::from_slice(&bytes)
                 .map_err(|error| Trouble::Unreadable(error.to_string()))?;
@@ -102,15 +104,12 @@ impl Objects {
             if object.says(opinion) {
                 continue;
             }
+            let Ok(status) = object.status() else {
+                continue;
+            };
             let now = clock::print_seconds(self.clock.now());
             let body = json!({ "status": { "conditions": [object.condition(opinion, &now)] } });
-            let call = Call::write(
-                object.right(),
-                Method::PATCH,
-                format!("{path}/status"),
-                MERGE_PATCH,
-                &body,
-            );
+            let call = Call::write(object.right(), Method::PATCH, status, MERGE_PATCH, &body);
             match self.api.call(call, CALL_TIMEOUT).await {
                 Err(trouble) if is_new => {
                     tracing::warn!(%trouble, policy = path, "cannot write the status of a policy");
@@ -288,6 +287,17 @@ impl Object {
                 format!("/apis/{API_VERSION}/namespaces/{namespace}/pullfailurepolicies/{name}")
             }
         }
+    }
+
+    /// Where its status is written.
+    fn status(&self) -> Result<ApiPath, NoName> {
+        let kind = match &self.metadata.namespace {
+            None => ApiPath::to(FOLDER).word("clusterpullfailurepolicies"),
+            Some(namespace) => {
+                ApiPath::in_namespace(FOLDER, &namespace.parse()?, "pullfailurepolicies")
+            }
+        };
+        Ok(kind.name(&self.metadata.name.parse()?).word("status"))
     }
 
     /// What it takes to write its status.

@@ -15,9 +15,10 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use self::pseudonyms::Pseudonyms;
-use crate::api::{Api, Backoff, Call, Trouble, encode, rights};
+use crate::api::{Api, ApiPath, Backoff, Call, Name, Trouble, rights};
 use crate::clock::{self, Clock};
 use crate::metrics::Metrics;
+use crate::pods::pages::Source;
 
 /// What `enforcer record` is told.
 #[derive(Debug, Parser)]
@@ -33,7 +34,7 @@ pub struct RecordArgs {
     lasts: Option<Duration>,
     /// Only this namespace
     #[arg(long, short, value_name = "NAMESPACE")]
-    namespace: Option<String>,
+    namespace: Option<Name>,
     /// Replace the names of namespaces, pods, nodes, owners, images and hosts by others
     #[arg(long)]
     pseudonyms: bool,
@@ -89,10 +90,10 @@ pub async fn record(
     out: impl Write,
     end: impl Future<Output = ()>,
 ) -> io::Result<u64> {
-    let folder = args.namespace.as_ref().map_or_else(
-        || "/api/v1/pods".to_owned(),
-        |n| format!("/api/v1/namespaces/{}/pods", encode(n)),
-    );
+    let folder = match &args.namespace {
+        None => ApiPath::to("/api/v1/pods"),
+        Some(namespace) => ApiPath::in_namespace("/api/v1", namespace, "pods"),
+    };
     let pseudonyms = args.pseudonyms.then(Pseudonyms::default);
     let mut recorder = Recorder {
         api,
@@ -113,7 +114,7 @@ pub async fn record(
 
 struct Recorder<'a, W> {
     api: &'a Api,
-    folder: String,
+    folder: ApiPath,
     clock: Clock,
     out: W,
     pseudonyms: Option<Pseudonyms>,
@@ -161,13 +162,15 @@ impl<W: Write> Recorder<'_, W> {
         /// As long as client-go's watches last at least; a silent one is left a little later.
         const WATCH_LASTS: Duration = Duration::from_secs(300);
         const TIMEOUT: Duration = Duration::from_secs(60);
-        let mut version = self.list(TIMEOUT).await?;
+        let mut version = self.list().await?;
         loop {
-            let path = format!(
-                "{}?watch=1&allowWatchBookmarks=true&timeoutSeconds={}&resourceVersion={version}",
-                self.folder,
-                WATCH_LASTS.as_secs()
-            );
+            let path = self
+                .folder
+                .clone()
+                .with("watch", 1)
+                .with("allowWatchBookmarks", true)
+                .with("timeoutSeconds", WATCH_LASTS.as_secs())
+                .with("resourceVersion", &version);
             let mut lines = self
                 .api
                 .open(Call::get(&rights::WATCH_PODS, path), TIMEOUT)
@@ -183,16 +186,13 @@ impl<W: Write> Recorder<'_, W> {
     }
 
     /// Writes all pods down as `ADDED`, and returns the version of the list.
-    async fn list(&mut self, timeout: Duration) -> Result<String, Stop> {
+    async fn list(&mut self) -> Result<String, Stop> {
+        let mut pages = Source::new(self.api, self.folder.clone(), None);
         let mut next = String::new();
         loop {
-            let path = format!("{}?limit=500&continue={}", self.folder, encode(&next));
-            let bytes = self
-                .api
-                .call(Call::get(&rights::LIST_PODS, path), timeout)
-                .await?;
-            let list = parse(&bytes)?;
-            for item in list["items"].as_array().into_iter().flatten() {
+            let list = parse(&pages.fetch(&next).await?)?;
+            let items = list["items"].as_array().into_iter().flatten();
+            for item in items.filter(|item| item.is_object()) {
                 // The items of a list do not say what they are.
                 let mut pod = item.clone();
                 pod["kind"] = json!("Pod");

@@ -204,7 +204,7 @@ fn read(file: &Path) -> Result<Vec<WirePod>, String> {
     if let Ok(pod) = wire::one_pod(&bytes) {
         return Ok(vec![pod]);
     }
-    match wire::page(&bytes) {
+    match wire::page(bytes.clone()) {
         Ok(page) => Ok(page.pods),
         Err(_) => Err(match serde_json::from_slice::<serde_json::Value>(&bytes) {
             Err(error) => format!(

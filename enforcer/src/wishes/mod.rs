@@ -13,7 +13,7 @@ use pullstop_core::pod::Wishes;
 use pullstop_core::wire::{Metadata, WirePod};
 use serde::Deserialize;
 
-use crate::api::{Api, Call, Trouble, rights};
+use crate::api::{Api, ApiPath, Call, Name, Trouble, rights};
 
 /// Of what annotations are read, besides the pods themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -30,36 +30,49 @@ pub enum Source {
     /// A Job.
     Job {
         /// Its namespace.
-        namespace: String,
+        namespace: Name,
         /// Its name.
-        name: String,
+        name: Name,
         /// Its uid: what a later Job of the same name asks for is for that one's pods.
         uid: String,
     },
     /// A namespace.
     Namespace {
         /// Its name.
-        name: String,
+        name: Name,
     },
 }
 
 impl Source {
-    /// Those of `kinds` that the pod belongs to, the most specific first.
+    /// Those of `kinds` that the pod belongs to, the most specific first. Whoever creates a pod names its Job as they
+    /// like: there is none under what is no name.
     pub fn of(pod: &WirePod, kinds: &[Kind]) -> Vec<Self> {
-        let namespace = || pod.metadata.namespace.clone();
+        let Ok(namespace) = pod.metadata.namespace.parse::<Name>() else {
+            return Vec::new();
+        };
         let is_job = |kind: &str, version: &str| kind == "Job" && version.starts_with("batch/");
         let job = pod
             .controller()
             .filter(|owner| kinds.contains(&Kind::Jobs) && is_job(&owner.kind, &owner.api_version))
-            .map(|owner| Self::Job {
-                namespace: namespace(),
-                name: owner.name.clone(),
-                uid: owner.uid.clone(),
+            .and_then(|owner| {
+                Some(Self::Job {
+                    namespace: namespace.clone(),
+                    name: owner.name.parse().ok()?,
+                    uid: owner.uid.clone(),
+                })
             });
         let own_namespace = kinds
             .contains(&Kind::Namespaces)
-            .then(|| Self::Namespace { name: namespace() });
+            .then_some(Self::Namespace { name: namespace });
         job.into_iter().chain(own_namespace).collect()
+    }
+
+    /// The namespace that it is in, or is.
+    pub fn namespace(&self) -> &str {
+        match self {
+            Self::Job { namespace, .. } => namespace.as_str(),
+            Self::Namespace { name } => name.as_str(),
+        }
     }
 
     /// What it asks for; nothing if it is gone.
@@ -92,11 +105,12 @@ impl Source {
                 namespace, name, ..
             } => Call::metadata(
                 &rights::GET_JOB,
-                format!("/apis/batch/v1/namespaces/{namespace}/jobs/{name}"),
+                ApiPath::in_namespace("/apis/batch/v1", namespace, "jobs").name(name),
             ),
-            Self::Namespace { name } => {
-                Call::metadata(&rights::GET_NAMESPACE, format!("/api/v1/namespaces/{name}"))
-            }
+            Self::Namespace { name } => Call::metadata(
+                &rights::GET_NAMESPACE,
+                ApiPath::to("/api/v1/namespaces").name(name),
+            ),
         }
     }
 }

@@ -3,19 +3,23 @@
 //! It answers like a real API server as far as the enforcer asks: pages, selectors, watches from a version, preconditions,
 //! strategic merges by condition type. Time is tokio's, which tests pause.
 
+mod answers;
+
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, Full, channel::Channel};
+use http_body_util::{BodyExt, channel::Channel};
 use hyper::body::Bytes;
 use hyper::{Request, Response};
 use kube::Client;
 use kube::client::Body;
 use serde_json::{Value, json};
 use tokio::sync::watch;
+
+use self::answers::{failure, merge_conditions, ok, overload, query, selects, whole};
 
 type Answer = Response<UnsyncBoxBody<Bytes, Infallible>>;
 
@@ -42,6 +46,12 @@ pub(crate) struct State {
     pub(crate) faults: Vec<Fault>,
     /// Watches from an earlier version are too old.
     pub(crate) compacted: u64,
+    /// Watches tell nothing at all.
+    pub(crate) is_mute: bool,
+    /// Each page of a list leads to this one.
+    pub(crate) next_page: Option<&'static str>,
+    /// How long requests about single pods take.
+    pub(crate) latency: Duration,
     version: u64,
     history: Vec<Change>,
 }
@@ -72,6 +82,8 @@ pub(crate) enum How {
     LostAnswer,
     /// A body that is no JSON.
     Garbage,
+    /// 429 from what is in front of all requests, with `Retry-After`.
+    Overload(u64),
 }
 
 impl Cluster {
@@ -114,9 +126,24 @@ impl Cluster {
 
     /// Puts a pod, or takes it away.
     pub(crate) fn put(&self, name: &str, pod: Option<Value>) {
+        self.put_in("default", name, pod);
+    }
+
+    /// The same in another namespace.
+    pub(crate) fn put_in(&self, namespace: &str, name: &str, pod: Option<Value>) {
         self.state()
-            .put(("default".to_owned(), name.to_owned()), pod);
+            .put((namespace.to_owned(), name.to_owned()), pod);
         self.publish();
+    }
+
+    /// Restores a state of another time: the same pods, at this version. Watches go on in silence.
+    pub(crate) fn restore(&self, version: u64) {
+        let mut state = self.state();
+        state.version = version;
+        state.history.clear();
+        for pod in state.pods.values_mut() {
+            pod["metadata"]["resourceVersion"] = json!(version.to_string());
+        }
     }
 
     /// Changes a pod.
@@ -171,7 +198,12 @@ impl Cluster {
             Some(How::Status(code, retry_after)) => return failure(code, retry_after),
             Some(How::Silence) => std::future::pending().await,
             Some(How::Garbage) => return whole(200, "{\"items\": <html>"),
+            Some(How::Overload(seconds)) => return overload(seconds),
             Some(How::LostAnswer) | None => {}
+        }
+        let latency = self.state().latency;
+        if path.contains("/pods/") && !latency.is_zero() {
+            tokio::time::sleep(latency).await;
         }
         let answer = if path.contains("watch=1") {
             self.watch(&path)
@@ -195,6 +227,10 @@ impl Cluster {
         tokio::spawn(async move {
             loop {
                 version.borrow_and_update();
+                if cluster.state().is_mute {
+                    tokio::time::sleep_until(until).await;
+                    return;
+                }
                 let lines = cluster.state().since(&mut from, &selector);
                 for line in lines {
                     let ends = line["type"] == "ERROR";
@@ -211,7 +247,7 @@ impl Cluster {
                     .await
                     .is_err()
                 {
-                    let bookmark = json!({"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": from.to_string()}}});
+                    let bookmark = json!({"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": cluster.state().version.to_string()}}});
                     let _ = sender.send_data(Bytes::from(format!("{bookmark}\n"))).await;
                     return;
                 }
@@ -366,6 +402,7 @@ impl State {
         let selector = query(path, "fieldSelector");
         let limit: usize = query(path, "limit").parse().unwrap();
         let skip: usize = query(path, "continue").parse().unwrap_or_default();
+        let next_page = self.next_page;
         let all: Vec<&Value> = self
             .pods
             .values()
@@ -375,6 +412,9 @@ impl State {
         let mut metadata = json!({"resourceVersion": self.version.to_string()});
         if skip + page.len() < all.len() {
             metadata["continue"] = json!((skip + page.len()).to_string());
+        }
+        if let Some(next) = next_page {
+            metadata["continue"] = json!(next);
         }
         ok(&json!({"kind": "PodList", "metadata": metadata, "items": page}))
     }
@@ -432,65 +472,4 @@ impl State {
             _ => failure(404, None),
         }
     }
-}
-
-fn merge_conditions(pod: &mut Value, patch: &[Value]) {
-    let conditions = pod["status"]["conditions"]
-        .as_array()
-        .cloned()
-        .unwrap_or_default();
-    let patched = |kind: &Value| patch.iter().any(|condition| condition["type"] == *kind);
-    let mut merged: Vec<Value> = conditions
-        .into_iter()
-        .filter(|condition| !patched(&condition["type"]))
-        .collect();
-    merged.extend(
-        patch
-            .iter()
-            .filter(|condition| condition["$patch"] != "delete")
-            .cloned(),
-    );
-    pod["status"]["conditions"] = Value::Array(merged);
-}
-
-fn selects(selector: &str, pod: &Value) -> bool {
-    let phase = pod["status"]["phase"].as_str().unwrap_or_default();
-    selector.split(',').all(|term| match term.split_once("!=") {
-        Some((_, other)) => phase != other,
-        None => term
-            .split_once('=')
-            .is_none_or(|(_, wanted)| phase == wanted),
-    })
-}
-
-fn query(path: &str, name: &str) -> String {
-    let value = path
-        .split(['?', '&'])
-        .find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
-    value
-        .unwrap_or_default()
-        .replace("%3D", "=")
-        .replace("%21", "!")
-        .replace("%2C", ",")
-}
-
-fn ok(object: &Value) -> Answer {
-    whole(200, &object.to_string())
-}
-
-fn failure(code: u16, retry_after: Option<u64>) -> Answer {
-    let mut answer = whole(
-        code,
-        &json!({"kind": "Status", "message": format!("fault {code}"), "code": code}).to_string(),
-    );
-    if let Some(seconds) = retry_after {
-        answer.headers_mut().insert("retry-after", seconds.into());
-    }
-    answer
-}
-
-fn whole(code: u16, text: &str) -> Answer {
-    let mut answer = Response::new(Full::new(Bytes::from(text.to_owned())).boxed_unsync());
-    *answer.status_mut() = code.try_into().unwrap();
-    answer
 }

@@ -3,12 +3,16 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod cluster;
+mod fairness;
 mod faults;
+mod names;
+mod pages;
 mod process;
 mod recording;
 mod replicas;
 mod rights;
 mod verdicts;
+mod versions;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -20,6 +24,7 @@ use pullstop_core::time::Timestamp;
 use pullstop_enforcer::api::Api;
 use pullstop_enforcer::clock::{self, Clock};
 use pullstop_enforcer::engines::Policies;
+use pullstop_enforcer::http::Listeners;
 use pullstop_enforcer::metrics::Metrics;
 use pullstop_enforcer::run::{Parts, RunArgs, enforce};
 use serde_json::{Value, json};
@@ -54,7 +59,7 @@ impl Replica {
             metrics: Arc::clone(&metrics),
             clock,
             identity: name.to_owned(),
-            listener: None,
+            listeners: Listeners::default(),
         };
         let args = RunArgs::parse_from(["run"].iter().chain(args));
         let stopping = stop.clone();
@@ -145,6 +150,19 @@ impl Recording {
             cluster.put(&self.name, Some(pod));
         }
     }
+}
+
+/// A pod whose image name no kubelet accepts, which is the shortest way to a verdict.
+pub(crate) fn unnameable(namespace: &str, name: &str) -> Value {
+    let waiting = json!({"reason": "InvalidImageName", "message": "couldn't parse image name \"NO\": invalid reference format"});
+    json!({
+        "kind": "Pod", "apiVersion": "v1",
+        "metadata": {"name": name, "namespace": namespace, "uid": format!("{namespace}-{name}"), "annotations": {},
+            "creationTimestamp": "2026-01-01T00:00:00Z"},
+        "spec": {"restartPolicy": "Never", "nodeName": "n", "containers": [{"name": "main", "image": "NO"}]},
+        "status": {"phase": "Pending", "conditions": [], "containerStatuses":
+            [{"name": "main", "restartCount": 0, "state": {"waiting": waiting}}]},
+    })
 }
 
 /// The conditions of ours on the pod.

@@ -1,10 +1,10 @@
 //! The program itself, over real sockets and in real time.
 
 use std::convert::Infallible;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 use std::time::Duration;
 
 use hyper::server::conn::http1;
@@ -88,6 +88,48 @@ fn ask(address: SocketAddr, path: &str) -> String {
     text
 }
 
+/// What the program logs.
+struct Log {
+    lines: std::io::Lines<BufReader<ChildStderr>>,
+    told: String,
+}
+
+impl Log {
+    fn follow(stderr: ChildStderr) -> Self {
+        let (lines, told) = (BufReader::new(stderr).lines(), String::new());
+        Self { lines, told }
+    }
+
+    fn next(&mut self) -> Option<Value> {
+        let line = self.lines.next()?.unwrap();
+        self.told.push_str(&line);
+        self.told.push('\n');
+        Some(serde_json::from_str(&line).unwrap())
+    }
+
+    /// Where the program says that it serves these pages: reachable from this machine.
+    fn address_of(&mut self, pages: &str) -> SocketAddr {
+        let told: Vec<Value> = self
+            .told
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        let mut told = told.into_iter();
+        loop {
+            let line = told.next().or_else(|| self.next()).unwrap();
+            if line["message"] == "listening" && line["pages"] == pages {
+                let address: SocketAddr = line["address"].as_str().unwrap().parse().unwrap();
+                return SocketAddr::from(([127, 0, 0, 1], address.port()));
+            }
+        }
+    }
+
+    fn rest(mut self) -> String {
+        while self.next().is_some() {}
+        self.told
+    }
+}
+
 /// Ends the program if the test does not get that far.
 struct Running(Child);
 
@@ -102,10 +144,6 @@ async fn the_program_finds_its_cluster_fails_a_pod_and_ends_in_order() {
     let cluster = Cluster::new();
     cluster.put("p", Some(pod()));
     let server = serve(cluster.clone()).await;
-    let own = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
     let folder = configure("process", server);
     std::fs::write(folder.join("policy.yaml"), POLICY).unwrap();
     let program = Command::new(env!("CARGO_BIN_EXE_enforcer"))
@@ -113,13 +151,18 @@ async fn the_program_finds_its_cluster_fails_a_pod_and_ends_in_order() {
         .args([
             "run",
             "--log-format=json",
-            &format!("--listen={own}"),
+            "--listen=:0",
+            "--probes-listen=localhost:0",
+            "--debug-listen=127.0.0.1:0",
             "--policy",
         ])
         .arg(folder.join("policy.yaml"))
         .stderr(Stdio::piped())
         .spawn();
     let mut program = Running(program.unwrap());
+    let mut log = Log::follow(program.0.stderr.take().unwrap());
+    let [metrics, probes, debug] =
+        ["/metrics", "/livez /readyz", "/debug/state"].map(|pages| log.address_of(pages));
 
     let failed = async {
         while cluster.pod("p").unwrap()["status"]["phase"] != "Failed" {
@@ -127,11 +170,11 @@ async fn the_program_finds_its_cluster_fails_a_pod_and_ends_in_order() {
         }
     };
     timeout(Duration::from_secs(30), failed).await.unwrap();
-    assert!(ask(own, "/livez").starts_with("HTTP/1.1 200 "));
-    assert!(ask(own, "/readyz").starts_with("HTTP/1.1 200 "));
+    assert!(ask(probes, "/livez").starts_with("HTTP/1.1 200 "));
+    assert!(ask(probes, "/readyz").starts_with("HTTP/1.1 200 "));
     let verdicts = "pullstop_verdicts_total{deed=\"fail\",cause=\"InvalidReference\"} 1\n";
-    assert!(ask(own, "/metrics").contains(verdicts));
-    assert!(ask(own, "/debug/state").contains("\"leads\": true"));
+    assert!(ask(metrics, "/metrics").contains(verdicts));
+    assert!(ask(debug, "/debug/state").contains("\"leads\": true"));
 
     let pid = program.0.id().to_string();
     assert!(
@@ -142,14 +185,7 @@ async fn the_program_finds_its_cluster_fails_a_pod_and_ends_in_order() {
             .success()
     );
     let status = program.0.wait().unwrap();
-    let mut log = String::new();
-    program
-        .0
-        .stderr
-        .take()
-        .unwrap()
-        .read_to_string(&mut log)
-        .unwrap();
+    let log = log.rest();
     assert_eq!(status.code(), Some(0), "{log}");
     assert_eq!(
         cluster.state().leases["pullstop"]["spec"]["holderIdentity"],

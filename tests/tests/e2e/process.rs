@@ -9,6 +9,7 @@ use pullstop_core::time::Timestamp;
 use pullstop_enforcer::api::Api;
 use pullstop_enforcer::clock::Clock;
 use pullstop_enforcer::engines::Policies;
+use pullstop_enforcer::http::Listeners;
 use pullstop_enforcer::metrics::Metrics;
 use pullstop_enforcer::policy;
 use pullstop_enforcer::run::{Parts, RunArgs, enforce};
@@ -32,7 +33,7 @@ impl Process {
             metrics,
             clock: Clock::starting_at(now),
             identity: name.to_owned(),
-            listener: None,
+            listeners: Listeners::default(),
         };
         let args = RunArgs::parse_from(["run"].iter().chain(options));
         let policy = policy::read(&root().join("docs/examples/enforce.yaml")).unwrap();

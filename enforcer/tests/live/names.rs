@@ -1,0 +1,55 @@
+//! What others name goes into no path of a request as it is.
+
+use std::time::Duration;
+
+use pullstop_core::time::Timestamp;
+use pullstop_enforcer::clock::Clock;
+use serde_json::json;
+use tokio::time::sleep;
+
+use crate::cluster::Cluster;
+use crate::{Replica, standard, unnameable};
+
+#[tokio::test(start_paused = true)]
+async fn what_is_no_name_has_no_job_and_leads_nowhere() {
+    let names = [
+        "../../../../../api/v1/secrets?limit=500",
+        "../../..",
+        "x/status",
+        "%2e%2e",
+        "a?b",
+        "a#b",
+        ".",
+        "",
+    ];
+    let cluster = Cluster::new();
+    for (at, name) in names.iter().enumerate() {
+        let pod_name = format!("p{at}");
+        let mut pod = unnameable("default", &pod_name);
+        pod["metadata"]["ownerReferences"] = json!([
+            {"apiVersion": "batch/v1", "kind": "Job", "name": name, "uid": "u", "controller": true}
+        ]);
+        cluster.put(&pod_name, Some(pod));
+    }
+    let clock = Clock::starting_at(Timestamp::from_millis(1_795_000_000_000));
+    let args = ["--annotations-of=jobs"];
+    let replica = Replica::start(&cluster, clock, "a", standard(), &args);
+    sleep(Duration::from_secs(60)).await;
+    for (at, name) in names.iter().enumerate() {
+        let pod = cluster.pod(&format!("p{at}")).unwrap();
+        assert_eq!(pod["status"]["phase"], "Failed", "{name:?}");
+    }
+    let known = [
+        "/api/v1/pods?",
+        "/api/v1/namespaces/default/pods/p",
+        "/apis/events.k8s.io/v1/namespaces/default/events",
+        "/apis/coordination.k8s.io/v1/namespaces/pullstop/leases",
+    ];
+    for (method, path) in &cluster.state().requests {
+        assert!(
+            known.iter().any(|known| path.starts_with(known)),
+            "{method} {path}"
+        );
+    }
+    replica.kill();
+}
