@@ -16,6 +16,7 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use crate::api::{Api, Call, rights};
 use crate::clock::Clock;
+use crate::connect::{Cluster, ClusterArgs};
 use crate::drive::{self, Driver, Limits, Links, State};
 use crate::engines::Policies;
 use crate::http::{self, Pages};
@@ -40,6 +41,9 @@ use crate::wishes::Kind;
     reason = "each is a flag of its own on the command line"
 )]
 pub struct RunArgs {
+    /// Which cluster
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
     /// Policy to judge by; it may change while the program runs
     #[arg(long, value_name = "FILE", conflicts_with = "policy_objects")]
     pub policy: Option<PathBuf>,
@@ -53,6 +57,9 @@ pub struct RunArgs {
     /// cluster so; each needs a Lease of its own
     #[arg(long, value_name = "NAMESPACE", value_delimiter = ',')]
     pub namespaces: Vec<String>,
+    /// Pods of all namespaces, which is the default
+    #[arg(long, short = 'A', conflicts_with_all = ["namespaces", "namespace_selector"])]
+    pub all_namespaces: bool,
     /// Only pods of namespaces with such labels, such as `shard=a` or `shard in (a, b)`. Takes the rights of
     /// deploy/overlays/shard
     #[arg(long, value_name = "SELECTOR")]
@@ -107,9 +114,8 @@ pub(crate) fn run(args: &RunArgs, err: &mut dyn io::Write) -> io::Result<u8> {
         .build()?;
     let ended = runtime.block_on(async {
         let metrics = Arc::new(Metrics::default());
-        let (api, namespace) = Api::connect(Arc::clone(&metrics))
-            .await
-            .map_err(|e| format!("no cluster: {e}"))?;
+        let (api, cluster) = args.cluster.connect(Arc::clone(&metrics)).await?;
+        let namespace = lease_namespace(args, &cluster)?;
         let clock = if args.simulated {
             simulated_clock(&api).await?
         } else {
@@ -368,12 +374,26 @@ async fn tell(feed: Feed, mut namespaces: watch::Receiver<Option<BTreeSet<String
     feed.run().await;
 }
 
+/// Where the Lease is, if one is needed: replicas that look in different namespaces would all lead.
+fn lease_namespace(args: &RunArgs, cluster: &Cluster) -> Result<String, String> {
+    let known = args.lease_namespace.as_ref().or(cluster.namespace.as_ref());
+    match known {
+        Some(namespace) => Ok(namespace.clone()),
+        None if args.no_lease || args.dry_run => Ok(String::new()),
+        None => Err(
+            "in which namespace is the Lease that replicas agree by? The context names none: give --lease-namespace \
+             (of deploy/ it is `pullstop-system`), or --no-lease if this is the only replica"
+                .to_owned(),
+        ),
+    }
+}
+
 /// Events that wait when the program ends have this long to be sent.
 const LAST_EVENTS: Duration = Duration::from_secs(5);
 
 fn first_policies(args: &RunArgs) -> Result<Policies, Vec<String>> {
     match &args.policy {
-        Some(file) => policy::read(file).map(Policies::one),
+        Some(file) => policy::read_again(file).map(Policies::one),
         None => Ok(policies::built_in()),
     }
 }

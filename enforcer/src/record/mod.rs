@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use self::pseudonyms::Pseudonyms;
 use crate::api::{Api, Backoff, Call, Trouble, encode, rights};
 use crate::clock::{self, Clock};
+use crate::connect::ConnectArgs;
 use crate::metrics::Metrics;
 
 /// What `enforcer record` is told.
@@ -31,9 +32,8 @@ pub struct RecordArgs {
     /// How long to record; until it is interrupted if left out
     #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration)]
     lasts: Option<Duration>,
-    /// Only this namespace
-    #[arg(long, short, value_name = "NAMESPACE")]
-    namespace: Option<String>,
+    #[command(flatten)]
+    connect: ConnectArgs,
     /// Replace the names of namespaces, pods, nodes, owners, images and hosts by others
     #[arg(long)]
     pseudonyms: bool,
@@ -56,9 +56,8 @@ pub(crate) fn run(args: &RecordArgs, err: &mut dyn Write) -> io::Result<u8> {
         .enable_all()
         .build()?;
     let recorded = runtime.block_on(async {
-        let (api, _) = Api::connect(Arc::new(Metrics::default()))
-            .await
-            .map_err(|error| format!("no cluster: {error}"))?;
+        let metrics = Arc::new(Metrics::default());
+        let (api, _) = args.connect.cluster.connect(metrics).await?;
         let end = async {
             match args.lasts {
                 Some(lasts) => tokio::time::sleep(lasts).await,
@@ -68,7 +67,7 @@ pub(crate) fn run(args: &RecordArgs, err: &mut dyn Write) -> io::Result<u8> {
         };
         record(args, &api, Clock::start(), BufWriter::new(file), end)
             .await
-            .map_err(|error| error.to_string())
+            .map_err(|error| format!("cannot write the recording: {error}"))
     });
     match recorded {
         Ok(events) => {
@@ -89,7 +88,7 @@ pub async fn record(
     out: impl Write,
     end: impl Future<Output = ()>,
 ) -> io::Result<u64> {
-    let folder = args.namespace.as_ref().map_or_else(
+    let folder = args.connect.namespace.as_ref().map_or_else(
         || "/api/v1/pods".to_owned(),
         |n| format!("/api/v1/namespaces/{}/pods", encode(n)),
     );

@@ -19,6 +19,8 @@ use pullstop_core::wire::WirePod;
 use self::look::Stuck;
 use crate::api::Api;
 use crate::clock::{self, Clock};
+use crate::connect::{ClusterArgs, ConnectArgs};
+use crate::input;
 use crate::metrics::Metrics;
 use crate::pods::pages::Pages;
 use crate::pods::{is_stuck, wire};
@@ -33,9 +35,8 @@ use crate::wishes::{Kind, Source};
 pub struct ScanArgs {
     #[command(flatten)]
     sight: Sight,
-    /// Only this namespace
-    #[arg(long, short, value_name = "NAMESPACE")]
-    namespace: Option<String>,
+    #[command(flatten)]
+    connect: ConnectArgs,
     /// How to print
     #[arg(long, short, value_enum, default_value_t = Output::Table)]
     output: Output,
@@ -49,6 +50,8 @@ pub struct ExplainArgs {
     pod: (String, String),
     #[command(flatten)]
     sight: Sight,
+    #[command(flatten)]
+    cluster: ClusterArgs,
 }
 
 /// What is looked at, and by which policy.
@@ -87,8 +90,9 @@ enum Output {
 
 /// Runs `enforcer scan`. Returns the exit code.
 pub(crate) fn scan(args: &ScanArgs, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
-    let all = match args.sight.look(|pod| {
-        args.namespace
+    let all = match args.sight.look(&args.connect.cluster, |pod| {
+        args.connect
+            .namespace
             .as_ref()
             .is_none_or(|n| pod.metadata.namespace == *n)
     }) {
@@ -112,7 +116,7 @@ pub(crate) fn explain(
 ) -> io::Result<u8> {
     let (namespace, name) = &args.pod;
     let mut found = false;
-    let all = args.sight.look(|pod| {
+    let all = args.sight.look(&args.cluster, |pod| {
         let is_it = pod.metadata.namespace == *namespace && pod.metadata.name == *name;
         found |= is_it;
         is_it
@@ -166,7 +170,11 @@ impl Sight {
     }
 
     /// The stuck pods of those that are wanted.
-    fn look(&self, wanted: impl FnMut(&WirePod) -> bool) -> Result<Vec<Stuck>, Failure> {
+    fn look(
+        &self,
+        cluster: &ClusterArgs,
+        wanted: impl FnMut(&WirePod) -> bool,
+    ) -> Result<Vec<Stuck>, Failure> {
         let mut policy = match &self.policy {
             Some(file) => policy::read(file).map_err(Failure::Input)?,
             None => Policy::default(),
@@ -180,7 +188,9 @@ impl Sight {
                 let pods = read(file).map_err(|error| Failure::Input(vec![error]))?;
                 (pods.into_iter().filter(wanted).collect(), BTreeMap::new())
             }
-            None => from_cluster(wanted, &self.annotations_of).map_err(Failure::Cluster)?,
+            None => {
+                from_cluster(cluster, wanted, &self.annotations_of).map_err(Failure::Cluster)?
+            }
         };
         let mut all = Vec::new();
         for pod in &pods {
@@ -199,8 +209,8 @@ impl Sight {
 }
 
 fn read(file: &Path) -> Result<Vec<WirePod>, String> {
-    let name = file.display();
-    let bytes = std::fs::read(file).map_err(|error| format!("{name}: cannot be read: {error}"))?;
+    let name = input::name(file);
+    let bytes = input::read(file).map_err(|error| format!("{name}: {error}"))?;
     if let Ok(pod) = wire::one_pod(&bytes) {
         return Ok(vec![pod]);
     }
@@ -223,14 +233,16 @@ fn read(file: &Path) -> Result<Vec<WirePod>, String> {
 type Asked = (Vec<WirePod>, BTreeMap<Source, Wishes>);
 
 /// The cluster's pods that are wanted and have not ended, and what is asked for by what the stuck ones belong to.
-fn from_cluster(mut wanted: impl FnMut(&WirePod) -> bool, kinds: &[Kind]) -> Result<Asked, String> {
+fn from_cluster(
+    cluster: &ClusterArgs,
+    mut wanted: impl FnMut(&WirePod) -> bool,
+    kinds: &[Kind],
+) -> Result<Asked, String> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
     runtime.map_err(|error| error.to_string())?.block_on(async {
-        let (api, _) = Api::connect(Arc::new(Metrics::default()))
-            .await
-            .map_err(|error| format!("no cluster: {error}"))?;
+        let (api, _) = cluster.connect(Arc::new(Metrics::default())).await?;
         let mut pages = Pages::new(&api, &wire::field_selector(&[]));
         let mut all = Vec::new();
         while let Some(page) = pages
