@@ -7,6 +7,7 @@
 //! the leader, and writes nothing. When it comes to lead, the policy's own mode comes into force, all pods are listed, and
 //! what is due is carried out.
 
+mod past;
 mod sight;
 
 use std::collections::BTreeSet;
@@ -22,11 +23,13 @@ use pullstop_core::policy::{Bounds, Mode, Policy};
 use pullstop_core::time::Timestamp;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
+use self::past::Recalled;
 use crate::clock::Clock;
 use crate::engines::{self, Engines, Home, Policies};
 use crate::lease::Claim;
 use crate::metrics::{Metric, Metrics};
 use crate::pods::feed::News;
+use crate::pods::history::Historian;
 use crate::pods::jobs::{Job, Report};
 use crate::pods::wire::field_selector;
 use crate::pods::write::Writer;
@@ -102,6 +105,10 @@ pub struct Driver {
     jobs: FuturesUnordered<BoxFuture<'static, (Home, Why, Report)>>,
     /// What pods belong to, as far as it is being asked.
     asking: FuturesUnordered<BoxFuture<'static, Asked>>,
+    /// Who reads what was before, if somebody is to.
+    historian: Option<Arc<Historian>>,
+    /// What was before, as far as it is being read.
+    recalling: FuturesUnordered<BoxFuture<'static, Recalled>>,
     claim: Claim,
     limits: Limits,
     /// The namespaces that are selected by their labels.
@@ -142,6 +149,8 @@ impl Driver {
             metrics,
             jobs: FuturesUnordered::new(),
             asking: FuturesUnordered::new(),
+            historian: None,
+            recalling: FuturesUnordered::new(),
             claim: Claim::default(),
             limits,
             selected: None,
@@ -149,6 +158,13 @@ impl Driver {
             overlooked: false,
             heard_at: clock.now(),
         })
+    }
+
+    /// The same driver, which also reads the past of pods that it finds failing.
+    #[must_use]
+    pub fn with_historian(mut self, historian: Option<Historian>) -> Self {
+        self.historian = historian.map(Arc::new);
+        self
     }
 
     /// Drives until it is told to stop.
@@ -174,6 +190,7 @@ impl Driver {
                 }
                 Some((home, why, report)) = self.jobs.next() => self.report(&home, why, &report),
                 Some(asked) = self.asking.next() => self.learn(&[asked], None),
+                Some(recalled) = self.recalling.next() => self.recollect(&recalled),
                 Some(asker) = links.questions.recv() => {
                     // Whoever asked may have gone.
                     let _ = asker.send(self.state());

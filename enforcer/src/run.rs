@@ -25,6 +25,7 @@ use crate::metrics::Metrics;
 use crate::namespaces::Namespaces;
 use crate::pods::announce::{Announcements, Announcer};
 use crate::pods::feed::{self, Feed, News};
+use crate::pods::history::{self, Historian};
 use crate::pods::write::Writer;
 use crate::policies::{self, objects::Objects};
 use crate::policy;
@@ -68,6 +69,10 @@ pub struct RunArgs {
     /// deploy/overlays/annotations
     #[arg(long, value_name = "KIND", value_enum, value_delimiter = ',')]
     pub annotations_of: Vec<Kind>,
+    /// Read what was before a pod was first seen failing, so that pods that were stuck before this runs are judged by that
+    /// too. Takes the rights of deploy/overlays/history
+    #[arg(long, value_name = "SOURCE", value_enum)]
+    pub history: Option<history::Source>,
     /// Where `/metrics`, `/livez`, `/readyz` and `/debug/state` are served
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
@@ -252,7 +257,11 @@ impl Parts {
             announcements,
             args.annotations_of.clone(),
         );
-        Driver::new(first, limits, self.clock, Arc::new(writer), metrics)
+        let historian = args
+            .history
+            .map(|history::Source::Events| Historian::new(self.api.clone(), self.clock));
+        let driver = Driver::new(first, limits, self.clock, Arc::new(writer), metrics)?;
+        Ok(driver.with_historian(historian))
     }
 
     fn announcer(&self) -> (Announcer, Announcements) {
