@@ -334,3 +334,68 @@ fn judged(stuck: Stuck, told: &OfPod, explanations: &[Explanation], now: Timesta
         ..stuck
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use pullstop_core::plugin::{Case, Evidence, Fact, Trail, Weight};
+    use pullstop_core::policy::Policy;
+
+    use super::*;
+
+    /// Counts what it learns.
+    #[derive(Debug)]
+    struct Counter(Arc<AtomicUsize>);
+
+    impl Evidence for Counter {
+        fn name(&self) -> &'static str {
+            "counter"
+        }
+
+        fn learn(&mut self, _: Timestamp, fact: &Fact<'_>) {
+            let is_failure = matches!(fact, Fact::Failed { .. });
+            self.0.fetch_add(usize::from(is_failure), Ordering::Relaxed);
+        }
+
+        fn weigh(&self, _: &Case<'_>, _: &mut Trail) -> Weight {
+            Weight::Neutral
+        }
+    }
+
+    /// Its plugins are made once, and its evidence is that of all pods, as that of an enforcer is.
+    #[test]
+    fn one_engine_judges_all_pods_of_a_policy() {
+        let pods: Vec<WirePod> = (0..50)
+            .map(|n| {
+                let json = format!(
+                    r#"{{"metadata": {{"name": "p{n}", "uid": "u{n}", "resourceVersion": "7"}},
+                    "spec": {{"restartPolicy": "Never", "nodeName": "n", "containers": [{{"name": "c", "image": "a"}}]}},
+                    "status": {{"containerStatuses": [{{"name": "c", "state": {{"waiting":
+                        {{"reason": "ErrImagePull", "message": "a: not found"}}}}}}]}}}}"#
+                );
+                serde_json::from_str(&json).unwrap()
+            })
+            .collect();
+        let subject = |pod| Subject {
+            pod,
+            wishes: Wishes::default(),
+            past: None,
+        };
+        let subjects: Vec<Subject<'_>> = pods.iter().map(subject).collect();
+        let learned = Arc::new(AtomicUsize::new(0));
+        let profile = Profile::standard(Policy::default()).unwrap();
+        let profile = profile.with_evidence(Box::new(Counter(Arc::clone(&learned))));
+        let now = Timestamp::from_millis(1_000_000);
+        let shown = look(&subjects, profile, now);
+        assert_eq!(learned.load(Ordering::Relaxed), 50);
+        for (n, stuck) in shown.into_iter().enumerate() {
+            let stuck = stuck.unwrap();
+            assert_eq!(
+                (stuck[0].pod.as_str(), stuck[0].failures),
+                (format!("p{n}").as_str(), 1)
+            );
+        }
+    }
+}
