@@ -104,8 +104,10 @@ pub(crate) fn scan(args: &ScanArgs, out: &mut dyn Write, err: &mut dyn Write) ->
         Err(failure) => return failure.tell(err),
     };
     if args.failed {
-        let all: Vec<Record> = view.pods.iter().filter_map(Record::of).collect();
-        let all: Vec<Record> = all.into_iter().filter(|pod| pod.failed.is_some()).collect();
+        let all = view.pods.iter().filter_map(Record::of);
+        let all: Vec<Record> = all
+            .filter(|pod| pod.has_ended() && pod.failed.is_some())
+            .collect();
         match args.output {
             Output::Json => print::failed_json(&all, out)?,
             _ if all.is_empty() => writeln!(err, "no pod was failed for its image")?,

@@ -197,15 +197,14 @@ pub(super) fn ended(
         return Ok(());
     };
     let why = end.why();
-    if why.is_empty() {
-        let gap = "no reason yet: the kubelet is still ending its containers, and writes it when that is done";
-        say(format!("  status    {gap}"))?;
-    } else if record
-        .failed
-        .as_ref()
-        .is_none_or(|failed| !why.ends_with(&failed.message))
-    {
-        say(format!("  status    {why}"))?;
+    match &record.failed {
+        Some(_) if why.is_empty() => {
+            let gap = "no reason yet: the kubelet is still ending its containers, and brings it back when that is done";
+            say(format!("  status    {gap}"))?;
+        }
+        Some(failed) if why.ends_with(&failed.message) => {}
+        _ if why.is_empty() => {}
+        _ => say(format!("  status    {why}"))?,
     }
     for (container, how) in end.containers() {
         say(format!("  {container}: {how}"))?;

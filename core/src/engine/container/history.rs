@@ -79,6 +79,9 @@ impl FailingContainer {
         self.latest = self
             .latest
             .or_else(|| certain.latest.map(|(_, latest)| latest));
+        // What a list showed failing has not failed just now.
+        let shown_before = pulls::published_before(now);
+        self.last_attempt_at = self.last_attempt_at.min(shown_before);
         if self.standing != Standing::Suspended {
             // Pulls take minutes at most before they fail, so the kubelet has not forgotten its back-off between them.
             let doublings = u8::try_from(certain.doublings).unwrap_or(u8::MAX);
