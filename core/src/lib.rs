@@ -27,6 +27,7 @@ pub mod pod;
 pub mod policy;
 #[cfg(feature = "document")]
 pub mod suggest;
+pub mod text;
 pub mod time;
 #[cfg(feature = "wire")]
 pub mod wire;

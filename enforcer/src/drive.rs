@@ -8,6 +8,7 @@
 //! what is due is carried out.
 
 mod lanes;
+mod past;
 mod sight;
 
 use std::collections::BTreeSet;
@@ -24,11 +25,13 @@ use pullstop_core::time::Timestamp;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use self::lanes::{Lane, Lanes, Task};
+use self::past::Recalled;
 use crate::clock::Clock;
 use crate::engines::{self, Engines, Home, Policies};
 use crate::lease::Claim;
 use crate::metrics::{Metric, Metrics};
 use crate::pods::feed::News;
+use crate::pods::history::Historian;
 use crate::pods::jobs::{Job, Report};
 use crate::pods::wire::field_selector;
 use crate::pods::write::Writer;
@@ -113,6 +116,10 @@ pub struct Driver {
     lanes: Lanes,
     /// Reads and writes under way.
     jobs: FuturesUnordered<BoxFuture<'static, (Lane, Done)>>,
+    /// Who reads what was before, if somebody is to.
+    historian: Option<Arc<Historian>>,
+    /// What was before, as far as it is being read.
+    recalling: FuturesUnordered<BoxFuture<'static, Recalled>>,
     claim: Claim,
     limits: Limits,
     /// The namespaces that are selected by their labels.
@@ -162,6 +169,8 @@ impl Driver {
             metrics,
             lanes: Lanes::default(),
             jobs: FuturesUnordered::new(),
+            historian: None,
+            recalling: FuturesUnordered::new(),
             claim: Claim::default(),
             limits,
             selected: None,
@@ -169,6 +178,13 @@ impl Driver {
             overlooked: false,
             heard_at: clock.now(),
         })
+    }
+
+    /// The same driver, which also reads the past of pods that it finds failing.
+    #[must_use]
+    pub fn with_historian(mut self, historian: Option<Historian>) -> Self {
+        self.historian = historian.map(Arc::new);
+        self
     }
 
     /// Drives until it is told to stop.
@@ -193,6 +209,7 @@ impl Driver {
                     self.adopt(self.engines.policies().clone(), &links);
                 }
                 Some((lane, done)) = self.jobs.next() => self.done(lane, done),
+                Some(recalled) = self.recalling.next() => self.recollect(&recalled),
                 Some(Question { with_pods, answer }) = links.questions.recv() => {
                     // Whoever asked may have gone.
                     let _ = answer.send(self.state(with_pods));

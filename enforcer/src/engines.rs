@@ -36,7 +36,7 @@ impl Policies {
     /// last word on modes, phases, namespaces and the way in which pods are written. Its rules are a namespace's own: they
     /// can only hurt its own pods.
     #[must_use]
-    fn limited(&self, limits: &Limits) -> Self {
+    pub fn limited(&self, limits: &Limits) -> Self {
         let mut limited = self.clone();
         limited.cluster.mode = limited.cluster.mode.min(limits.mode);
         if let Some(namespaces) = &limits.namespaces {

@@ -2,10 +2,12 @@
 
 pub mod api;
 pub mod clock;
+pub mod connect;
 pub mod crds;
 pub mod drive;
 pub mod engines;
 pub mod http;
+pub mod input;
 pub mod lease;
 pub mod metrics;
 pub mod namespaces;

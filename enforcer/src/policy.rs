@@ -8,6 +8,8 @@ use pullstop_core::cause::Cause;
 use pullstop_core::policy::{Mode, Policy, Rule, document};
 use pullstop_core::time::Human;
 
+use crate::input;
+
 /// What can be done with policies.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -15,7 +17,7 @@ pub enum Command {
     ///
     /// Exit codes: 0 the policy is valid, 2 it is not.
     Check {
-        /// The policy
+        /// The policy; `-` is standard input
         file: PathBuf,
     },
 }
@@ -41,14 +43,20 @@ pub(crate) fn run(command: &Command, out: &mut dyn Write, err: &mut dyn Write) -
 /// # Errors
 /// All that is wrong with it, each with its place.
 pub fn read(file: &Path) -> Result<Policy, Vec<String>> {
-    let name = file.display();
-    let text = std::fs::read_to_string(file).map_err(|error| {
-        let what = match error.kind() {
-            io::ErrorKind::NotFound => "no such file".to_owned(),
-            _ => format!("cannot be read: {error}"),
-        };
-        vec![format!("{name}: {what}")]
-    })?;
+    of_text(file, input::read_text(file))
+}
+
+/// Reads a policy that is followed: its file is read again and again.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_again(file: &Path) -> Result<Policy, Vec<String>> {
+    of_text(file, input::read_again(file))
+}
+
+fn of_text(file: &Path, text: Result<String, String>) -> Result<Policy, Vec<String>> {
+    let name = input::name(file);
+    let text = text.map_err(|error| vec![format!("{name}: {error}")])?;
     document::parse(&text).map_err(|errors| {
         errors
             .into_iter()

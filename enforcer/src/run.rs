@@ -14,6 +14,7 @@ use tokio::sync::{Notify, mpsc, watch};
 
 use crate::api::{Api, ApiPath, Call, rights};
 use crate::clock::Clock;
+use crate::connect::{Cluster, ClusterArgs};
 use crate::drive::{self, Driver, Limits, Links, Question};
 use crate::engines::Policies;
 use crate::http::{self, ListenAddress, Listeners, Pages};
@@ -22,6 +23,7 @@ use crate::metrics::Metrics;
 use crate::namespaces::Namespaces;
 use crate::pods::announce::{Announcements, Announcer};
 use crate::pods::feed::{self, Feed, News};
+use crate::pods::history::{self, Historian};
 use crate::pods::write::Writer;
 use crate::policies::{self, objects::Objects};
 use crate::policy;
@@ -38,6 +40,9 @@ use crate::wishes::Kind;
     reason = "each is a flag of its own on the command line"
 )]
 pub struct RunArgs {
+    /// Which cluster
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
     /// Policy to judge by; it may change while the program runs
     #[arg(long, value_name = "FILE", conflicts_with = "policy_objects")]
     pub policy: Option<PathBuf>,
@@ -51,6 +56,9 @@ pub struct RunArgs {
     /// cluster so; each needs a Lease of its own
     #[arg(long, value_name = "NAMESPACE", value_delimiter = ',')]
     pub namespaces: Vec<String>,
+    /// Pods of all namespaces, which is the default
+    #[arg(long, short = 'A', conflicts_with_all = ["namespaces", "namespace_selector"])]
+    pub all_namespaces: bool,
     /// Only pods of namespaces with such labels, such as `shard=a` or `shard in (a, b)`. Takes the rights of
     /// deploy/overlays/shard
     #[arg(long, value_name = "SELECTOR")]
@@ -59,6 +67,10 @@ pub struct RunArgs {
     /// deploy/overlays/annotations
     #[arg(long, value_name = "KIND", value_enum, value_delimiter = ',')]
     pub annotations_of: Vec<Kind>,
+    /// Read what was before a pod was first seen failing, so that pods that were stuck before this runs are judged by that
+    /// too. Takes the rights of deploy/overlays/history
+    #[arg(long, value_name = "SOURCE", value_enum)]
+    pub history: Option<history::Source>,
     /// Where `/metrics` is served: `:8080` is on all addresses of the machine, port 0 any free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     pub listen: ListenAddress,
@@ -127,9 +139,8 @@ pub(crate) fn run(args: &RunArgs, err: &mut dyn io::Write) -> io::Result<u8> {
         .build()?;
     let ended = runtime.block_on(async {
         let metrics = Arc::new(Metrics::default());
-        let (api, namespace) = Api::connect(Arc::clone(&metrics))
-            .await
-            .map_err(|e| format!("no cluster: {e}"))?;
+        let (api, cluster) = args.cluster.connect(Arc::clone(&metrics)).await?;
+        let namespace = lease_namespace(args, &cluster)?;
         let clock = if args.simulated {
             simulated_clock(&api).await?
         } else {
@@ -266,7 +277,11 @@ impl Parts {
             announcements,
             args.annotations_of.clone(),
         );
-        Driver::new(first, limits, self.clock, Arc::new(writer), metrics)
+        let historian = args
+            .history
+            .map(|history::Source::Events| Historian::new(self.api.clone(), self.clock));
+        let driver = Driver::new(first, limits, self.clock, Arc::new(writer), metrics)?;
+        Ok(driver.with_historian(historian))
     }
 
     fn announcer(&self) -> (Announcer, Announcements) {
@@ -382,12 +397,26 @@ async fn tell(feed: Feed, mut namespaces: watch::Receiver<Option<BTreeSet<String
     feed.run().await;
 }
 
+/// Where the Lease is, if one is needed: replicas that look in different namespaces would all lead.
+fn lease_namespace(args: &RunArgs, cluster: &Cluster) -> Result<String, String> {
+    let known = args.lease_namespace.as_ref().or(cluster.namespace.as_ref());
+    match known {
+        Some(namespace) => Ok(namespace.clone()),
+        None if args.no_lease || args.dry_run => Ok(String::new()),
+        None => Err(
+            "in which namespace is the Lease that replicas agree by? The context names none: give --lease-namespace \
+             (of deploy/ it is `pullstop-system`), or --no-lease if this is the only replica"
+                .to_owned(),
+        ),
+    }
+}
+
 /// Events that wait when the program ends have this long to be sent.
 const LAST_EVENTS: Duration = Duration::from_secs(5);
 
 fn first_policies(args: &RunArgs) -> Result<Policies, Vec<String>> {
     match &args.policy {
-        Some(file) => policy::read(file).map(Policies::one),
+        Some(file) => policy::read_again(file).map(Policies::one),
         None => Ok(policies::built_in()),
     }
 }

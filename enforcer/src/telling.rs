@@ -12,6 +12,7 @@ use pullstop_core::pod::PodRef;
 use pullstop_core::policy::Policy;
 use pullstop_core::time::{Human, Timestamp};
 
+use crate::clock;
 use crate::metrics::{Metric, Metrics};
 
 /// Tells what happens.
@@ -123,6 +124,12 @@ impl Telling {
                     .or_insert((now, *cause));
                 first.1 = *cause;
             }
+            Happening::Recollected { since, .. } => {
+                let failing = self.pods.get_mut(&uid);
+                if let Some(first) = failing.and_then(|f| f.containers.get_mut(&note.container)) {
+                    first.0 = first.0.min(*since);
+                }
+            }
             Happening::StartedOver { .. } | Happening::Recovered { .. } => {
                 let Some(failing) = self.pods.get_mut(&uid) else {
                     return;
@@ -162,6 +169,17 @@ impl Telling {
                 self.metrics
                     .count(Metric::Failures, &[("cause", cause.as_str())]);
                 tracing::info!(namespace, pod, container, %cause, %permanence, matched, failures, "a pull has failed");
+            }
+            Happening::Recollected { failures, since } => {
+                let since = clock::print_seconds(*since);
+                tracing::info!(
+                    namespace,
+                    pod,
+                    container,
+                    failures,
+                    since,
+                    "Events tell of failures before it was watched"
+                );
             }
             Happening::Throttled => {
                 count(Metric::Throttled);

@@ -20,7 +20,7 @@ fn the_arguments_in_deploy_are_understood() {
         pullstop_enforcer::Args::try_parse_from(all.chain(more)).unwrap();
     };
     parse(None);
-    for overlay in ["annotations", "shard"] {
+    for overlay in ["annotations", "history", "shard"] {
         let patch = read(&format!("deploy/overlays/{overlay}/kustomization.yaml"));
         assert!(patch.contains("path: /spec/template/spec/containers/0/args/-\n"));
         let added = patch.split("value: ").nth(1).unwrap().trim();

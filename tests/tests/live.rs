@@ -2,6 +2,7 @@
 //! with a kubelet that answers, and with everything that can go wrong on the way.
 
 mod annotations;
+mod history;
 mod shards;
 
 use std::sync::Arc;
@@ -220,7 +221,7 @@ pub(crate) fn policy(spec: &Value) -> Value {
     })
 }
 
-fn pod() -> Value {
+pub(crate) fn pod() -> Value {
     let waiting =
         json!({"reason": "InvalidImageName", "message": "couldn't parse image name \"NO\""});
     json!({

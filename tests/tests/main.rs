@@ -22,6 +22,7 @@ mod replay;
 mod rights;
 mod rivals;
 mod run;
+mod scan;
 mod scenario;
 mod scenarios;
 mod schema;

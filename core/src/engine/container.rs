@@ -4,6 +4,10 @@
 //! worker sync after the failure; entering it, or a new error text within it, is one failure. Counts belong to
 //! (pod uid, container, image) and start from zero when the image is edited or the container runs.
 
+mod history;
+
+pub use self::history::{History, PastEvent};
+
 use super::hash::hash;
 use super::pulls;
 use super::status::waiting;

@@ -91,6 +91,13 @@ pub enum Happening {
         /// Failures of any cause so far.
         failures: u32,
     },
+    /// Events tell of failures before the pod was first seen.
+    Recollected {
+        /// Failures of any cause, at least.
+        failures: u32,
+        /// When the first was, at the latest.
+        since: Timestamp,
+    },
     /// The kubelet's own limiter refused to pull: not a failure.
     Throttled,
     /// The container is back at `ContainerCreating`: neither failing nor recovered.

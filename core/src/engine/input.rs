@@ -1,6 +1,6 @@
 //! What drivers tell the engine.
 
-use super::container::Seen;
+use super::container::{History, Seen};
 use crate::plugin::Profile;
 use crate::pod::{PodSnapshot, ResourceVersion};
 
@@ -20,6 +20,13 @@ pub enum Input<'a> {
         uid: &'a str,
         /// From where.
         from: GoneFrom,
+    },
+    /// What happened to a failing pod before the engine saw it.
+    History {
+        /// Its uid.
+        uid: &'a str,
+        /// What is known.
+        history: &'a History<'a>,
     },
     /// The watch was interrupted: all pods that there are follow. No verdict is carried out until the end.
     RelistBegin,

@@ -18,7 +18,9 @@ mod write;
 
 use std::collections::{BTreeSet, VecDeque};
 
-pub use self::container::{FailingContainer, Latest, Memory, Seen, Standing, StartedOver};
+pub use self::container::{
+    FailingContainer, History, Latest, Memory, PastEvent, Seen, Standing, StartedOver,
+};
 pub use self::decide::Explanation;
 pub use self::effect::{Decision, Effect, Happening, Note};
 pub use self::input::{GoneFrom, Input, Outcome};
@@ -80,6 +82,7 @@ impl Engine {
         match input {
             Input::Pod { pod, seen } => self.see(pod, seen),
             Input::Gone { uid, from } => self.lose(uid, from),
+            Input::History { uid, history } => self.recollect(uid, history),
             Input::RelistBegin => {
                 self.view_is_whole = false;
                 self.listing = self.listing.wrapping_add(1);

@@ -1,6 +1,6 @@
 //! From observations of pods to counts.
 
-use super::container::{FailingContainer, Observed, Seen, Sight};
+use super::container::{FailingContainer, History, Observed, Seen, Sight};
 use super::effect::Happening;
 use super::pulls;
 use super::record::{PodRecord, Write};
@@ -9,6 +9,7 @@ use super::store::Slot;
 use super::{Engine, GoneFrom};
 use crate::plugin::{Fact, OutOfScope};
 use crate::pod::{ContainerKind, ContainerSnapshot, PodRef, PodSnapshot};
+use crate::policy::CauseSet;
 use crate::time::Timestamp;
 
 impl Engine {
@@ -29,6 +30,30 @@ impl Engine {
         if let Some(slot) = self.store.find(uid) {
             self.lose_slot(slot, from);
         }
+    }
+
+    /// What happened to a pod before it was seen is known now.
+    pub(super) fn recollect(&mut self, uid: &str, history: &History<'_>) {
+        let Some(slot) = self.store.find(uid) else {
+            return;
+        };
+        let Some(record) = self.store.get_mut(slot) else {
+            return;
+        };
+        let mut news = Vec::new();
+        for container in &mut record.containers {
+            if container.recollect(history, self.now, &*self.profile.classify) {
+                let failures = container.failures_in_all();
+                let since = container.first_failure_at(CauseSet::ALL);
+                news.extend(since.map(|since| (container.name().to_owned(), failures, since)));
+            }
+        }
+        record.to_remember |= !news.is_empty();
+        let pod = record.pod.clone();
+        for (name, failures, since) in news {
+            self.note(&pod, &name, Happening::Recollected { failures, since });
+        }
+        self.decide(slot);
     }
 
     pub(super) fn lose_slot(&mut self, slot: Slot, from: GoneFrom) {

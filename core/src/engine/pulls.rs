@@ -11,9 +11,9 @@ use crate::pod::{ContainerKind, ContainerSnapshot, ContainerState, WaitingReason
 use crate::time::Timestamp;
 
 /// `imageBackOffPeriod`, `pkg/kubelet/kubelet.go`.
-const BACK_OFF_INITIAL: Duration = Duration::from_secs(10);
+pub(super) const BACK_OFF_INITIAL: Duration = Duration::from_secs(10);
 /// `MaxImageBackOff`, `pkg/kubelet/kubelet.go`.
-const BACK_OFF_MAX: Duration = Duration::from_secs(300);
+pub(super) const BACK_OFF_MAX: Duration = Duration::from_secs(300);
 /// A back-off unused for twice its maximum is forgotten (`client-go/util/flowcontrol/backoff.go`), less what two
 /// publications may be apart from the failures that they show.
 pub(super) const BACK_OFF_FORGOTTEN_AFTER: Duration =

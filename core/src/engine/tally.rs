@@ -40,6 +40,28 @@ impl Tallies {
         });
     }
 
+    /// There are as many failures as this tally tells of, at least, and they began as early.
+    pub(super) fn at_least(&mut self, tally: Tally) {
+        let Some(known) = self.iter_mut().find(|known| known.cause == tally.cause) else {
+            self.push(tally);
+            return;
+        };
+        known.failures = known.failures.max(tally.failures);
+        known.first_at = known.first_at.min(tally.first_at);
+        known.last_at = known.last_at.max(tally.last_at);
+    }
+
+    /// Adds failures that are not among those that were counted.
+    pub(super) fn join(&mut self, tally: Tally) {
+        let Some(known) = self.iter_mut().find(|known| known.cause == tally.cause) else {
+            self.push(tally);
+            return;
+        };
+        known.failures = known.failures.saturating_add(tally.failures);
+        known.first_at = known.first_at.min(tally.first_at);
+        known.last_at = known.last_at.max(tally.last_at);
+    }
+
     /// Adds the tally of a cause that has none yet.
     fn push(&mut self, tally: Tally) {
         if self.main.is_none() {
@@ -85,15 +107,7 @@ impl Tallies {
 impl FromIterator<Tally> for Tallies {
     fn from_iter<I: IntoIterator<Item = Tally>>(tallies: I) -> Self {
         let mut all = Self::default();
-        for tally in tallies {
-            let Some(known) = all.iter_mut().find(|known| known.cause == tally.cause) else {
-                all.push(tally);
-                continue;
-            };
-            known.failures = known.failures.saturating_add(tally.failures);
-            known.first_at = known.first_at.min(tally.first_at);
-            known.last_at = known.last_at.max(tally.last_at);
-        }
+        tallies.into_iter().for_each(|tally| all.join(tally));
         all
     }
 }

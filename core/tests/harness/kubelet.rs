@@ -29,7 +29,7 @@ pub(crate) enum Ending {
 }
 
 impl Ending {
-    fn message(self) -> &'static str {
+    pub(crate) fn message(self) -> &'static str {
         match self {
             Self::NotFound => NOT_FOUND,
             Self::Denied => DENIED,
@@ -47,6 +47,10 @@ pub(crate) struct Life {
     pub(crate) published: Vec<(u64, St)>,
     /// When it really pulled: from, until, and how that ended.
     pub(crate) pulls: Vec<(u64, u64, Ending)>,
+    /// When it held a pull back.
+    pub(crate) back_offs: Vec<u64>,
+    /// When it came back from being killed.
+    pub(crate) restarts: Vec<u64>,
 }
 
 impl Life {
@@ -83,6 +87,7 @@ impl Fate {
             if restart_at.is_some_and(|at| at <= now) {
                 restart_at = None;
                 now += 30_000;
+                life.restarts.push(now);
                 (step, cache) = (0, None);
                 state = St::creating();
                 life.published.push((now, state.clone()));
@@ -95,6 +100,7 @@ impl Fate {
             if step > 0 && now - failed_at < back_off {
                 let (_, _, ending) = life.pulls.last().unwrap();
                 cache = Some(St::backing_off(ending.message()));
+                life.back_offs.push(now);
                 now += gaps.next().unwrap();
                 continue;
             }

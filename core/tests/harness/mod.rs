@@ -3,6 +3,7 @@
 
 #![allow(dead_code, reason = "every test target uses a part of it")]
 
+pub(crate) mod history;
 pub(crate) mod kubelet;
 pub(crate) mod world;
 
@@ -215,6 +216,47 @@ impl Machine {
             pod.version += 1;
             pod.containers[0].state = state.clone();
             self.see(at(*ms + delay_ms), &pod, Seen::Changing);
+        }
+    }
+
+    /// Watches a life from a moment on: first a list, a while later the Events that there were, if they are told, and every
+    /// change as it comes.
+    pub(crate) fn join(
+        &mut self,
+        life: &kubelet::Life,
+        (met_ms, told_ms): (u64, u64),
+        events: Option<&[history::Event]>,
+    ) {
+        let mut pod = Pod::new("pod", &["main"]);
+        let published = |from: u64, until: u64| {
+            let all = life.published.iter();
+            all.filter(move |(ms, _)| from < *ms && *ms <= until)
+        };
+        for (_, state) in published(0, met_ms) {
+            pod.version += 1;
+            pod.containers[0].state = state.clone();
+        }
+        self.input(at(met_ms), Input::RelistBegin);
+        self.see(at(met_ms), &pod, Seen::Standing);
+        self.input(at(met_ms), Input::RelistEnd);
+        let spans = [(met_ms, met_ms + told_ms), (met_ms + told_ms, u64::MAX)];
+        for (n, (from, until)) in spans.into_iter().enumerate() {
+            for (ms, state) in published(from, until) {
+                pod.version += 1;
+                pod.containers[0].state = state.clone();
+                self.see(at(*ms), &pod, Seen::Changing);
+            }
+            if let (0, Some(events)) = (n, events) {
+                history::lend(events, at(met_ms), |history| {
+                    self.input(
+                        at(until),
+                        Input::History {
+                            uid: "pod",
+                            history,
+                        },
+                    );
+                });
+            }
         }
     }
 

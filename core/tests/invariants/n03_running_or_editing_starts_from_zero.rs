@@ -1,10 +1,11 @@
 //! A container that runs, or ran, or whose image was edited, starts from zero.
 
 use proptest::prelude::*;
-use pullstop_core::engine::{Effect, Happening, Seen};
+use pullstop_core::engine::{Effect, Happening, Input, Seen};
 
+use crate::harness::history::{Event, lend};
 use crate::harness::world::{World, failing, steps};
-use crate::harness::{Machine, NOT_FOUND, Pod, St, at, policy};
+use crate::harness::{DENIED, Machine, NOT_FOUND, Pod, St, at, policy};
 
 #[derive(Clone, Copy, Debug)]
 enum Reset {
@@ -83,4 +84,97 @@ fn an_old_error_does_not_count_for_a_new_image() {
         machine.see(at(1000 * n as u64), &pod, Seen::Changing);
     }
     assert_eq!(machine.counted(), 1);
+}
+
+/// What Events tell of is over when the container has run, or its image is another one.
+#[test]
+fn what_events_tell_of_another_image_or_before_a_run_does_not_count() {
+    let failed = |image: &str, first_ms: u64, last_ms: u64| Event {
+        reason: "Failed",
+        message: format!("Failed to pull image \"{image}\": {NOT_FOUND}"),
+        count: 9,
+        first_ms,
+        last_ms,
+    };
+    let event = |reason, message: &str, ms: u64| Event {
+        reason,
+        message: message.to_owned(),
+        count: 1,
+        first_ms: ms,
+        last_ms: ms,
+    };
+    let ours = || failed("r.example/a:b", 10_000, 300_000);
+    let pulled = "Successfully pulled image \"r.example/a:b\" in 1s";
+    let throttled = "Failed to pull image \"r.example/a:b\": pull QPS exceeded";
+    let untagged = || Event {
+        message: ours().message.replace("a:b\"", "a:latest\""),
+        ..ours()
+    };
+    for (what, image, ran, events, counted) in [
+        ("as it is", "r.example/a:b", false, vec![ours()], 9),
+        ("without a tag", "r.example/a", false, vec![untagged()], 9),
+        ("another image", "r.example/a:c", false, vec![ours()], 1),
+        ("it ran", "r.example/a:b", true, vec![ours()], 1),
+        (
+            "pulled in between",
+            "r.example/a:b",
+            false,
+            vec![ours(), event("Pulled", pulled, 200_000)],
+            1,
+        ),
+        (
+            "edited to and fro",
+            "r.example/a:b",
+            false,
+            vec![ours(), failed("r.example/a:c", 310_000, 350_000)],
+            1,
+        ),
+        (
+            "throttled",
+            "r.example/a:b",
+            false,
+            vec![event("Failed", throttled, 10_000)],
+            1,
+        ),
+        (
+            "still to come",
+            "r.example/a:b",
+            false,
+            vec![failed("r.example/a:b", 10_000, 900_000)],
+            1,
+        ),
+        (
+            // At 590 s and 600 s, which may be published only later, there was a pull each; and one at 580 s.
+            "just now",
+            "r.example/a:b",
+            false,
+            vec![failed("r.example/a:b", 10_000, 600_000)],
+            6,
+        ),
+    ] {
+        let mut machine = Machine::new(policy(1_000_000, 0));
+        let mut pod = Pod::new("pod", &["main"]);
+        pod.containers[0].image = image.to_owned();
+        pod.containers[0].ran = ran;
+        pod.containers[0].state = St::failed(NOT_FOUND);
+        machine.see(at(600_000), &pod, Seen::Standing);
+        lend(&events, at(600_000), |history| {
+            machine.input(
+                at(601_000),
+                Input::History {
+                    uid: "pod",
+                    history,
+                },
+            );
+        });
+        machine.log.clear();
+        pod.version += 1;
+        pod.containers[0].state = St::failed(DENIED);
+        machine.see(at(700_000), &pod, Seen::Changing);
+        let failures = machine.happenings().find_map(|(_, _, what)| match what {
+            Happening::Counted { failures, .. } => Some(*failures),
+            _ => None,
+        });
+        assert_eq!(failures, Some(counted + 1), "{what}");
+    }
 }

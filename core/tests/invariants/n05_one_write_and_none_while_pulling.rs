@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use pullstop_core::engine::{Happening, Input, Outcome, Seen};
 use pullstop_core::pod::{Phase, ResourceVersion};
 
+use crate::harness::history::fates_with_losses;
 use crate::harness::kubelet::fates;
 use crate::harness::world::{World, failing, not_failing, steps};
 use crate::harness::{Machine, Pod, St, at, policy, write_of};
@@ -36,6 +37,30 @@ proptest! {
                 continue;
             }
             prop_assert!(!life.is_pulling(landed_ms), "at {landed_ms} ms of {life:?}");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    /// Events tell more of the kubelet's back-off than was seen, and no more than is true.
+    #[test]
+    fn no_write_while_pulling_after_a_history(
+        (fate, loss) in fates_with_losses(true),
+        (met_ms, told_ms) in (0u64..3_000_000, 0u64..60_000),
+        attempts in 1u32..7,
+        seconds in 0u64..600,
+    ) {
+        let life = fate.live();
+        let events = loss.events(&life, met_ms + told_ms);
+        let mut machine = Machine::new(policy(attempts, seconds));
+        machine.join(&life, (met_ms, told_ms), Some(&events));
+        for decision in machine.failures() {
+            let decided_ms = u64::try_from(decision.decided_at.since(at(0)).as_millis()).unwrap();
+            let landed_ms = decided_ms + DELAY_MS_MAX;
+            let changed = life.published.iter().any(|(ms, _)| decided_ms < *ms && *ms <= landed_ms);
+            prop_assert!(changed || !life.is_pulling(landed_ms), "at {landed_ms} ms of {life:?}, {events:?}");
         }
     }
 }

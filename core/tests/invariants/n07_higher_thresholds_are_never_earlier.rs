@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 use pullstop_core::time::Timestamp;
 
+use crate::harness::history::fates_with_losses;
 use crate::harness::kubelet::{Fate, fates};
 use crate::harness::world::{Step, World, failing, not_failing, steps};
 use crate::harness::{Machine, at, policy};
@@ -19,6 +20,26 @@ proptest! {
         for (uid, late) in &high {
             let early = low.iter().find(|(low_uid, _)| low_uid == uid).map(|(_, at)| *at);
             prop_assert!(early.is_some_and(|early| early <= *late), "{uid}: {early:?}, then {late:?}");
+        }
+    }
+
+    #[test]
+    fn on_a_kubelet_with_a_history(
+        (fate, loss) in fates_with_losses(false),
+        (met_ms, told_ms) in (0u64..3_000_000, 0u64..60_000),
+        (attempts, more) in (1u32..7, 0u32..5),
+        (seconds, longer) in (0u64..600, 0u64..600),
+    ) {
+        let life = fate.live();
+        let events = loss.events(&life, met_ms + told_ms);
+        let verdict = |attempts, seconds| {
+            let mut machine = Machine::new(policy(attempts, seconds));
+            machine.join(&life, (met_ms, told_ms), Some(&events));
+            machine.first_failure_at()
+        };
+        let (low, high) = (verdict(attempts, seconds), verdict(attempts + more, seconds + longer));
+        if let Some(high) = high {
+            prop_assert!(low.is_some_and(|low| low <= high), "{low:?}, then {high:?}");
         }
     }
 

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use pullstop_core::engine::{Input, Seen};
 use pullstop_core::time::Timestamp;
 
+use crate::harness::history::{Event, Loss, fates_with_losses};
 use crate::harness::kubelet::{Ending, Fate, fates};
 use crate::harness::{Machine, Pod, St, at, policy};
 
@@ -43,6 +44,63 @@ proptest! {
             // The recording may end before that failure.
             (_, None) => {}
         }
+    }
+}
+
+proptest! {
+    /// An engine that nothing was remembered for, of an enforcer that ran dry, say, is never later for what Events tell.
+    #[test]
+    fn a_history_makes_nobody_wait_longer(
+        (fate, loss) in fates_with_losses(false),
+        (met_ms, told_ms) in (0u64..3_000_000, 0u64..60_000),
+        attempts in 1u32..7,
+        seconds in 0u64..900,
+    ) {
+        let life = fate.live();
+        let events = loss.events(&life, met_ms + told_ms);
+        let verdict = |events| {
+            let mut machine = Machine::new(policy(attempts, seconds));
+            machine.join(&life, (met_ms, told_ms), events);
+            machine.first_failure_at()
+        };
+        let (without, with) = (verdict(None), verdict(Some(events.as_slice())));
+        if let Some(without) = without {
+            prop_assert!(with.is_some_and(|with| with <= without), "{with:?}, without {without:?}");
+        }
+    }
+}
+
+/// A pod that has been stuck for an hour is failed by the first failure that is seen, and not by the third.
+#[test]
+fn who_comes_late_and_reads_events_waits_for_one_failure() {
+    let fate = Fate {
+        gaps_ms: vec![13_000],
+        pulls: vec![(Ending::NotFound, 400)],
+        restart_at_ms: None,
+        length_ms: 7_200_000,
+    };
+    let life = fate.live();
+    for keeps in [true, false] {
+        let written = vec![true];
+        let mut events = Loss { written, keeps }.events(&life, 3_600_000);
+        if !keeps {
+            events.retain(|event| event.reason == "BackOff");
+        }
+        let verdict = |events: Option<&[Event]>| {
+            let mut machine = Machine::new(policy(3, 120));
+            // At once: a pull may be in flight, so there is no verdict yet.
+            machine.join(&life, (3_600_000, 0), events);
+            machine
+                .first_failure_at()
+                .unwrap()
+                .since(at(3_600_000))
+                .as_secs()
+        };
+        let (with, without) = (verdict(Some(&events)), verdict(None));
+        assert!(
+            0 < with && with < 320 && with + 300 < without,
+            "{with} s, {without} s"
+        );
     }
 }
 

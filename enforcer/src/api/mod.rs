@@ -125,20 +125,18 @@ impl Call {
 }
 
 impl Api {
-    /// The cluster that `KUBECONFIG` names, or the one that the program runs in.
+    /// The API server of a cluster that was found.
     ///
     /// # Errors
-    /// Says why there is none.
-    pub async fn connect(metrics: Arc<Metrics>) -> Result<(Self, String), String> {
+    /// If what is known of it cannot be used, such as a certificate.
+    pub fn connect(mut config: Config, metrics: Arc<Metrics>) -> Result<Self, String> {
         /// A server that cannot be reached is noticed before any call's deadline.
         const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-        let mut config = Config::infer().await.map_err(|error| error.to_string())?;
         // A write that is repeated minutes later is no longer the one that was decided.
         config.default_retry = false;
         config.connect_timeout = Some(CONNECT_TIMEOUT);
-        let namespace = config.default_namespace.clone();
-        let client = Client::try_from(config).map_err(|error| error.to_string())?;
-        Ok((Self::new(client, metrics), namespace))
+        let client = Client::try_from(config).map_err(|error| format!("no cluster: {error}"))?;
+        Ok(Self::new(client, metrics))
     }
 
     /// The API server behind `client`, which must not repeat requests.

@@ -90,6 +90,16 @@ pub const CREATE_EVENT: Right = Right {
     vital: false,
     without: "no event tells of verdicts; conditions and logs do",
 };
+/// To read what the kubelets have told of pods.
+pub const LIST_EVENTS: Right = Right {
+    call: "list_events",
+    verb: "list",
+    resource: "events",
+    vital: false,
+    without: "nothing is known of what failed before it watched, so stuck pods wait for as many failures more \
+              (deploy/overlays/history grants it)",
+    ..POD
+};
 /// To read the Lease.
 pub const GET_LEASE: Right = Right {
     call: "get_lease",

@@ -53,6 +53,7 @@ impl Driver {
             return;
         };
         let wishes = self.book.wishes(pod, &engine.policy().overrides);
+        let was_followed = engine.tracks(&pod.metadata.uid);
         let shown = with_snapshot(pod, wishes, |snapshot| {
             let input = Input::Pod {
                 pod: snapshot,
@@ -63,6 +64,10 @@ impl Driver {
                 || is_put_aside(engine, snapshot, pod.metadata.wishes());
             fails.then(|| PodRef::new(snapshot))
         });
+        let is_followed = engine.tracks(&pod.metadata.uid);
+        if is_followed && !was_followed && seen == Seen::Standing {
+            self.recall(&home, pod);
+        }
         match shown {
             Ok(failing) => self.book.follow(pod, failing),
             Err(error) => {

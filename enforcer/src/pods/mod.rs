@@ -3,6 +3,7 @@
 pub mod announce;
 mod cut;
 pub mod feed;
+pub mod history;
 pub mod jobs;
 pub mod memory;
 pub mod pages;

@@ -16,6 +16,8 @@ pub struct Page {
     pub pods: Vec<WirePod>,
     /// Pods that cannot.
     pub damaged: usize,
+    /// Which those are, and what is wrong with them; of many, the first ones.
+    pub complaints: Vec<String>,
     /// The version of the list.
     pub version: String,
     /// Where the next page begins; empty on the last.
@@ -158,9 +160,12 @@ fn in_one_go(text: &str) -> serde_json::Result<Page> {
         items: Vec<WirePod>,
     }
     let List { metadata, items } = serde_json::from_str(text)?;
-    let (all, mut pods) = (items.len(), items);
-    pods.retain(|pod| check(pod).is_ok());
-    Ok(Page::new(metadata, all - pods.len(), pods))
+    let (all, mut pods, mut complaints) = (items.len(), items, Complaints::default());
+    pods.retain(|pod| match check(pod) {
+        Ok(()) => true,
+        Err(error) => complaints.add(&pod.metadata.namespace, &pod.metadata.name, &error),
+    });
+    Ok(Page::new(metadata, all - pods.len(), pods, complaints))
 }
 
 /// Reads a page so that a damaged pod spoils no other. Takes twice as long: first is found out where each pod ends.
@@ -174,19 +179,63 @@ fn each_by_itself(text: &str) -> serde_json::Result<Page> {
     }
     let list: RawList<'_> = serde_json::from_str(text)?;
     let all = list.items.len();
-    let pods: Vec<WirePod> = list
-        .items
-        .into_iter()
-        .filter_map(|item| pod(item.get()).ok())
-        .collect();
-    Ok(Page::new(list.metadata, all - pods.len(), pods))
+    let (mut pods, mut complaints) = (Vec::with_capacity(all), Complaints::default());
+    for item in list.items {
+        match pod(item.get()) {
+            Ok(pod) => pods.push(pod),
+            Err(error) => {
+                let name = |pointer| text_at(item, pointer);
+                complaints.add(
+                    &name("/metadata/namespace"),
+                    &name("/metadata/name"),
+                    &error,
+                );
+            }
+        }
+    }
+    Ok(Page::new(list.metadata, all - pods.len(), pods, complaints))
+}
+
+/// A text in JSON of any form; empty if there is none.
+fn text_at(raw: &RawValue, pointer: &str) -> String {
+    let value: serde_json::Value = serde_json::from_str(raw.get()).unwrap_or_default();
+    let found = value.pointer(pointer).and_then(serde_json::Value::as_str);
+    found.unwrap_or_default().to_owned()
+}
+
+/// What is wrong with which pods.
+#[derive(Default)]
+struct Complaints(Vec<String>);
+
+impl Complaints {
+    /// So many of a page are named.
+    const MAX: usize = 20;
+
+    /// Adds one about a pod, which is so not to be kept.
+    fn add(&mut self, namespace: &str, name: &str, error: &dyn std::fmt::Display) -> bool {
+        if self.0.len() < Self::MAX {
+            let name = if name.is_empty() {
+                "(without a name)"
+            } else {
+                name
+            };
+            self.0.push(format!("{namespace}/{name}: {error}"));
+        }
+        false
+    }
 }
 
 impl Page {
-    fn new(metadata: ListMeta, damaged: usize, pods: Vec<WirePod>) -> Self {
+    fn new(
+        metadata: ListMeta,
+        damaged: usize,
+        pods: Vec<WirePod>,
+        Complaints(complaints): Complaints,
+    ) -> Self {
         Self {
             pods,
             damaged,
+            complaints,
             version: metadata.resource_version,
             next: metadata.r#continue.unwrap_or_default(),
         }

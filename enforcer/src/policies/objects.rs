@@ -49,7 +49,7 @@ impl Objects {
         let mut told: Option<Trouble> = None;
         let mut opinions_told = BTreeMap::new();
         while !policies.is_closed() {
-            match self.read().await {
+            match read(&self.api).await {
                 Ok(found) => {
                     told = None;
                     let opinions = accepted.take_in(&found);
@@ -70,18 +70,6 @@ impl Objects {
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
-    }
-
-    async fn read(&self) -> Result<Vec<Object>, Trouble> {
-        let mut all = Vec::new();
-        for right in [&rights::LIST_CLUSTER_POLICIES, &rights::LIST_POLICIES] {
-            let path = ApiPath::to(FOLDER).word(right.resource);
-            let bytes = self.api.call(Call::get(right, path), CALL_TIMEOUT).await?;
-            let list: List = serde_json::from_slice(&bytes)
-                .map_err(|error| Trouble::Unreadable(error.to_string()))?;
-            all.extend(list.items);
-        }
-        Ok(all)
     }
 
     /// Writes into the objects' statuses what is thought of them, where that does not stand there yet. What was `told`
@@ -137,6 +125,33 @@ impl Objects {
     }
 }
 
+/// The policies that are in force now, and what is wrong with those that are not.
+///
+/// # Errors
+/// If the objects cannot be read; [`Trouble::NotFound`] if there are no such objects in this cluster.
+pub async fn in_force(api: &Api) -> Result<(Accepted, Vec<String>), Trouble> {
+    let found = read(api).await?;
+    let mut accepted = Accepted::default();
+    let opinions = accepted.take_in(&found);
+    let wrong = found.iter().zip(opinions);
+    let wrong = wrong.filter(|(_, opinion)| opinion.reason == INVALID);
+    let complaints =
+        wrong.map(|(object, opinion)| format!("{}: {}", object.path(), opinion.message));
+    Ok((accepted, complaints.collect()))
+}
+
+async fn read(api: &Api) -> Result<Vec<Object>, Trouble> {
+    let mut all = Vec::new();
+    for right in [&rights::LIST_CLUSTER_POLICIES, &rights::LIST_POLICIES] {
+        let path = ApiPath::to(FOLDER).word(right.resource);
+        let bytes = api.call(Call::get(right, path), CALL_TIMEOUT).await?;
+        let list: List = serde_json::from_slice(&bytes)
+            .map_err(|error| Trouble::Unreadable(error.to_string()))?;
+        all.extend(list.items);
+    }
+    Ok(all)
+}
+
 /// What is thought of one policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Opinion {
@@ -145,6 +160,7 @@ pub struct Opinion {
 }
 
 const ACCEPTED: &str = "Accepted";
+const INVALID: &str = "Invalid";
 
 /// The last good policy of each place.
 #[derive(Debug, Default)]
@@ -198,11 +214,16 @@ impl Accepted {
             Err(errors) => {
                 let message = format!("{}; the last good policy stays in force", errors.join("; "));
                 Opinion {
-                    reason: "Invalid",
+                    reason: INVALID,
                     message,
                 }
             }
         }
+    }
+
+    /// Whether the cluster has a policy of its own.
+    pub fn has_cluster_policy(&self) -> bool {
+        self.cluster.is_some()
     }
 
     /// The policies in force.

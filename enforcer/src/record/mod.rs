@@ -15,8 +15,9 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use self::pseudonyms::Pseudonyms;
-use crate::api::{Api, ApiPath, Backoff, Call, Name, Trouble, rights};
+use crate::api::{Api, ApiPath, Backoff, Call, Trouble, rights};
 use crate::clock::{self, Clock};
+use crate::connect::ConnectArgs;
 use crate::metrics::Metrics;
 use crate::pods::pages::Source;
 
@@ -32,9 +33,8 @@ pub struct RecordArgs {
     /// How long to record; until it is interrupted if left out
     #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration)]
     lasts: Option<Duration>,
-    /// Only this namespace
-    #[arg(long, short, value_name = "NAMESPACE")]
-    namespace: Option<Name>,
+    #[command(flatten)]
+    connect: ConnectArgs,
     /// Replace the names of namespaces, pods, nodes, owners, images and hosts by others
     #[arg(long)]
     pseudonyms: bool,
@@ -57,9 +57,8 @@ pub(crate) fn run(args: &RecordArgs, err: &mut dyn Write) -> io::Result<u8> {
         .enable_all()
         .build()?;
     let recorded = runtime.block_on(async {
-        let (api, _) = Api::connect(Arc::new(Metrics::default()))
-            .await
-            .map_err(|error| format!("no cluster: {error}"))?;
+        let metrics = Arc::new(Metrics::default());
+        let (api, _) = args.connect.cluster.connect(metrics).await?;
         let end = async {
             match args.lasts {
                 Some(lasts) => tokio::time::sleep(lasts).await,
@@ -69,7 +68,7 @@ pub(crate) fn run(args: &RecordArgs, err: &mut dyn Write) -> io::Result<u8> {
         };
         record(args, &api, Clock::start(), BufWriter::new(file), end)
             .await
-            .map_err(|error| error.to_string())
+            .map_err(|error| format!("cannot write the recording: {error}"))
     });
     match recorded {
         Ok(events) => {
@@ -90,7 +89,7 @@ pub async fn record(
     out: impl Write,
     end: impl Future<Output = ()>,
 ) -> io::Result<u64> {
-    let folder = match &args.namespace {
+    let folder = match &args.connect.namespace {
         None => ApiPath::to("/api/v1/pods"),
         Some(namespace) => ApiPath::in_namespace("/api/v1", namespace, "pods"),
     };

@@ -1,16 +1,30 @@
-//! What is thought of one pod at one moment, without a past but what its condition remembers.
+//! What is thought of pods at one moment, without a past but what their conditions and Events tell.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use pullstop_core::cause::Cause;
 use pullstop_core::engine::{Effect, Engine, Explanation, Happening, Input, Memory, Outcome, Seen};
-use pullstop_core::plugin::{Deed, Point, Profile};
+use pullstop_core::plugin::{Deed, Point, Profile, Said};
 use pullstop_core::pod::{ContainerSnapshot, ContainerState, PodSnapshot, Wishes};
 use pullstop_core::time::Timestamp;
-use pullstop_core::wire::WirePod;
+use pullstop_core::wire::{WireError, WirePod};
 
+use crate::clock;
+use crate::pods::history::Past;
 use crate::pods::is_stuck;
 use crate::pods::memory::with_snapshot;
+
+/// One pod that is looked at.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'a> {
+    /// The pod.
+    pub pod: &'a WirePod,
+    /// What is asked for on its behalf.
+    pub wishes: Wishes,
+    /// What Events tell of it, if they were read.
+    pub past: Option<&'a Past>,
+}
 
 /// A container that cannot get its image.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,14 +43,27 @@ pub struct Stuck {
     pub message: String,
     /// Why pulls fail; unknown for pods out of scope.
     pub cause: Option<Cause>,
-    /// How many have failed at least, as far as is remembered.
+    /// How many have failed at least.
     pub failures: u32,
-    /// Since when, if that is remembered.
+    /// Since when at least, if that is known.
     pub since: Option<Timestamp>,
+    /// How that is known.
+    pub known: Known,
     /// What would happen.
     pub verdict: Verdict,
     /// What each plugin says.
     pub trail: Vec<String>,
+}
+
+/// How it is known what failed until now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// It shows at this moment.
+    Glance,
+    /// An enforcer has counted it.
+    Memory,
+    /// Events tell of it, which are too few.
+    Events,
 }
 
 /// What would happen to a pod.
@@ -46,6 +73,8 @@ pub enum Verdict {
     OutOfScope(String),
     /// This, at once.
     Now(Deed),
+    /// This, when its next pull has failed: one may be under way just now.
+    NextFailure(Deed),
     /// This, at that time, if nothing changes.
     Later(Deed, Timestamp),
     /// A verdict is due, but something speaks against it.
@@ -54,60 +83,81 @@ pub enum Verdict {
     Waits(String),
 }
 
-/// The pod's containers that cannot get their image, if `wishes` are asked for on its behalf.
+/// The containers that cannot get their images, of pods that one policy judges, each as an engine judges it that sees all
+/// of them at `now`.
 ///
 /// # Errors
-/// If the policy's patterns are too many, or the pod lacks what is needed.
+/// Per pod, if it lacks what is needed.
 pub fn look(
-    pod: &WirePod,
-    wishes: Wishes,
+    subjects: &[Subject<'_>],
     profile: Profile,
     now: Timestamp,
-) -> Result<Vec<Stuck>, String> {
-    with_snapshot(pod, wishes, |snapshot| look_at(snapshot, profile, now))
-        .map_err(|error| error.to_string())
+) -> Vec<Result<Vec<Stuck>, WireError>> {
+    let mut engine = Engine::new(profile);
+    let mut told = Told::default();
+    engine.handle(now, Input::RelistBegin);
+    let glances: Vec<_> = subjects
+        .iter()
+        .map(|subject| {
+            let shown = with_snapshot(subject.pod, subject.wishes, |pod| {
+                glance(&mut engine, pod, now)
+            });
+            told.drain(&mut engine, now);
+            shown
+        })
+        .collect();
+    engine.handle(now, Input::RelistEnd);
+    told.drain(&mut engine, now);
+    for subject in subjects {
+        recollect(&mut engine, subject, now);
+        told.drain(&mut engine, now);
+    }
+    let explain = |subject: &Subject<'_>| engine.explain(&subject.pod.metadata.uid);
+    let explanations: Vec<Vec<Explanation>> = subjects.iter().map(explain).collect();
+    told.wait(&mut engine, now);
+    let all = glances.into_iter().zip(subjects).zip(explanations);
+    all.map(|((glance, subject), explanations)| {
+        let told = told.0.remove(&subject.pod.metadata.uid).unwrap_or_default();
+        Ok(glance?
+            .into_iter()
+            .map(|stuck| judged(stuck, &told, &explanations, now))
+            .collect())
+    })
+    .collect()
 }
 
-fn look_at(pod: &PodSnapshot<'_>, profile: Profile, now: Timestamp) -> Vec<Stuck> {
-    let failing: Vec<Stuck> = pod
-        .containers
-        .iter()
-        .filter_map(|container| stuck(pod, container))
-        .collect();
+/// Shows the pod to the engine if it is to be judged. Its failing containers as they show themselves.
+fn glance(engine: &mut Engine, pod: &PodSnapshot<'_>, now: Timestamp) -> Vec<Stuck> {
+    let containers = pod.containers.iter();
+    let mut failing: Vec<Stuck> = containers.filter_map(|c| stuck(pod, c)).collect();
     if failing.is_empty() || pod.phase.is_terminal() {
         return Vec::new();
     }
-    if let Err(why) = profile.covers(pod) {
-        let verdict = Verdict::OutOfScope(why.to_string());
-        return failing
-            .into_iter()
-            .map(|stuck| Stuck {
-                verdict: verdict.clone(),
-                ..stuck
-            })
-            .collect();
+    if let Err(why) = engine.covers(pod) {
+        for stuck in &mut failing {
+            stuck.verdict = Verdict::OutOfScope(why.to_string());
+        }
+    } else {
+        let seen = Seen::Standing;
+        engine.handle(now, Input::Pod { pod, seen });
     }
-    let mut engine = Engine::new(profile);
-    engine.handle(now, Input::RelistBegin);
-    engine.handle(
-        now,
-        Input::Pod {
-            pod,
-            seen: Seen::Standing,
-        },
-    );
-    engine.handle(now, Input::RelistEnd);
-    let told = Told::drain(&mut engine, now);
-    let explanations = engine.explain(pod.uid);
-    let later = told
-        .deed
-        .is_none()
-        .then(|| later(&mut engine, now))
-        .flatten();
     failing
-        .into_iter()
-        .map(|stuck| judged(stuck, &told, &explanations, later))
-        .collect()
+}
+
+/// Tells the engine of the pod's past, as far as that is known.
+fn recollect(engine: &mut Engine, subject: &Subject<'_>, now: Timestamp) {
+    let Some(past) = subject.past else {
+        return;
+    };
+    let metadata = &subject.pod.metadata;
+    let created_at = metadata
+        .creation_timestamp
+        .as_deref()
+        .and_then(clock::parse);
+    past.lend(created_at, now, |history| {
+        let uid = &metadata.uid;
+        engine.handle(now, Input::History { uid, history });
+    });
 }
 
 /// The container as it shows itself, if it cannot get its image.
@@ -132,31 +182,45 @@ fn stuck(pod: &PodSnapshot<'_>, container: &ContainerSnapshot<'_>) -> Option<Stu
         cause: container.memory.map(|memory| memory.latest),
         failures,
         since: tallies.and_then(|tallies| tallies.iter().map(|tally| tally.first_at).min()),
+        known: tallies.map_or(Known::Glance, |_| Known::Memory),
         verdict: Verdict::Waits("nothing has been counted".to_owned()),
         trail: Vec::new(),
     })
 }
 
-/// What the engine told at the first look.
+/// What the engine told of each pod, by uid.
 #[derive(Default)]
-struct Told {
+struct Told(BTreeMap<String, OfPod>);
+
+/// What it told of one.
+#[derive(Default)]
+struct OfPod {
     counted: Vec<(String, Cause)>,
-    held: Option<(String, String)>,
-    deed: Option<Deed>,
+    recollected: Vec<(String, u32, Timestamp)>,
+    held: Option<Hold>,
+    deed: Option<(Deed, Timestamp)>,
+}
+
+struct Hold {
+    at: Timestamp,
+    container: String,
+    why: String,
+    /// A pull may be in flight.
+    is_by_a_pull: bool,
 }
 
 impl Told {
-    fn drain(engine: &mut Engine, now: Timestamp) -> Self {
-        let mut told = Self::default();
+    fn drain(&mut self, engine: &mut Engine, now: Timestamp) {
         while let Some(effect) = engine.poll() {
             match effect {
-                Effect::Fail(_) | Effect::Deadline(_) => told.deed = Some(Deed::Fail),
-                Effect::Warn(_) => told.deed = told.deed.max(Some(Deed::Warn)),
-                Effect::Note(note) => match note.what {
-                    Happening::Counted { cause, .. } => told.counted.push((note.container, cause)),
-                    Happening::Held { why, .. } => told.held = Some((note.container, why)),
-                    _ => {}
-                },
+                Effect::Fail(decision) | Effect::Deadline(decision) => {
+                    self.of(&decision.pod.uid()).decided(Deed::Fail, now);
+                }
+                Effect::Warn(decision) => self.of(&decision.pod.uid()).decided(Deed::Warn, now),
+                Effect::Note(note) => {
+                    self.of(&note.pod.uid())
+                        .noted(note.container, note.what, now);
+                }
                 // Nothing is written, but the engine waits for an answer before it goes on.
                 Effect::Remember {
                     pod,
@@ -164,80 +228,174 @@ impl Told {
                     ..
                 } => {
                     let outcome = Outcome::Accepted(resource_version);
-                    engine.handle(
-                        now,
-                        Input::Outcome {
-                            uid: &pod.uid(),
-                            outcome,
-                        },
-                    );
+                    let uid = &pod.uid();
+                    engine.handle(now, Input::Outcome { uid, outcome });
                 }
                 Effect::List | Effect::Read(_) => {}
             }
         }
-        told
+    }
+
+    /// What happens later if nothing changes.
+    fn wait(&mut self, engine: &mut Engine, now: Timestamp) {
+        /// Longer than any pod is looked at.
+        const HORIZON: Duration = Duration::from_secs(7 * 24 * 3600);
+        while let Some((at, _)) = engine.next_deadline() {
+            if at > now.after(HORIZON) {
+                return;
+            }
+            engine.handle(at, Input::Time);
+            self.drain(engine, at);
+        }
+    }
+
+    fn of(&mut self, uid: &str) -> &mut OfPod {
+        self.0.entry(uid.to_owned()).or_default()
     }
 }
 
-/// What happens later if nothing changes, and when its time has come. A pull that may be in flight can hold it longer;
-/// the next one that fails ends that.
-fn later(engine: &mut Engine, now: Timestamp) -> Option<(Deed, Timestamp)> {
-    /// Longer than any pod is looked at.
-    const HORIZON: Duration = Duration::from_secs(7 * 24 * 3600);
-    let mut due_at = None;
-    while let Some((at, _)) = engine.next_deadline() {
-        if at > now.after(HORIZON) {
-            return None;
-        }
-        engine.handle(at, Input::Time);
-        let told = Told::drain(engine, at);
-        if told.held.is_some() || told.deed.is_some() {
-            due_at = due_at.or(Some(at));
-        }
-        if let Some((deed, due_at)) = told.deed.zip(due_at) {
-            return Some((deed, due_at));
+impl OfPod {
+    fn decided(&mut self, deed: Deed, now: Timestamp) {
+        self.deed.get_or_insert((deed, now));
+    }
+
+    fn noted(&mut self, container: String, what: Happening, now: Timestamp) {
+        match what {
+            Happening::Counted { cause, .. } => self.counted.push((container, cause)),
+            Happening::Recollected { failures, since } => {
+                self.recollected.push((container, failures, since));
+            }
+            Happening::Held { why, trail } if self.held.is_none() => {
+                let is_by_a_pull = said_by_quiet_time(&trail, &why);
+                self.held = Some(Hold {
+                    at: now,
+                    container,
+                    why,
+                    is_by_a_pull,
+                });
+            }
+            _ => {}
         }
     }
-    None
 }
 
-fn judged(
-    stuck: Stuck,
-    told: &Told,
-    explanations: &[Explanation],
-    later: Option<(Deed, Timestamp)>,
-) -> Stuck {
-    let counted = told
-        .counted
+/// Whether what speaks against a verdict is that a pull may be in flight.
+fn said_by_quiet_time(trail: &[Said], why: &str) -> bool {
+    trail
         .iter()
-        .find(|(container, _)| *container == stuck.container);
+        .any(|said| said.plugin == "quiet-time" && said.what == why)
+}
+
+fn judged(stuck: Stuck, told: &OfPod, explanations: &[Explanation], now: Timestamp) -> Stuck {
+    let is_it = |container: &str| container == stuck.container;
+    if matches!(stuck.verdict, Verdict::OutOfScope(_)) {
+        return stuck;
+    }
+    let counted = told.counted.iter().find(|(container, _)| is_it(container));
+    let recollected = told
+        .recollected
+        .iter()
+        .find(|(container, ..)| is_it(container));
     let trail = explanations
         .iter()
-        .find(|said| said.container == stuck.container)
-        .map(|said| &said.trail);
-    let held = told
-        .held
-        .as_ref()
-        .filter(|(container, _)| *container == stuck.container);
-    let verdict = match (told.deed, held, later) {
-        (Some(deed), ..) => Verdict::Now(deed),
-        (None, Some((_, why)), _) => Verdict::Held(why.clone()),
-        (None, None, Some((deed, at))) => Verdict::Later(deed, at),
-        (None, None, None) => {
-            let judge =
-                trail.and_then(|trail| trail.iter().find(|said| said.point == Point::Judge));
+        .find(|said| is_it(&said.container))
+        .map(|said| &said.trail[..])
+        .unwrap_or_default();
+    let held = told.held.as_ref().filter(|held| held.at == now);
+    let verdict = match (told.deed, held) {
+        (Some((deed, at)), _) if at == now => Verdict::Now(deed),
+        (Some((deed, _)), Some(held)) if held.is_by_a_pull => Verdict::NextFailure(deed),
+        (_, Some(held)) if is_it(&held.container) => Verdict::Held(held.why.clone()),
+        (Some((deed, at)), None) => {
+            Verdict::Later(deed, told.held.as_ref().map_or(at, |held| held.at.min(at)))
+        }
+        _ => {
+            let judge = trail.iter().find(|said| said.point == Point::Judge);
             Verdict::Waits(
                 judge.map_or_else(|| "more failures".to_owned(), |said| said.what.clone()),
             )
         }
     };
+    let (failures, since, known) = match recollected {
+        Some((_, failures, since)) => (*failures, Some(*since), Known::Events),
+        None => (
+            stuck.failures.max(u32::from(counted.is_some())),
+            stuck.since,
+            stuck.known,
+        ),
+    };
     Stuck {
         cause: counted.map(|(_, cause)| *cause).or(stuck.cause),
-        failures: stuck.failures.max(u32::from(counted.is_some())),
+        failures,
+        since,
+        known,
         verdict,
-        trail: trail
-            .map(|trail| trail.iter().map(ToString::to_string).collect())
-            .unwrap_or_default(),
+        trail: trail.iter().map(ToString::to_string).collect(),
         ..stuck
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use pullstop_core::plugin::{Case, Evidence, Fact, Trail, Weight};
+    use pullstop_core::policy::Policy;
+
+    use super::*;
+
+    /// Counts what it learns.
+    #[derive(Debug)]
+    struct Counter(Arc<AtomicUsize>);
+
+    impl Evidence for Counter {
+        fn name(&self) -> &'static str {
+            "counter"
+        }
+
+        fn learn(&mut self, _: Timestamp, fact: &Fact<'_>) {
+            let is_failure = matches!(fact, Fact::Failed { .. });
+            self.0.fetch_add(usize::from(is_failure), Ordering::Relaxed);
+        }
+
+        fn weigh(&self, _: &Case<'_>, _: &mut Trail) -> Weight {
+            Weight::Neutral
+        }
+    }
+
+    /// Its plugins are made once, and its evidence is that of all pods, as that of an enforcer is.
+    #[test]
+    fn one_engine_judges_all_pods_of_a_policy() {
+        let pods: Vec<WirePod> = (0..50)
+            .map(|n| {
+                let json = format!(
+                    r#"{{"metadata": {{"name": "p{n}", "uid": "u{n}", "resourceVersion": "7"}},
+                    "spec": {{"restartPolicy": "Never", "nodeName": "n", "containers": [{{"name": "c", "image": "a"}}]}},
+                    "status": {{"containerStatuses": [{{"name": "c", "state": {{"waiting":
+                        {{"reason": "ErrImagePull", "message": "a: not found"}}}}}}]}}}}"#
+                );
+                serde_json::from_str(&json).unwrap()
+            })
+            .collect();
+        let subject = |pod| Subject {
+            pod,
+            wishes: Wishes::default(),
+            past: None,
+        };
+        let subjects: Vec<Subject<'_>> = pods.iter().map(subject).collect();
+        let learned = Arc::new(AtomicUsize::new(0));
+        let profile = Profile::standard(Policy::default()).unwrap();
+        let profile = profile.with_evidence(Box::new(Counter(Arc::clone(&learned))));
+        let now = Timestamp::from_millis(1_000_000);
+        let shown = look(&subjects, profile, now);
+        assert_eq!(learned.load(Ordering::Relaxed), 50);
+        for (n, stuck) in shown.into_iter().enumerate() {
+            let stuck = stuck.unwrap();
+            assert_eq!(
+                (stuck[0].pod.as_str(), stuck[0].failures),
+                (format!("p{n}").as_str(), 1)
+            );
+        }
     }
 }

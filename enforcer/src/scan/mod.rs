@@ -1,41 +1,43 @@
 //! `enforcer scan` and `enforcer explain`: one look at pods, without writing anything.
 
+pub mod ended;
 pub mod look;
+mod policies;
 mod print;
+mod sight;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
+use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 use pullstop_core::plugin::Profile;
-use pullstop_core::pod::Wishes;
-use pullstop_core::policy::{Mode, Policy};
+use pullstop_core::policy::Policy;
 use pullstop_core::time::Timestamp;
-use pullstop_core::wire::WirePod;
 
-use self::look::Stuck;
-use crate::api::Api;
+use self::ended::Record;
+use self::look::{Stuck, Subject};
+use self::policies::InForce;
+use self::sight::{View, Wanted};
+use crate::api::{Name, NoName};
 use crate::clock::{self, Clock};
-use crate::metrics::Metrics;
-use crate::pods::pages::Pages;
-use crate::pods::{is_stuck, wire};
-use crate::policy;
+use crate::connect::{ClusterArgs, ConnectArgs};
 use crate::wishes::{Kind, Source};
 
 /// What `enforcer scan` is told.
 #[derive(Debug, Parser)]
 #[command(
-    after_help = "Examples:\n  enforcer scan --output wide\n  kubectl get pods -A -o json > pods.json; enforcer scan --from pods.json"
+    after_help = "Examples:\n  enforcer scan --output wide\n  enforcer scan --failed\n  kubectl get pods,events -A -o json > all.json; \
+        enforcer scan --from all.json"
 )]
 pub struct ScanArgs {
     #[command(flatten)]
     sight: Sight,
-    /// Only this namespace
-    #[arg(long, short, value_name = "NAMESPACE")]
-    namespace: Option<String>,
+    #[command(flatten)]
+    connect: ConnectArgs,
+    /// List the pods that were failed for their images instead: why, when, and whether the kubelet has agreed
+    #[arg(long)]
+    failed: bool,
     /// How to print
     #[arg(long, short, value_enum, default_value_t = Output::Table)]
     output: Output,
@@ -46,18 +48,22 @@ pub struct ScanArgs {
 pub struct ExplainArgs {
     /// The pod
     #[arg(value_name = "NAMESPACE/POD", value_parser = pod_name)]
-    pod: (String, String),
+    pod: (Name, Name),
     #[command(flatten)]
     sight: Sight,
+    #[command(flatten)]
+    cluster: ClusterArgs,
 }
 
 /// What is looked at, and by which policy.
 #[derive(Debug, Parser)]
 struct Sight {
-    /// Pods as `kubectl get pods -o json` prints them, instead of the cluster's
+    /// Pods as `kubectl get pods -o json` prints them, instead of the cluster's; with their events as `kubectl get
+    /// pods,events -o json` prints them
     #[arg(long, value_name = "FILE")]
     from: Option<PathBuf>,
-    /// Policy to judge by instead of the built-in one; a dry run is shown as if it enforced
+    /// Policy to judge by instead of the one that is in force in the cluster, or without one the built-in rules; a dry run
+    /// is shown as if it enforced
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
     /// The moment to judge at instead of now, such as 2026-11-22T15:06:00Z
@@ -87,21 +93,42 @@ enum Output {
 
 /// Runs `enforcer scan`. Returns the exit code.
 pub(crate) fn scan(args: &ScanArgs, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
-    let all = match args.sight.look(|pod| {
-        args.namespace
-            .as_ref()
-            .is_none_or(|n| pod.metadata.namespace == *n)
-    }) {
+    let namespace = args.connect.namespace.as_ref().map(Name::as_str);
+    let wanted = if args.failed {
+        Wanted::Failed(namespace)
+    } else {
+        Wanted::Alive(namespace)
+    };
+    let sight = &args.sight;
+    let (view, policies) = match sight.see(&args.connect.cluster, wanted) {
+        Ok(seen) => seen,
+        Err(failure) => return failure.tell(err),
+    };
+    if args.failed {
+        let all = view.pods.iter().filter_map(Record::of);
+        let all: Vec<Record> = all
+            .filter(|pod| pod.has_ended() && pod.failed.is_some())
+            .collect();
+        match args.output {
+            Output::Json => print::failed_json(&all, out)?,
+            _ if all.is_empty() => writeln!(err, "no pod was failed for its image")?,
+            Output::Table => print::failed_table(&all, sight.now(), false, out)?,
+            Output::Wide => print::failed_table(&all, sight.now(), true, out)?,
+        }
+        return sight.tell_gaps(&view, err);
+    }
+    writeln!(err, "{}", print::one_line(&policies.line()))?;
+    let all = match sight.judge(&view, &policies) {
         Ok(all) => all,
         Err(failure) => return failure.tell(err),
     };
     match args.output {
         Output::Json => print::json(&all, out)?,
         _ if all.is_empty() => writeln!(err, "no pod waits for an image that it cannot get")?,
-        Output::Table => print::table(&all, args.sight.now(), false, out)?,
-        Output::Wide => print::table(&all, args.sight.now(), true, out)?,
+        Output::Table => print::table(&all, sight.now(), false, out)?,
+        Output::Wide => print::table(&all, sight.now(), true, out)?,
     }
-    Ok(crate::SUCCESS)
+    sight.tell_gaps(&view, err)
 }
 
 /// Runs `enforcer explain`. Returns the exit code.
@@ -111,32 +138,38 @@ pub(crate) fn explain(
     err: &mut dyn Write,
 ) -> io::Result<u8> {
     let (namespace, name) = &args.pod;
-    let mut found = false;
-    let all = args.sight.look(|pod| {
-        let is_it = pod.metadata.namespace == *namespace && pod.metadata.name == *name;
-        found |= is_it;
-        is_it
-    });
-    match all {
+    let sight = &args.sight;
+    let (view, policies) = match sight.see(&args.cluster, Wanted::One(namespace, name)) {
+        Ok(seen) => seen,
         Err(failure) => return failure.tell(err),
-        Ok(_) if !found => {
-            writeln!(
-                err,
-                "error: there is no pod {namespace}/{name} that has not ended"
-            )?;
+    };
+    let Some(record) = view.pods.first().and_then(Record::of) else {
+        if view.unreadable.is_empty() {
+            let error = format!("error: there is no pod {namespace}/{name}");
+            writeln!(err, "{}", print::one_line(&error))?;
             return Ok(crate::INVALID);
         }
-        Ok(all) if all.is_empty() => writeln!(
+        return sight.tell_gaps(&view, err);
+    };
+    if record.has_ended() {
+        print::ended(&record, view.end.as_ref(), sight.now(), out)?;
+        return Ok(crate::SUCCESS);
+    }
+    let all = match sight.judge(&view, &policies) {
+        Ok(all) => all,
+        Err(failure) => return failure.tell(err),
+    };
+    if all.is_empty() {
+        writeln!(
             out,
             "{namespace}/{name}: no container waits for an image that it cannot get"
-        )?,
-        Ok(all) => {
-            for stuck in &all {
-                print::story(stuck, args.sight.now(), out)?;
-            }
-        }
+        )?;
     }
-    Ok(crate::SUCCESS)
+    for (stuck, policy) in &all {
+        print::story(stuck, policy, sight.now(), out)?;
+    }
+    print::put_back(&record, sight.now(), out)?;
+    sight.tell_gaps(&view, err)
 }
 
 /// Why nothing can be shown.
@@ -165,119 +198,112 @@ impl Sight {
         self.at.unwrap_or_else(|| Clock::start().now())
     }
 
-    /// The stuck pods of those that are wanted.
-    fn look(&self, wanted: impl FnMut(&WirePod) -> bool) -> Result<Vec<Stuck>, Failure> {
-        let mut policy = match &self.policy {
-            Some(file) => policy::read(file).map_err(Failure::Input)?,
-            None => Policy::default(),
+    /// What there is to be seen of the pods that are wanted, and by which policies they are judged.
+    fn see(&self, cluster: &ClusterArgs, wanted: Wanted<'_>) -> Result<(View, InForce), Failure> {
+        let own = self.policy.as_deref().map(InForce::of_file).transpose();
+        let own = own.map_err(Failure::Input)?;
+        let mut view = match &self.from {
+            Some(file) => View::of_file(file, wanted, self.now())
+                .map_err(|error| Failure::Input(vec![error]))?,
+            None => View::of_cluster(
+                cluster,
+                wanted,
+                &self.annotations_of,
+                own.is_none(),
+                self.now(),
+            )
+            .map_err(Failure::Cluster)?,
         };
-        if policy.mode == Mode::DryRun {
-            // What is of interest is what would be done.
-            policy.mode = Mode::Enforce;
-        }
-        let (pods, inherited) = match &self.from {
-            Some(file) => {
-                let pods = read(file).map_err(|error| Failure::Input(vec![error]))?;
-                (pods.into_iter().filter(wanted).collect(), BTreeMap::new())
-            }
-            None => from_cluster(wanted, &self.annotations_of).map_err(Failure::Cluster)?,
+        let policies = own.or_else(|| view.policies.take()).unwrap_or_else(|| {
+            InForce::built_in("a file tells of no policy: --policy FILE names one")
+        });
+        view.remarks.extend(policies.complaints.iter().map(|wrong| {
+            format!("{wrong} (an enforcer that knows an earlier, good one still goes by that)")
+        }));
+        Ok((view, policies))
+    }
+
+    /// The stuck pods, with the names of the policies that judge them.
+    fn judge(&self, view: &View, policies: &InForce) -> Result<Vec<(Stuck, String)>, Failure> {
+        let mut by_namespace: BTreeMap<&str, Vec<Subject<'_>>> = BTreeMap::new();
+        let judges = policies.judges();
+        let is_own = |namespace: &str| {
+            judges
+                .iter()
+                .any(|(of, _)| of.as_deref() == Some(namespace))
         };
-        let mut all = Vec::new();
-        for pod in &pods {
+        let bounds_of = |home: &str| {
+            let own = judges
+                .iter()
+                .find(|(of, _)| of.as_deref().unwrap_or_default() == home);
+            own.map_or_else(
+                || Policy::default().overrides,
+                |(_, policy)| policy.overrides.clone(),
+            )
+        };
+        for pod in &view.pods {
+            let namespace = pod.metadata.namespace.as_str();
+            let home = if is_own(namespace) { namespace } else { "" };
             let sources = Source::of(pod, &self.annotations_of);
-            let inherited = sources.iter().filter_map(|source| inherited.get(source));
+            let inherited = sources
+                .iter()
+                .filter_map(|source| view.inherited.get(source));
             let wishes = std::iter::once(pod.metadata.wishes()).chain(inherited.copied());
-            let wishes = policy.overrides.first_allowed(wishes);
-            let profile = Profile::standard(policy.clone())
+            by_namespace.entry(home).or_default().push(Subject {
+                pod,
+                wishes: bounds_of(home).first_allowed(wishes),
+                past: view.pasts.get(&pod.metadata.uid),
+            });
+        }
+        let mut all = Vec::new();
+        for (of, policy) in judges {
+            let home = of.unwrap_or_default();
+            let Some(subjects) = by_namespace.get(home.as_str()) else {
+                continue;
+            };
+            // One for all pods that the policy judges: building it takes longer than judging a pod.
+            let profile = Profile::standard(policy)
                 .map_err(|error| Failure::Input(vec![error.to_string()]))?;
-            // Pods that cannot be read have been left out before.
-            all.extend(look::look(pod, wishes, profile, self.now()).unwrap_or_default());
+            for shown in look::look(subjects, profile, self.now()) {
+                // Pods that cannot be read have been left out, and are told of.
+                all.extend(shown.unwrap_or_default());
+            }
         }
         all.sort_by(|a, b| (&a.namespace, &a.pod).cmp(&(&b.namespace, &b.pod)));
-        Ok(all)
+        let named = |stuck: Stuck| {
+            let policy = policies.name_for(&stuck.namespace);
+            (stuck, policy)
+        };
+        Ok(all.into_iter().map(named).collect())
     }
-}
 
-fn read(file: &Path) -> Result<Vec<WirePod>, String> {
-    let name = file.display();
-    let bytes = std::fs::read(file).map_err(|error| format!("{name}: cannot be read: {error}"))?;
-    if let Ok(pod) = wire::one_pod(&bytes) {
-        return Ok(vec![pod]);
-    }
-    match wire::page(bytes.clone()) {
-        Ok(page) => Ok(page.pods),
-        Err(_) => Err(match serde_json::from_slice::<serde_json::Value>(&bytes) {
-            Err(error) => format!(
-                "{name}:{}:{}: this is not JSON: {error}",
-                error.line(),
-                error.column()
-            ),
-            Ok(_) => format!(
-                "{name}: there are no pods in it: give what `kubectl get pods -A -o json` prints"
-            ),
-        }),
-    }
-}
-
-/// The pods, and what is asked for by what they belong to.
-type Asked = (Vec<WirePod>, BTreeMap<Source, Wishes>);
-
-/// The cluster's pods that are wanted and have not ended, and what is asked for by what the stuck ones belong to.
-fn from_cluster(mut wanted: impl FnMut(&WirePod) -> bool, kinds: &[Kind]) -> Result<Asked, String> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    runtime.map_err(|error| error.to_string())?.block_on(async {
-        let (api, _) = Api::connect(Arc::new(Metrics::default()))
-            .await
-            .map_err(|error| format!("no cluster: {error}"))?;
-        let mut pages = Pages::new(&api, &wire::field_selector(&[]));
-        let mut all = Vec::new();
-        while let Some(page) = pages
-            .next()
-            .await
-            .map_err(|trouble| format!("cannot list pods: {trouble}"))?
-        {
-            all.extend(page.pods.into_iter().filter(&mut wanted));
+    /// Says what could not be seen. The exit code.
+    fn tell_gaps(&self, view: &View, err: &mut dyn Write) -> io::Result<u8> {
+        for remark in &view.remarks {
+            writeln!(err, "warning: {}", print::one_line(remark))?;
         }
-        let inherited = inherited(&api, &all, kinds).await?;
-        Ok((all, inherited))
-    })
+        for why in &view.unreadable {
+            writeln!(err, "error: cannot read the pod {}", print::one_line(why))?;
+        }
+        if view.unnamed > 0 {
+            writeln!(err, "error: cannot read {} more pods", view.unnamed)?;
+        }
+        Ok(match (view.unreadable.is_empty(), &self.from) {
+            (true, _) => crate::SUCCESS,
+            (false, Some(_)) => crate::INVALID,
+            (false, None) => crate::INTERNAL,
+        })
+    }
 }
 
-/// What is asked for by what the stuck ones of the pods belong to.
-async fn inherited(
-    api: &Api,
-    pods: &[WirePod],
-    kinds: &[Kind],
-) -> Result<BTreeMap<Source, Wishes>, String> {
-    const CALL_TIMEOUT: Duration = Duration::from_secs(10);
-    let is_stuck = |pod: &&WirePod| {
-        let shown = pod.snapshot(None, |pod| pod.containers.iter().any(is_stuck));
-        shown.unwrap_or_default()
+fn pod_name(text: &str) -> Result<(Name, Name), String> {
+    let Some((namespace, name)) = text.split_once('/') else {
+        return Err(
+            "write the namespace, a slash and the name, such as `default/my-pod`".to_owned(),
+        );
     };
-    let stuck = pods.iter().filter(is_stuck);
-    let sources: BTreeSet<Source> = stuck.flat_map(|pod| Source::of(pod, kinds)).collect();
-    let mut known = BTreeMap::new();
-    for source in sources {
-        let wishes = source
-            .ask(api, CALL_TIMEOUT)
-            .await
-            .map_err(|trouble| format!("cannot read the annotations of {source}: {trouble}"))?;
-        known.insert(source, wishes);
-    }
-    Ok(known)
-}
-
-fn pod_name(text: &str) -> Result<(String, String), String> {
-    match text.split_once('/') {
-        Some((namespace, name))
-            if !namespace.is_empty() && !name.is_empty() && !name.contains('/') =>
-        {
-            Ok((namespace.to_owned(), name.to_owned()))
-        }
-        _ => Err("write the namespace, a slash and the name, such as `default/my-pod`".to_owned()),
-    }
+    let parse = |name: &str| name.parse().map_err(|error: NoName| error.to_string());
+    Ok((parse(namespace)?, parse(name)?))
 }
 
 fn moment(text: &str) -> Result<Timestamp, String> {

@@ -4,15 +4,17 @@ use std::io::{self, Write};
 
 use pullstop_core::cause::Cause;
 use pullstop_core::plugin::Deed;
+use pullstop_core::pod::Phase;
 use pullstop_core::time::{Human, Timestamp};
 use serde_json::json;
 
-use super::look::{Stuck, Verdict};
+use super::ended::{End, Failed, Record};
+use super::look::{Known, Stuck, Verdict};
 use crate::clock;
 
 /// A table; a wide one says also of which image, and why.
 pub(super) fn table(
-    all: &[Stuck],
+    all: &[(Stuck, String)],
     now: Timestamp,
     wide: bool,
     out: &mut dyn Write,
@@ -30,33 +32,72 @@ pub(super) fn table(
     if wide {
         head.extend(["IMAGE", "WHY"]);
     }
-    let mut rows = vec![head.into_iter().map(str::to_owned).collect::<Vec<String>>()];
-    for stuck in all {
+    let rows = all.iter().map(|(stuck, _)| {
         let mut row = vec![
             stuck.namespace.clone(),
             stuck.pod.clone(),
             stuck.container.clone(),
             stuck.cause.map_or("-", |cause| cause.as_str()).to_owned(),
             failures(stuck),
-            stuck
-                .since
-                .map_or_else(|| "-".to_owned(), |since| rough(now, since)),
+            since(stuck, now),
             stuck.verdict.name().to_owned(),
             stuck.verdict.when(now),
         ];
         if wide {
             row.extend([stuck.image.clone(), stuck.verdict.why().to_owned()]);
         }
-        rows.push(row.iter().map(|cell| one_line(cell)).collect());
+        row
+    });
+    columns(&head, rows, out)
+}
+
+/// Pods that were failed; a wide table says also what is written about them.
+pub(super) fn failed_table(
+    all: &[Record],
+    now: Timestamp,
+    wide: bool,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let mut head = vec!["NAMESPACE", "NAME", "CAUSE", "RULE", "FAILED", "KUBELET"];
+    if wide {
+        head.push("MESSAGE");
     }
-    let columns = rows[0].len();
+    let rows = all.iter().filter_map(|record| {
+        let failed = record.failed.as_ref()?;
+        let ago = |at: Timestamp| format!("{} ago", rough(now, at));
+        let mut row = vec![
+            record.namespace.clone(),
+            record.name.clone(),
+            failed.cause.clone(),
+            failed.rule.clone().unwrap_or_else(|| "-".to_owned()),
+            failed.at.map_or_else(|| "-".to_owned(), ago),
+            agreement(record).to_owned(),
+        ];
+        if wide {
+            row.push(failed.message.clone());
+        }
+        Some(row)
+    });
+    columns(&head, rows, out)
+}
+
+fn columns(
+    head: &[&str],
+    rows: impl Iterator<Item = Vec<String>>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let head: Vec<String> = head.iter().map(|&title| title.to_owned()).collect();
+    let rows: Vec<Vec<String>> = std::iter::once(head)
+        .chain(rows)
+        .map(|row| row.iter().map(|cell| one_line(cell)).collect())
+        .collect();
     let width = |column: usize| {
         rows.iter()
             .map(|row| row[column].chars().count())
             .max()
             .unwrap_or_default()
     };
-    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let widths: Vec<usize> = (0..rows[0].len()).map(width).collect();
     for row in &rows {
         let cells = row
             .iter()
@@ -68,8 +109,8 @@ pub(super) fn table(
 }
 
 /// One JSON object a line.
-pub(super) fn json(all: &[Stuck], out: &mut dyn Write) -> io::Result<()> {
-    for stuck in all {
+pub(super) fn json(all: &[(Stuck, String)], out: &mut dyn Write) -> io::Result<()> {
+    for (stuck, policy) in all {
         let object = json!({
             "namespace": stuck.namespace,
             "name": stuck.pod,
@@ -80,6 +121,8 @@ pub(super) fn json(all: &[Stuck], out: &mut dyn Write) -> io::Result<()> {
             "cause": stuck.cause.map(Cause::as_str),
             "failures": stuck.failures,
             "since": stuck.since.map(clock::print),
+            "known": stuck.known.name(),
+            "policy": policy,
             "verdict": stuck.verdict.name(),
             "when": match &stuck.verdict {
                 Verdict::Later(_, at) => Some(clock::print(*at)),
@@ -93,8 +136,116 @@ pub(super) fn json(all: &[Stuck], out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
+/// Pods that were failed, one JSON object a line.
+pub(super) fn failed_json(all: &[Record], out: &mut dyn Write) -> io::Result<()> {
+    for record in all {
+        let Some(failed) = &record.failed else {
+            continue;
+        };
+        let object = json!({
+            "namespace": record.namespace,
+            "name": record.name,
+            "phase": record.phase.as_str(),
+            "cause": failed.cause,
+            "rule": failed.rule,
+            "message": failed.message,
+            "failedAt": failed.at.map(clock::print),
+            "kubeletAgreed": record.kubelet_agreed,
+        });
+        writeln!(out, "{object}")?;
+    }
+    Ok(())
+}
+
+/// All that is recorded of a pod that has ended.
+pub(super) fn ended(
+    record: &Record,
+    end: Option<&End>,
+    now: Timestamp,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let Record {
+        namespace, name, ..
+    } = record;
+    let mut say = |what: String| writeln!(out, "{}", one_line(&what));
+    match &record.failed {
+        Some(failed) => {
+            say(format!(
+                "{namespace}/{name}: failed for its image{}",
+                when(failed, now)
+            ))?;
+            say(format!("  cause     {}", failed.cause))?;
+            if let Some(rule) = &failed.rule {
+                say(format!("  rule      {rule}"))?;
+            }
+            say(format!("  message   {}", failed.message))?;
+            say(format!("  kubelet   {}", agreement(record)))?;
+        }
+        None if record.phase == Phase::Succeeded => {
+            say(format!(
+                "{namespace}/{name}: has succeeded; it waits for no image any more"
+            ))?;
+        }
+        None => say(format!(
+            "{namespace}/{name}: has failed, but not by Pullstop"
+        ))?,
+    }
+    if record.was_counting {
+        say("  pulls     had failed before; what was counted stands in its condition".to_owned())?;
+    }
+    let (Some(end), true) = (end, record.phase == Phase::Failed) else {
+        return Ok(());
+    };
+    let why = end.why();
+    match &record.failed {
+        Some(_) if why.is_empty() => {
+            let gap = "no reason yet: the kubelet is still ending its containers, and brings it back when that is done";
+            say(format!("  status    {gap}"))?;
+        }
+        Some(failed) if why.ends_with(&failed.message) => {}
+        _ if why.is_empty() => {}
+        _ => say(format!("  status    {why}"))?,
+    }
+    for (container, how) in end.containers() {
+        say(format!("  {container}: {how}"))?;
+    }
+    Ok(())
+}
+
+/// Says if a pod that is alive was failed before.
+pub(super) fn put_back(record: &Record, now: Timestamp, out: &mut dyn Write) -> io::Result<()> {
+    let Some(failed) = &record.failed else {
+        return Ok(());
+    };
+    let what = format!(
+        "  earlier   failed{}, for {}; the kubelet has put it back",
+        when(failed, now),
+        failed.cause
+    );
+    writeln!(out, "{}", one_line(&what))
+}
+
+fn when(failed: &Failed, now: Timestamp) -> String {
+    failed.at.map_or_else(String::new, |at| {
+        format!(" at {} ({} ago)", clock::print_seconds(at), rough(now, at))
+    })
+}
+
+const fn agreement(record: &Record) -> &'static str {
+    if record.kubelet_agreed {
+        "has agreed"
+    } else {
+        "has not agreed yet"
+    }
+}
+
 /// All that is thought of one container.
-pub(super) fn story(stuck: &Stuck, now: Timestamp, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn story(
+    stuck: &Stuck,
+    policy: &str,
+    now: Timestamp,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let Stuck {
         namespace,
         pod,
@@ -122,25 +273,30 @@ pub(super) fn story(stuck: &Stuck, now: Timestamp, out: &mut dyn Write) -> io::R
     if let Some(cause) = stuck.cause {
         writeln!(out, "  cause     {cause}")?;
     }
-    match stuck.since {
-        Some(since) => {
+    match (stuck.since, stuck.known) {
+        (Some(since), known) => {
+            let by = match known {
+                Known::Events => "; its events tell of so many, and there may have been more",
+                Known::Glance | Known::Memory => "",
+            };
             writeln!(
                 out,
-                "  failures  {}, since {} ({} ago)",
+                "  failures  {}, since {} ({} ago){by}",
                 failures(stuck),
                 clock::print_seconds(since),
                 rough(now, since)
             )?;
         }
-        None if stuck.failures > 0 => {
+        (None, _) if stuck.failures > 0 => {
             writeln!(
                 out,
-                "  failures  {}: nothing is remembered of earlier ones",
+                "  failures  {}: nothing is known of earlier ones",
                 failures(stuck)
             )?;
         }
-        None => {}
+        (None, _) => {}
     }
+    writeln!(out, "  policy    {}", one_line(policy))?;
     for said in &stuck.trail {
         writeln!(out, "  {}", one_line(said))?;
     }
@@ -151,7 +307,7 @@ impl Verdict {
     fn name(&self) -> &'static str {
         match self {
             Self::OutOfScope(_) => "out of scope",
-            Self::Now(deed) | Self::Later(deed, _) => deed_name(*deed),
+            Self::Now(deed) | Self::Later(deed, _) | Self::NextFailure(deed) => deed_name(*deed),
             Self::Held(_) => "held",
             Self::Waits(_) => "waits",
         }
@@ -161,6 +317,7 @@ impl Verdict {
         match self {
             Self::Now(_) => "now".to_owned(),
             Self::Later(_, at) => format!("in {}", rough(*at, now)),
+            Self::NextFailure(_) => "next failure".to_owned(),
             Self::OutOfScope(_) | Self::Held(_) | Self::Waits(_) => "-".to_owned(),
         }
     }
@@ -169,6 +326,9 @@ impl Verdict {
         match self {
             Self::OutOfScope(why) | Self::Held(why) | Self::Waits(why) => why,
             Self::Now(_) => "both limits of the rule are reached",
+            Self::NextFailure(_) => {
+                "both limits of the rule are reached; a pull may be in flight, so the next one that fails decides"
+            }
             Self::Later(..) => "its time is not over",
         }
     }
@@ -178,6 +338,7 @@ impl Verdict {
             Self::OutOfScope(why) => format!("not judged: {why}"),
             Self::Held(why) => format!("held: {why}"),
             Self::Waits(why) => format!("waits: {why}"),
+            Self::NextFailure(_) => format!("{} when its next pull has failed", self.name()),
             Self::Now(_) | Self::Later(..) => format!("{} {}", self.name(), self.when(now)),
         }
     }
@@ -192,12 +353,30 @@ const fn deed_name(deed: Deed) -> &'static str {
     }
 }
 
-/// What is remembered is a lower bound.
+impl Known {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Glance => "glance",
+            Self::Memory => "memory",
+            Self::Events => "events",
+        }
+    }
+}
+
+/// What is known is a lower bound.
 fn failures(stuck: &Stuck) -> String {
-    match (stuck.failures, stuck.since) {
+    match (stuck.failures, stuck.known) {
         (0, _) => "-".to_owned(),
-        (count, Some(_)) => count.to_string(),
-        (count, None) => format!("{count} or more"),
+        (count, Known::Memory) => count.to_string(),
+        (count, Known::Glance | Known::Events) => format!("{count} or more"),
+    }
+}
+
+fn since(stuck: &Stuck, now: Timestamp) -> String {
+    match (stuck.since, stuck.known) {
+        (None, _) => "-".to_owned(),
+        (Some(since), Known::Events) => format!("{} or more", rough(now, since)),
+        (Some(since), Known::Glance | Known::Memory) => rough(now, since),
     }
 }
 
@@ -208,6 +387,6 @@ fn rough(later: Timestamp, earlier: Timestamp) -> String {
 }
 
 /// What pods say must not spoil a terminal.
-fn one_line(text: &str) -> String {
+pub(super) fn one_line(text: &str) -> String {
     text.replace(char::is_control, " ")
 }

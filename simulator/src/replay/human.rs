@@ -167,6 +167,10 @@ fn noticed(happening: &Happening) -> (Style, String) {
                 format!("failure {failures}: {cause} ({permanence}{by})"),
             )
         }
+        Happening::Recollected { failures, .. } => (
+            BAD,
+            format!("Events tell of {failures} failures before it was watched"),
+        ),
         Happening::Throttled => (
             UNSURE,
             "throttled by the kubelet itself: not a failure".to_owned(),

@@ -163,6 +163,9 @@ fn noticed_in_words(what: &Happening) -> String {
         Happening::Counted {
             cause, failures, ..
         } => format!("seen: failure {failures}, {cause}"),
+        Happening::Recollected { failures, .. } => {
+            format!("seen: Events tell of {failures} failures before it was watched")
+        }
         Happening::Throttled => "seen: throttled by the kubelet itself".to_owned(),
         Happening::Suspended => "seen: neither failing nor recovered".to_owned(),
         Happening::StartedOver {

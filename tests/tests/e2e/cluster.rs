@@ -209,7 +209,15 @@ impl Cluster {
 
     /// Waits until the kubelet agrees that these pods have failed, and says what became of them.
     pub(super) async fn failed(&self, names: &[&str], seconds: u64) -> Vec<Value> {
-        let agreed = async |name: &str| ready_reason(&self.pod(name).await) == "PodFailed";
+        // While it ends the containers, for as long as those that run may take, the kubelet shows its own status without the
+        // words that were written; it brings them back in the end.
+        let agreed = async |name: &str| {
+            let pod = self.pod(name).await;
+            let has_words = pod["status"]["reason"]
+                .as_str()
+                .is_some_and(|r| !r.is_empty());
+            ready_reason(&pod) == "PodFailed" && has_words
+        };
         let all_agreed = async || {
             let mut all = true;
             for name in names {
@@ -219,7 +227,7 @@ impl Cluster {
         };
         self.wait(&format!("{names:?} failed"), seconds, all_agreed)
             .await;
-        // The kubelet takes the words away and brings them back while it ends a pod.
+        // Only then it says how containers ended that never ran.
         sleep(Duration::from_secs(3)).await;
         let mut pods = Vec::new();
         for name in names {

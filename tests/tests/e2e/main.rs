@@ -7,6 +7,7 @@ mod cases;
 mod cluster;
 mod command;
 mod faults;
+mod history;
 mod kills;
 mod network;
 mod partitions;

@@ -89,10 +89,15 @@ impl Stage {
 
     /// Starts an enforcer, and the line between it and the API server.
     pub(super) fn replica(&self, name: &str) -> (Replica, Line) {
+        self.replica_with(name, &[])
+    }
+
+    /// The same, with these options.
+    pub(super) fn replica_with(&self, name: &str, options: &[&str]) -> (Replica, Line) {
         let line = Line::new();
         let now = self.store.clock().now();
         let client = line.over(self.client(), "default");
-        (Replica::start(client, "default", name, now, &[]), line)
+        (Replica::start(client, "default", name, now, options), line)
     }
 
     /// A client of the cluster.

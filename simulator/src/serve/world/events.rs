@@ -1,11 +1,17 @@
 //! The kubelets' Events as objects: as many as a real kubelet writes, which is fewer than happen.
 
+use std::time::Duration;
+
+use pullstop_core::time::Timestamp;
 use serde_json::json;
 
-use super::{Bridge, KUBELET};
+use super::{Bridge, CONTROL, KUBELET};
 use crate::serve::store::Key;
 use crate::world::ids::PodId;
 use crate::world::kubelet::EventWritten;
+
+/// How long an API server keeps an Event after the last write (`--event-ttl` of kube-apiserver).
+const EVENT_TTL: Duration = Duration::from_secs(3600);
 
 impl Bridge {
     /// Shows what the kubelets have written since the last look.
@@ -18,28 +24,43 @@ impl Bridge {
             .collect();
         for (id, shown) in fresh {
             let written = self.world.kubelets.events(id);
-            for place in shown..written.len() {
-                self.show_event(id, written, place);
-            }
+            let fresh: Vec<EventWritten> = written[shown..].to_vec();
             let count = written.len();
+            for event in &fresh {
+                let key = self.show_event(id, event);
+                self.expiring.extend(key.map(|key| (event.at, key)));
+            }
             if let Some(mirror) = self.pods.get_mut(&id) {
                 mirror.events = count;
+            }
+        }
+        self.expire_events();
+    }
+
+    /// Takes away the Events that were not written for long. A kubelet that writes one of them again makes it anew, with the
+    /// count and the first time that it has kept.
+    fn expire_events(&mut self) {
+        let now = self.world.cluster.now;
+        let is_over = |(at, _): &(Timestamp, Key)| at.after(EVENT_TTL) <= now;
+        while self.expiring.front().is_some_and(is_over) {
+            let Some((at, key)) = self.expiring.pop_front() else {
+                return;
+            };
+            let last = self.stamp(at);
+            let event = self.store.get(&key);
+            if event.is_some_and(|event| event["lastTimestamp"] == last.as_str()) {
+                self.store.delete(&key, CONTROL);
             }
         }
     }
 
     /// An Event that was written before is counted on, under its first name.
-    fn show_event(&self, id: PodId, written: &[EventWritten], place: usize) {
-        let event = &written[place];
-        let is_same = |e: &EventWritten| e.object == event.object;
-        let first = written.iter().position(is_same).unwrap_or(place);
-        let Some(mirror) = self.pods.get(&id) else {
-            return;
-        };
+    fn show_event(&self, id: PodId, event: &EventWritten) -> Option<Key> {
+        let mirror = self.pods.get(&id)?;
         let pod = &mirror.shown;
         let names = &pod.names;
         let name = format!("{}.{:x}", names.name, event.object + 1);
-        let (begun, now) = (self.stamp(written[first].at), self.stamp(event.at));
+        let (begun, now) = (self.stamp(event.first_at), self.stamp(event.at));
         let key = Key::of("", "events", &names.namespace, &name);
         let counted = self.store.update(&key, KUBELET, |object| {
             object["count"] = event.count.into();
@@ -47,7 +68,7 @@ impl Bridge {
             object["lastTimestamp"] = now.as_str().into();
         });
         if counted.is_some() {
-            return;
+            return Some(key);
         }
         let spec = &pod.template.containers[event.container];
         let list = if super::status::is_init(spec.kind) {
@@ -73,5 +94,6 @@ impl Bridge {
         });
         // `v1` and `Event` are served, and the name is not empty.
         let _ = self.store.put(object, KUBELET);
+        Some(key)
     }
 }

@@ -23,7 +23,7 @@ mod pod;
 mod status;
 mod take_in;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -56,6 +56,8 @@ pub struct Bridge {
     by_key: BTreeMap<Key, PodId>,
     owners: BTreeMap<OwnerId, owners::Shown>,
     nodes_shown: usize,
+    /// When which Events were written.
+    expiring: VecDeque<(Timestamp, Key)>,
 }
 
 /// A pod on both sides.
@@ -86,6 +88,7 @@ impl Bridge {
             by_key: BTreeMap::new(),
             owners: BTreeMap::new(),
             nodes_shown: 0,
+            expiring: VecDeque::new(),
         }
     }
 

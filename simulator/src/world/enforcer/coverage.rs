@@ -164,7 +164,8 @@ impl Coverage {
                 Happening::Ended => Move::EndedByItself,
                 Happening::Agreed => Move::Agreed,
                 Happening::GaveUp => Move::GaveUp,
-                Happening::Would(_) => return,
+                // No simulated enforcer reads Events.
+                Happening::Recollected { .. } | Happening::Would(_) => return,
             },
         };
         self.mark(which);

@@ -39,6 +39,8 @@ pub struct Written {
     pub container: usize,
     /// `message`.
     pub message: Arc<str>,
+    /// `firstTimestamp`: when it happened first, whether that was written or not.
+    pub first_at: Timestamp,
     /// `count`: how often it has happened since the kubelet started, whatever was written of that.
     pub count: u32,
 }
@@ -74,6 +76,7 @@ struct Similar {
 struct Known {
     key: Key,
     object: usize,
+    first_at: Timestamp,
     count: u32,
 }
 
@@ -123,7 +126,7 @@ impl Recorder {
             let message = Arc::clone(message);
             (Key::Same(kind, container, Arc::clone(&message)), message)
         };
-        let (object, count) = self.count(key);
+        let (object, first_at, count) = self.count(now, key);
         if self.buckets[usize::from(kind.is_warning())].take(now) {
             self.written.push(Written {
                 at: now,
@@ -131,25 +134,27 @@ impl Recorder {
                 kind,
                 container,
                 message,
+                first_at,
                 count,
             });
         }
     }
 
     /// `eventObserve`: it counts whatever becomes of the write.
-    fn count(&mut self, key: Key) -> (usize, u32) {
+    fn count(&mut self, now: Timestamp, key: Key) -> (usize, Timestamp, u32) {
         if let Some(known) = self.known.iter_mut().find(|known| known.key == key) {
             known.count += 1;
-            return (known.object, known.count);
+            return (known.object, known.first_at, known.count);
         }
         let object = self.objects;
         self.objects += 1;
         self.known.push(Known {
             key,
             object,
+            first_at: now,
             count: 1,
         });
-        (object, 1)
+        (object, now, 1)
     }
 
     /// The kubelet was restarted: it counts from the beginning.
@@ -222,7 +227,9 @@ mod tests {
         }
         // 25 at once, 12 refilled in the hour.
         assert_eq!(recorder.written().len(), 25 + 11);
-        assert!(recorder.written().last().unwrap().count > 3000);
+        let last = recorder.written().last().unwrap();
+        assert!(last.count > 3000);
+        assert_eq!(last.first_at, Timestamp::from_millis(0));
     }
 
     #[test]

@@ -1,0 +1,71 @@
+//! What was before a pod was seen: read once, and told to the engine.
+
+use std::sync::Arc;
+
+use pullstop_core::engine::Input;
+use pullstop_core::time::Timestamp;
+use pullstop_core::wire::WirePod;
+
+use super::Driver;
+use crate::clock;
+use crate::engines::Home;
+use crate::pods::history::Past;
+use crate::pods::memory::CONDITION;
+
+/// What was read of a pod's past.
+#[derive(Debug)]
+pub(super) struct Recalled {
+    home: Home,
+    uid: String,
+    created_at: Option<Timestamp>,
+    met_at: Timestamp,
+    /// Nothing if it could not be read.
+    past: Option<Past>,
+}
+
+impl Driver {
+    /// A pod is followed now that was not before, and may have been failing before. Whoever has kept a memory with it has
+    /// read its past.
+    pub(super) fn recall(&mut self, home: &Home, pod: &WirePod) {
+        let mut conditions = pod.status.conditions.iter();
+        let is_remembered = conditions.any(|condition| condition.r#type == CONDITION);
+        let Some(historian) = self.historian.as_ref().filter(|_| !is_remembered) else {
+            return;
+        };
+        let (historian, home, met_at) = (Arc::clone(historian), home.clone(), self.clock.now());
+        let metadata = &pod.metadata;
+        let (uid, namespace) = (metadata.uid.clone(), metadata.namespace.clone());
+        let created_at = metadata
+            .creation_timestamp
+            .as_deref()
+            .and_then(clock::parse);
+        self.recalling.push(Box::pin(async move {
+            let past = historian.past(&namespace, &uid).await;
+            Recalled {
+                home,
+                uid,
+                created_at,
+                met_at,
+                past,
+            }
+        }));
+    }
+
+    /// What was before a pod was seen is known now.
+    pub(super) fn recollect(&mut self, recalled: &Recalled) {
+        let now = self.clock.now();
+        let Recalled {
+            home,
+            uid,
+            created_at,
+            met_at,
+            past,
+        } = recalled;
+        let (Some(past), Some(engine)) = (past, self.engines.engine(home)) else {
+            return;
+        };
+        past.lend(*created_at, *met_at, |history| {
+            engine.handle(now, Input::History { uid, history });
+        });
+    }
+}

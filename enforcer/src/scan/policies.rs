@@ -1,0 +1,137 @@
+//! By which policy a scan judges, and why by that one.
+
+use std::path::Path;
+
+use pullstop_core::policy::{Mode, Policy};
+
+use crate::api::{Api, Trouble};
+use crate::engines::{Limits, Policies};
+use crate::input;
+use crate::policies::{built_in, objects};
+use crate::policy::{self, mode_name};
+
+/// The policies, and where they come from.
+#[derive(Clone, Debug)]
+pub(super) struct InForce {
+    policies: Policies,
+    /// What the cluster-wide policy is called.
+    cluster: String,
+    /// Why it is that one, if it is not the cluster's own.
+    why: Option<String>,
+    /// What is wrong with policies that are not in force.
+    pub(super) complaints: Vec<String>,
+}
+
+impl InForce {
+    /// The built-in rules.
+    pub(super) fn built_in(why: &str) -> Self {
+        Self {
+            policies: built_in(),
+            cluster: "the built-in rules".to_owned(),
+            why: Some(why.to_owned()),
+            complaints: Vec::new(),
+        }
+    }
+
+    /// The policy in a file.
+    ///
+    /// # Errors
+    /// All that is wrong with it, each with its place.
+    pub(super) fn of_file(file: &Path) -> Result<Self, Vec<String>> {
+        Ok(Self {
+            policies: Policies::one(policy::read(file)?),
+            cluster: format!("the file {}", input::name(file)),
+            why: None,
+            complaints: Vec::new(),
+        })
+    }
+
+    /// The policy objects of a cluster, as an enforcer goes by them that runs with `--policy-objects`.
+    ///
+    /// # Errors
+    /// If the cluster does not answer.
+    pub(super) async fn of_cluster(api: &Api) -> Result<Self, String> {
+        let (accepted, complaints) = match objects::in_force(api).await {
+            Ok(found) => found,
+            Err(Trouble::NotFound) => {
+                return Ok(Self::built_in("the cluster has no policy objects"));
+            }
+            Err(Trouble::Forbidden(said)) => {
+                let why = format!("policy objects may not be read: {said}");
+                return Ok(Self::built_in(&why));
+            }
+            Err(trouble) => return Err(format!("cannot read policy objects: {trouble}")),
+        };
+        let has_own = accepted.has_cluster_policy();
+        let cluster = if has_own {
+            format!("ClusterPullFailurePolicy `{}`", objects::NAME)
+        } else {
+            "the built-in rules".to_owned()
+        };
+        let none = format!(
+            "the cluster has no ClusterPullFailurePolicy `{}`",
+            objects::NAME
+        );
+        Ok(Self {
+            policies: accepted.policies(),
+            cluster,
+            why: (!has_own).then_some(none),
+            complaints,
+        })
+    }
+
+    /// One line: which policies, and why.
+    pub(super) fn line(&self) -> String {
+        let mut line = format!("policy: {}", self.cluster);
+        if let Some(why) = &self.why {
+            line.push_str(", since ");
+            line.push_str(why);
+        }
+        line.push_str(match self.policies.cluster.mode {
+            Mode::DryRun => "; it is a dry run, shown as if it enforced",
+            Mode::Enforce | Mode::Warn | Mode::Off => "; its mode is ",
+        });
+        if self.policies.cluster.mode != Mode::DryRun {
+            line.push_str(mode_name(self.policies.cluster.mode));
+        }
+        let own: Vec<&str> = self
+            .policies
+            .namespaces
+            .keys()
+            .map(String::as_str)
+            .collect();
+        if !own.is_empty() {
+            line.push_str("; namespaces with a policy of their own: ");
+            line.push_str(&own.join(", "));
+        }
+        line
+    }
+
+    /// What the policy is called that judges the pods of a namespace.
+    pub(super) fn name_for(&self, namespace: &str) -> String {
+        if self.policies.namespaces.contains_key(namespace) {
+            format!("PullFailurePolicy `{}` of {namespace}", objects::NAME)
+        } else {
+            self.cluster.clone()
+        }
+    }
+
+    /// The policies as they are gone by, each with the namespace that it is for, or for all others. A dry run shows what
+    /// would be done.
+    pub(super) fn judges(&self) -> Vec<(Option<String>, Policy)> {
+        let limited = self.policies.limited(&Limits {
+            mode: Mode::Enforce,
+            namespaces: None,
+        });
+        let own = limited.namespaces.into_iter();
+        let own = own.map(|(namespace, policy)| (Some(namespace), policy));
+        let mut all: Vec<(Option<String>, Policy)> = own.collect();
+        all.push((None, limited.cluster));
+        for (_, policy) in &mut all {
+            if policy.mode == Mode::DryRun {
+                policy.mode = Mode::Enforce;
+            }
+        }
+        all
+    }
+}
