@@ -24,7 +24,7 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use crate::clock::Clock;
 use crate::engines::{self, Engines, Home, Policies};
-use crate::lease::Claim;
+use crate::lease::{Claim, Stop};
 use crate::metrics::{Metric, Metrics};
 use crate::pods::feed::News;
 use crate::pods::jobs::{Job, Report};
@@ -49,6 +49,8 @@ pub struct Links {
     pub namespaces: watch::Receiver<Option<BTreeSet<String>>>,
     /// Whether this replica may write.
     pub claim: watch::Receiver<Claim>,
+    /// Whether the kill switch is thrown, and by whom.
+    pub switch: watch::Receiver<Option<Stop>>,
     /// Which pods are to be watched: a field selector.
     pub selector: watch::Sender<String>,
     /// Asks for a list of all pods.
@@ -75,8 +77,8 @@ pub struct State {
     pub view_is_whole: bool,
     /// Whether this replica may write.
     pub leads: bool,
-    /// Whether the kill switch is thrown.
-    pub stopped: bool,
+    /// Whether the kill switch is thrown, and by whom.
+    pub stop: Option<Stop>,
     /// How far verdicts go at present.
     pub mode: Option<Mode>,
     /// Time since the watch last said anything.
@@ -176,7 +178,8 @@ impl Driver {
                 Some(asked) = self.asking.next() => self.learn(&[asked], None),
                 Some(asker) = links.questions.recv() => {
                     // Whoever asked may have gone.
-                    let _ = asker.send(self.state());
+                    let stop = links.switch.borrow().clone();
+                    let _ = asker.send(State { stop, ..self.state() });
                 }
                 () = tokio::time::sleep_until(wake) => {
                     self.engines.tell_all(self.clock.now(), || Input::Time);
@@ -250,7 +253,10 @@ impl Driver {
             return;
         }
         self.telling.be_loud(self.leads());
-        tracing::info!(mode = ?self.engines.policy().1, "policy in force");
+        // The kill switch tells of itself: the policy is what it was.
+        if !self.claim.stopped {
+            tracing::info!(mode = mode_name(self.engines.policy().1), "policy in force");
+        }
         links
             .selector
             .send_if_modified(|old| std::mem::replace(old, selector.clone()) != selector);
@@ -265,6 +271,16 @@ impl Driver {
             self.limits.ceiling
         } else {
             Mode::DryRun
+        }
+    }
+
+    /// How far verdicts go at present; while the kill switch is thrown, how far they will go when it is lifted.
+    fn mode(&self) -> Mode {
+        let (policy, mode) = self.engines.policy();
+        if self.claim.stopped && self.leads() {
+            policy.mode.min(self.limits.ceiling)
+        } else {
+            mode
         }
     }
 
@@ -351,7 +367,7 @@ impl Driver {
             .set(Metric::ViewIsWhole, &[], usize::from(self.view_is_whole));
         self.metrics
             .set_duration(Metric::WatchLag, now.since(self.heard_at));
-        let (_, in_force) = self.engines.policy();
+        let in_force = self.mode();
         for mode in [Mode::Enforce, Mode::Warn, Mode::DryRun, Mode::Off] {
             let labels = [("mode", mode_name(mode))];
             self.metrics
@@ -367,8 +383,8 @@ impl Driver {
         State {
             view_is_whole: self.view_is_whole,
             leads: self.leads(),
-            stopped: self.claim.stopped,
-            mode: Some(self.engines.policy().1),
+            stop: None,
+            mode: Some(self.mode()),
             watch_lag: now.since(self.heard_at),
             queue: self.jobs.len() + self.asking.len(),
             tracked: self.engines.tracked(),

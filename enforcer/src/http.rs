@@ -173,6 +173,9 @@ fn readiness(state: Option<&State>, missing: &[&Right]) -> (StatusCode, String) 
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     };
+    if let Some(stop) = state.and_then(|state| state.stop.as_ref()) {
+        lines.push(format!("stopped: {stop}\n"));
+    }
     lines.extend(other.iter().map(|right| format!("missing: {right}\n")));
     (status, lines.concat())
 }
@@ -197,7 +200,7 @@ fn debug(state: &State, missing: &[&Right]) -> serde_json::Value {
         "viewIsWhole": state.view_is_whole,
         "missingRights": missing,
         "leads": state.leads,
-        "stopped": state.stopped,
+        "stopped": state.stop.as_ref().map(ToString::to_string),
         "mode": state.mode.map(crate::policy::mode_name),
         "watchLagSeconds": state.watch_lag.as_secs(),
         "queue": state.queue,
@@ -217,6 +220,28 @@ mod tests {
             .body(())
             .unwrap();
         pages.answer(&request).await.status()
+    }
+
+    #[test]
+    fn who_is_stopped_is_ready_and_says_so() {
+        let stop = crate::lease::Stop {
+            lease: "pullstop-system/pullstop".to_owned(),
+            says: "true".to_owned(),
+            by: Some("kubectl-annotate".to_owned()),
+            since: pullstop_core::time::Timestamp::from_millis(1_767_225_600_000),
+        };
+        let state = State {
+            view_is_whole: true,
+            stop: Some(stop),
+            ..State::default()
+        };
+        let (status, text) = readiness(Some(&state), &[]);
+        assert_eq!(status, StatusCode::OK);
+        assert_eq!(
+            text,
+            "ok\nstopped: all writes, by kubectl-annotate, since 2026-01-01T00:00:00Z: the Lease pullstop-system/pullstop \
+             has the annotation `pullstop.dev/stop: true`\n"
+        );
     }
 
     #[tokio::test(start_paused = true)]
