@@ -198,7 +198,7 @@ const WISHES: [(&str, Mode); 3] = [
     ("Warn", Mode::Warn),
     ("Disabled", Mode::Off),
 ];
-/// All patterns of a policy are searched for at once, which takes memory.
+/// Patterns of one policy, at most.
 pub const PATTERNS_MAX: usize = 500;
 /// A pull timeout below this would let verdicts fall while quite usual pulls are in flight.
 const PULL_TIMEOUT_MIN: Duration = Duration::from_secs(60);

@@ -8,6 +8,7 @@ mod process;
 mod recording;
 mod replicas;
 mod rights;
+mod standing;
 mod verdicts;
 
 use std::path::Path;
