@@ -79,25 +79,13 @@ fn recording(keys: &[&str]) -> String {
 }
 
 /// Puts hostile text into what people, registries and clients write.
-fn poison(value: &mut Value, key: &str) {
+fn poison(value: &mut Value, key: &str, keys: &[&str]) {
     match value {
-        Value::String(text)
-            if [
-                "message",
-                "image",
-                "imageID",
-                "name",
-                "namespace",
-                "nodeName",
-            ]
-            .contains(&key) =>
-        {
-            text.push_str(HOSTILE);
-        }
-        Value::Array(items) => items.iter_mut().for_each(|item| poison(item, key)),
+        Value::String(text) if keys.contains(&key) => text.push_str(HOSTILE),
+        Value::Array(items) => items.iter_mut().for_each(|item| poison(item, key, keys)),
         Value::Object(members) => members
             .iter_mut()
-            .for_each(|(key, member)| poison(member, key)),
+            .for_each(|(key, member)| poison(member, key, keys)),
         _ => {}
     }
 }
@@ -185,7 +173,12 @@ fn no_command_lets_text_of_others_through() {
         let plain = without_colours(&text);
         let odd = plain.find(|c| is_unprintable(c) && c != '\n');
         assert_eq!(odd, None, "{program} {args:?}:\n{plain:?}");
-        assert!(!text.is_empty(), "{program} {args:?} printed nothing");
+        // Nothing is found wrong with the scenario.
+        let may_be_silent = args[0] == "lint";
+        assert!(
+            may_be_silent || !text.is_empty(),
+            "{program} {args:?} printed nothing"
+        );
         assert!(code <= 2, "{program} {args:?} ended with {code}:\n{text}");
         if args.contains(&"json") {
             for line in text.lines().filter(|line| line.starts_with('{')) {
