@@ -1,5 +1,10 @@
 //! Pullstop in a cluster: watches pods, and fails those that can never pull their image.
 
+#![cfg_attr(
+    test,
+    allow(clippy::disallowed_methods, reason = "tests read files of their own")
+)]
+
 pub mod api;
 pub mod clock;
 pub mod connect;

@@ -15,7 +15,7 @@ impl Write for Clean<'_> {
         // All of this program writes whole characters.
         let text = String::from_utf8_lossy(bytes);
         let mut rest = &*text;
-        while let Some(at) = rest.find(|c| is_unprintable(c)) {
+        while let Some(at) = rest.find(is_unprintable) {
             let (plain, odd) = rest.split_at(at);
             self.0.write_all(plain.as_bytes())?;
             let passes = if odd.starts_with('\n') {

@@ -243,7 +243,7 @@ impl Classify for Classifier {
     }
 
     fn classify<'m>(&self, reason: &'m str, message: &'m str) -> Classification<'m> {
-        Classifier::classify(self, reason, message)
+        Self::classify(self, reason, message)
     }
 
     fn describe(&self, decided_by: u16) -> Cow<'_, str> {

@@ -47,7 +47,9 @@ impl Stop {
             lease: lease.to_owned(),
             says: text(value),
             by: managed.map(|managed| text(&managed.manager)),
-            since: set_at.or(before.map(|stop| stop.since)).unwrap_or(now),
+            since: set_at
+                .or_else(|| before.map(|stop| stop.since))
+                .unwrap_or(now),
         })
     }
 }

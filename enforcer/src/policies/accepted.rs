@@ -1,6 +1,7 @@
 //! What is thought of policy objects: which of them is in force, and why another is not.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 
 use pullstop_core::classify::OWN_BYTES_MAX;
 use pullstop_core::policy::Policy;
@@ -57,7 +58,8 @@ impl Opinion {
         for (at, error) in errors.iter().enumerate() {
             let error = shorten(&printable(error), ERROR_BYTES_MAX);
             if message.len() + error.len() + REST_BYTES_MAX > MESSAGE_BYTES_MAX {
-                message.push_str(&format!("and {} more; ", errors.len() - at));
+                // Writing to a string cannot fail.
+                let _ = write!(message, "and {} more; ", errors.len() - at);
                 break;
             }
             message.push_str(&error);
@@ -112,18 +114,16 @@ impl Accepted {
             let known = before.get(&path).filter(|known| {
                 !known.is_crowded && !version.1.is_empty() && known.version == version
             });
-            let known = known
-                .cloned()
-                .unwrap_or_else(|| self.judge(object, version));
+            let known = known.cloned().unwrap_or_else(|| self.judge(object));
             opinions.push(known.opinion.clone());
             self.known.insert(path, known);
         }
         opinions
     }
 
-    fn judge(&mut self, object: &Object, version: (String, String)) -> Known {
+    fn judge(&mut self, object: &Object) -> Known {
         let of = |opinion| Known {
-            version: version.clone(),
+            version: object.version(),
             opinion,
             is_crowded: false,
         };

@@ -55,15 +55,14 @@ async fn read(file: &Path) -> Option<Result<Policy, Vec<String>>> {
     let path = file.to_owned();
     let mut reading = tokio::task::spawn_blocking(move || policy::read_again(&path));
     let in_time = tokio::time::timeout(SLOW, &mut reading).await;
-    let read = match in_time {
-        Ok(read) => read,
-        Err(_) => {
-            tracing::error!(
-                file = %file.display(),
-                "the policy cannot be read: its file does not answer; the last good one stays in force"
-            );
-            reading.await
-        }
+    let read = if let Ok(read) = in_time {
+        read
+    } else {
+        tracing::error!(
+            file = %file.display(),
+            "the policy cannot be read: its file does not answer; the last good one stays in force"
+        );
+        reading.await
     };
     read.ok()
 }
