@@ -96,7 +96,7 @@ fn classification(c: &mut Criterion) {
         ("unknown", "something that no table knows happened while nobody was looking ".repeat(5)),
         ("hostile, 64 KiB", "denied lookup \\\" [failed to pull ".repeat(2048)),
     ];
-    let classifier = match Classifier::shared(&[]) {
+    let classifier = match Classifier::new(&[]) {
         Ok(classifier) => classifier,
         Err(error) => return eprintln!("{error}"),
     };

@@ -71,7 +71,9 @@ pub async fn enforce(
         relist: Arc::clone(&relist),
         news,
     };
+    let switch = watch::channel(None).1;
     let links = Links {
+        switch,
         news: news_seen,
         policies: policies_seen,
         namespaces: watch::channel(None).1,

@@ -31,6 +31,14 @@ pub fn printable_json(json: &str) -> Cow<'_, str> {
     })
 }
 
+/// The same text in double quotes of YAML, which knows no pairs of surrogates, and refuses some such characters as they
+/// are.
+pub fn printable_yaml(quoted: &str) -> Cow<'_, str> {
+    escaped(quoted, is_unprintable, |c, out| {
+        let _ = write!(out, "\\U{:08x}", u32::from(c));
+    })
+}
+
 /// Whether a character cannot be seen, or changes how others are.
 pub fn is_unprintable(c: char) -> bool {
     c.is_control()

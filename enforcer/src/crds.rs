@@ -5,7 +5,8 @@
 
 use std::io::{self, Write};
 
-use pullstop_core::policy::document::{self, CLUSTER_KIND, NAMESPACED_KIND};
+use pullstop_core::classify::OWN_BYTES_MAX;
+use pullstop_core::policy::document::{self, CLUSTER_KIND, NAMESPACED_KIND, PATTERNS_MAX};
 use serde_json::{Map, Value, json};
 
 use crate::policies::objects::NAME;
@@ -170,7 +171,7 @@ fn bound(spec: &mut Value) {
         // Each rule needs a cause of its own.
         (".rules", 22),
         (".rules[].causes", 22),
-        (".patterns", 500),
+        (".patterns", PATTERNS_MAX),
         (".scope.phases", 3),
         (".scope.barePods", 3),
         (".scope.owners", 50),
@@ -205,6 +206,13 @@ fn bound(spec: &mut Value) {
         "x-kubernetes-validations",
         json!([{ "rule": once, "message": message }]),
     );
+    // Characters: the program counts bytes, which are at least as many.
+    let size = "self.map(p, size(p.text) + (has(p.then) ? size(p.then) : 0)).sum()";
+    let budget = json!([{
+        "rule": format!("{size} <= {OWN_BYTES_MAX}"),
+        "message": format!("the patterns have more than {OWN_BYTES_MAX} bytes together: shorten or remove some"),
+    }]);
+    field(spec, ".patterns", "x-kubernetes-validations", budget);
     let long = json!([{ "rule": "duration(self) >= duration('1m')", "message": "a pull may well take longer than that: write `1m` or more" }]);
     field(spec, ".pullTimeout", "x-kubernetes-validations", long);
 }
@@ -295,7 +303,7 @@ mod tests {
         let definition = definition(NAMESPACED_KIND);
         let spec =
             &definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"];
-        for path in ["pullTimeout", "rules", ""] {
+        for path in ["pullTimeout", "rules", "patterns", ""] {
             let field = if path.is_empty() {
                 spec
             } else {

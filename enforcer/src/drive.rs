@@ -28,7 +28,7 @@ use self::lanes::{Lane, Lanes, Task};
 use self::past::Recalled;
 use crate::clock::Clock;
 use crate::engines::{self, Engines, Home, Policies};
-use crate::lease::Claim;
+use crate::lease::{Claim, Stop};
 use crate::metrics::{Metric, Metrics};
 use crate::pods::feed::News;
 use crate::pods::history::Historian;
@@ -54,6 +54,8 @@ pub struct Links {
     pub namespaces: watch::Receiver<Option<BTreeSet<String>>>,
     /// Whether this replica may write.
     pub claim: watch::Receiver<Claim>,
+    /// Whether the kill switch is thrown, and by whom.
+    pub switch: watch::Receiver<Option<Stop>>,
     /// Which pods are to be watched: a field selector.
     pub selector: watch::Sender<String>,
     /// Asks for a list of all pods.
@@ -89,8 +91,8 @@ pub struct State {
     pub view_is_whole: bool,
     /// Whether this replica may write.
     pub leads: bool,
-    /// Whether the kill switch is thrown.
-    pub stopped: bool,
+    /// Whether the kill switch is thrown, and by whom.
+    pub stop: Option<Stop>,
     /// How far verdicts go at present.
     pub mode: Option<Mode>,
     /// Time since the watch last said anything.
@@ -212,7 +214,8 @@ impl Driver {
                 Some(recalled) = self.recalling.next() => self.recollect(&recalled),
                 Some(Question { with_pods, answer }) = links.questions.recv() => {
                     // Whoever asked may have gone.
-                    let _ = answer.send(self.state(with_pods));
+                    let stop = links.switch.borrow().clone();
+                    let _ = answer.send(State { stop, ..self.state(with_pods) });
                 }
                 () = tokio::time::sleep_until(wake) => {
                     self.engines.tell_all(self.clock.now(), || Input::Time);
@@ -295,7 +298,10 @@ impl Driver {
             return;
         }
         self.telling.be_loud(self.leads());
-        tracing::info!(mode = ?self.engines.policy().1, "policy in force");
+        // The kill switch tells of itself: the policy is what it was.
+        if !self.claim.stopped {
+            tracing::info!(mode = mode_name(self.engines.policy().1), "policy in force");
+        }
         links
             .selector
             .send_if_modified(|old| std::mem::replace(old, selector.clone()) != selector);
@@ -310,6 +316,16 @@ impl Driver {
             self.limits.ceiling
         } else {
             Mode::DryRun
+        }
+    }
+
+    /// How far verdicts go at present; while the kill switch is thrown, how far they will go when it is lifted.
+    fn mode(&self) -> Mode {
+        let (policy, mode) = self.engines.policy();
+        if self.claim.stopped && self.leads() {
+            policy.mode.min(self.limits.ceiling)
+        } else {
+            mode
         }
     }
 
@@ -428,7 +444,7 @@ impl Driver {
             .set(Metric::ViewIsWhole, &[], usize::from(self.view_is_whole));
         self.metrics
             .set_duration(Metric::WatchLag, now.since(self.heard_at));
-        let (_, in_force) = self.engines.policy();
+        let in_force = self.mode();
         for mode in [Mode::Enforce, Mode::Warn, Mode::DryRun, Mode::Off] {
             let labels = [("mode", mode_name(mode))];
             self.metrics
@@ -445,8 +461,8 @@ impl Driver {
         State {
             view_is_whole: self.view_is_whole,
             leads: self.leads(),
-            stopped: self.claim.stopped,
-            mode: Some(self.engines.policy().1),
+            stop: None,
+            mode: Some(self.mode()),
             watch_lag: now.since(self.heard_at),
             queue: self.lanes.len(),
             tracked: self.engines.tracked(),

@@ -122,7 +122,7 @@ impl Engines {
             policies,
             limits: Limits::DRY_RUN,
         };
-        engines.make_room(&limited, Timestamp::from_millis(0))?;
+        engines.make_room(&limited, |_| false, Timestamp::from_millis(0))?;
         Ok(engines)
     }
 
@@ -151,23 +151,38 @@ impl Engines {
     ) -> Result<(), String> {
         let limited = policies.limited(&limits);
         let cluster = profile(&limited.cluster)?;
-        self.make_room(&limited, now)?;
+        // Other limits are for all to hear, even where they change nothing: who leads tells what is known.
+        let before = (limits == self.limits).then(|| self.policies.limited(&limits));
+        let kept = |name: &str| {
+            let was = before.as_ref().and_then(|all| all.namespaces.get(name));
+            policies != self.policies && was.is_some() && was == limited.namespaces.get(name)
+        };
+        let kept: BTreeSet<String> = limited
+            .namespaces
+            .keys()
+            .filter(|name| kept(name))
+            .cloned()
+            .collect();
+        self.make_room(&limited, |name| kept.contains(name), now)?;
         self.cluster.handle(now, Input::Profile(Box::new(cluster)));
         (self.policies, self.limits) = (policies, limits);
         Ok(())
     }
 
-    /// Makes, changes and removes the namespaces' engines.
-    fn make_room(&mut self, policies: &Policies, now: Timestamp) -> Result<(), String> {
-        let profiles: Result<BTreeMap<Arc<str>, Profile>, String> = policies
-            .namespaces
-            .iter()
+    /// Makes, changes and removes the namespaces' engines. Those whose policy is `kept` go on as they are.
+    fn make_room(
+        &mut self,
+        policies: &Policies,
+        kept: impl Fn(&str) -> bool,
+        now: Timestamp,
+    ) -> Result<(), String> {
+        let changed = policies.namespaces.iter().filter(|(name, _)| !kept(name));
+        let profiles: Result<BTreeMap<Arc<str>, Profile>, String> = changed
             .map(|(name, policy)| Ok((name.as_str().into(), profile(policy)?)))
             .collect();
-        let profiles = profiles?;
-        let names: BTreeSet<&Arc<str>> = profiles.keys().collect();
-        self.namespaces.retain(|name, _| names.contains(name));
-        for (name, profile) in profiles {
+        self.namespaces
+            .retain(|name, _| policies.namespaces.contains_key(&**name));
+        for (name, profile) in profiles? {
             if let Some(engine) = self.namespaces.get_mut(&name) {
                 engine.handle(now, Input::Profile(Box::new(profile)));
             } else {

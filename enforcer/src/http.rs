@@ -3,6 +3,7 @@
 mod address;
 mod server;
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,6 +33,27 @@ pub struct Listeners {
     pub probes: Option<TcpListener>,
     /// `/debug/state`, which names pods and images of all tenants.
     pub debug: Option<TcpListener>,
+}
+
+impl fmt::Display for Listeners {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sites = [
+            (&self.metrics, Site::Metrics),
+            (&self.probes, Site::Probes),
+            (&self.debug, Site::Debug),
+        ];
+        let mut between = "";
+        for (listener, site) in sites {
+            if let Some(address) = listener.as_ref().and_then(|it| it.local_addr().ok()) {
+                write!(f, "{between}{address} ({})", site.pages())?;
+                between = ", ";
+            }
+        }
+        if between.is_empty() {
+            f.write_str("nowhere")?;
+        }
+        Ok(())
+    }
 }
 
 /// What one listener serves.
@@ -185,6 +207,9 @@ fn readiness(state: Option<&State>, missing: &[&Right]) -> (StatusCode, String) 
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     };
+    if let Some(stop) = state.and_then(|state| state.stop.as_ref()) {
+        lines.push(format!("stopped: {stop}\n"));
+    }
     lines.extend(other.iter().map(|right| format!("missing: {right}\n")));
     (status, lines.concat())
 }
@@ -209,7 +234,7 @@ fn debug(state: &State, missing: &[&Right]) -> serde_json::Value {
         "viewIsWhole": state.view_is_whole,
         "missingRights": missing,
         "leads": state.leads,
-        "stopped": state.stopped,
+        "stopped": state.stop.as_ref().map(ToString::to_string),
         "mode": state.mode.map(crate::policy::mode_name),
         "watchLagSeconds": state.watch_lag.as_secs(),
         "queue": state.queue,
@@ -324,6 +349,28 @@ mod tests {
             }
             assert_eq!(ask(address, &format!("POST {page}")).await, "405");
         }
+    }
+
+    #[test]
+    fn who_is_stopped_is_ready_and_says_so() {
+        let stop = crate::lease::Stop {
+            lease: "pullstop-system/pullstop".to_owned(),
+            says: "true".to_owned(),
+            by: Some("kubectl-annotate".to_owned()),
+            since: pullstop_core::time::Timestamp::from_millis(1_767_225_600_000),
+        };
+        let state = State {
+            view_is_whole: true,
+            stop: Some(stop),
+            ..State::default()
+        };
+        let (status, text) = readiness(Some(&state), &[]);
+        assert_eq!(status, StatusCode::OK);
+        assert_eq!(
+            text,
+            "ok\nstopped: all writes, by kubectl-annotate, since 2026-01-01T00:00:00Z: the Lease pullstop-system/pullstop \
+             has the annotation `pullstop.dev/stop: true`\n"
+        );
     }
 
     #[tokio::test]

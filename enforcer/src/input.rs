@@ -33,6 +33,10 @@ pub fn name(file: &Path) -> String {
 ///
 /// # Errors
 /// Says why it cannot be read, without its name.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the place where files are read"
+)]
 pub fn read(file: &Path) -> Result<Vec<u8>, String> {
     if file == Path::new(STDIN) {
         return all_of(io::stdin().lock());

@@ -1,16 +1,23 @@
 //! Pullstop in a cluster: watches pods, and fails those that can never pull their image.
 
+#![cfg_attr(
+    test,
+    allow(clippy::disallowed_methods, reason = "tests read files of their own")
+)]
+
 pub mod api;
 pub mod clock;
 pub mod connect;
 pub mod crds;
 pub mod drive;
 pub mod engines;
+mod hello;
 pub mod http;
 pub mod input;
 pub mod lease;
 pub mod metrics;
 pub mod namespaces;
+pub mod output;
 pub mod pods;
 pub mod policies;
 pub mod policy;
@@ -23,6 +30,8 @@ pub mod wishes;
 use std::io::{self, Write};
 
 use clap::{Parser, Subcommand};
+
+use self::output::{Clean, Form};
 
 /// All went well.
 pub(crate) const SUCCESS: u8 = 0;
@@ -69,6 +78,11 @@ enum Command {
 /// # Errors
 /// When `out` or `err` cannot be written to.
 pub fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
+    let form = match &args.command {
+        Command::Scan(args) if args.prints_json() => Form::Json,
+        _ => Form::Text,
+    };
+    let (out, err) = (&mut Clean::new(out, form), &mut Clean::new(err, Form::Text));
     match &args.command {
         Command::Run(args) => run::run(args, err),
         Command::Scan(args) => scan::scan(args, out, err),

@@ -32,6 +32,8 @@ pub enum Metric {
     TrackedPods,
     QueueDepth,
     Leader,
+    Stopped,
+    StoppedSince,
     ViewIsWhole,
     WatchLag,
     Mode,
@@ -180,6 +182,16 @@ const FAMILIES: &[Family] = &[
         M::Leader,
         "pullstop_leader",
         "Whether this replica holds the lease and may write.",
+    ),
+    gauge(
+        M::Stopped,
+        "pullstop_stopped",
+        "Whether the kill switch has stopped all writes.",
+    ),
+    gauge(
+        M::StoppedSince,
+        "pullstop_stopped_since_timestamp_seconds",
+        "When the kill switch was thrown, in seconds since 1970; 0 if it is not.",
     ),
     gauge(
         M::ViewIsWhole,

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 use pullstop_core::cause::Cause;
 use pullstop_core::policy::{Mode, Policy, Rule, document};
+use pullstop_core::text::printable;
 use pullstop_core::time::Human;
 
 use crate::input;
@@ -60,9 +61,12 @@ fn of_text(file: &Path, text: Result<String, String>) -> Result<Policy, Vec<Stri
     document::parse(&text).map_err(|errors| {
         errors
             .into_iter()
-            .map(|error| match error.place {
-                Some(_) => format!("{name}:{error}"),
-                None => format!("{name}: {error}"),
+            .map(|mut error| {
+                error.message = printable(&error.message).into_owned();
+                match error.place {
+                    Some(_) => format!("{name}:{error}"),
+                    None => format!("{name}: {error}"),
+                }
             })
             .collect()
     })
@@ -80,7 +84,7 @@ pub const fn mode_name(mode: Mode) -> &'static str {
 
 fn describe(policy: &Policy, out: &mut dyn Write) -> io::Result<()> {
     let scope = &policy.scope;
-    let names = |names: &[String]| names.join(", ");
+    let names = |names: &[String]| printable(&names.join(", ")).into_owned();
     writeln!(out, "valid")?;
     writeln!(out, "mode          {}", mode_name(policy.mode))?;
     let phases: Vec<&str> = scope.phases.iter().map(|phase| phase.as_str()).collect();
@@ -116,7 +120,8 @@ fn describe(policy: &Policy, out: &mut dyn Write) -> io::Result<()> {
         };
         writeln!(
             out,
-            "\n{name}: {action:?} after {attempts} {failures} and {duration}, for"
+            "\n{}: {action:?} after {attempts} {failures} and {duration}, for",
+            printable(name)
         )?;
         for cause in Cause::ALL
             .into_iter()

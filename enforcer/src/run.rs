@@ -17,10 +17,12 @@ use crate::clock::Clock;
 use crate::connect::{Cluster, ClusterArgs};
 use crate::drive::{self, Driver, Limits, Links, Question};
 use crate::engines::Policies;
+use crate::hello;
 use crate::http::{self, ListenAddress, Listeners, Pages};
-use crate::lease::{Candidate, Claim};
+use crate::lease::{Candidate, Claim, Stop};
 use crate::metrics::Metrics;
 use crate::namespaces::Namespaces;
+use crate::output::{Clean, Form};
 use crate::pods::announce::{Announcements, Announcer};
 use crate::pods::feed::{self, Feed, News};
 use crate::pods::history::{self, Historian};
@@ -155,10 +157,13 @@ pub(crate) fn run(args: &RunArgs, err: &mut dyn io::Write) -> io::Result<u8> {
             identity: identity(),
             listeners,
         };
+        hello::say(args, &parts, &cluster).await;
         let stop = watch::channel(false).0;
         tokio::spawn(stop_at_signal(stop.clone()));
         enforce(args, first, parts, stop).await
     });
+    // A read of a file that does not answer is left to itself.
+    runtime.shutdown_timeout(LAST_READS);
     match ended {
         Ok(()) => Ok(crate::SUCCESS),
         Err(error) => {
@@ -206,6 +211,7 @@ pub async fn enforce(
     let (questions, asked) = mpsc::channel(1);
     let relist = Arc::new(Notify::new());
     let retire = watch::channel(false).0;
+    let (switch, switch_seen) = watch::channel(None);
     // In a dry run nobody writes anything, whoever leads.
     let (may_write, ceiling) = if args.dry_run {
         (watch::channel(Claim::default()).1, Mode::DryRun)
@@ -224,6 +230,7 @@ pub async fn enforce(
         policies: policies_seen,
         namespaces: namespaces.clone(),
         claim: claim_seen,
+        switch: switch_seen,
         selector,
         relist: Arc::clone(&relist),
         questions: asked,
@@ -253,7 +260,7 @@ pub async fn enforce(
         // The driver has dropped its end: the rest of the events is sent, unless the API server is in trouble.
         let _ = tokio::time::timeout(LAST_EVENTS, announcing).await;
     };
-    let election = parts.lead(args, &claim, retire.subscribe());
+    let election = parts.lead(args, &claim, switch, retire.subscribe());
     // Boxed, since they are large and are moved about until they begin.
     tokio::join!(Box::pin(election), Box::pin(work));
     Ok(())
@@ -351,6 +358,7 @@ impl Parts {
         &self,
         args: &RunArgs,
         claim: &watch::Sender<Claim>,
+        switch: watch::Sender<Option<Stop>>,
         retire: watch::Receiver<bool>,
     ) {
         if args.no_lease || args.dry_run {
@@ -359,7 +367,9 @@ impl Parts {
                 stopped: false,
             });
         } else {
-            self.candidate(args).run(claim.clone(), retire).await;
+            self.candidate(args, switch)
+                .run(claim.clone(), retire)
+                .await;
         }
     }
 
@@ -373,7 +383,7 @@ impl Parts {
         }
     }
 
-    fn candidate(&self, args: &RunArgs) -> Candidate {
+    fn candidate(&self, args: &RunArgs, switch: watch::Sender<Option<Stop>>) -> Candidate {
         Candidate {
             api: self.api.clone(),
             namespace: args
@@ -384,6 +394,7 @@ impl Parts {
             identity: self.identity.clone(),
             clock: self.clock,
             metrics: Arc::clone(&self.metrics),
+            switch,
         }
     }
 }
@@ -410,6 +421,9 @@ fn lease_namespace(args: &RunArgs, cluster: &Cluster) -> Result<String, String> 
         ),
     }
 }
+
+/// Reads of files that are under way when the program ends have this long.
+const LAST_READS: Duration = Duration::from_millis(100);
 
 /// Events that wait when the program ends have this long to be sent.
 const LAST_EVENTS: Duration = Duration::from_secs(5);
@@ -467,9 +481,13 @@ async fn stop_at_signal(stop: watch::Sender<bool>) {
 fn log(format: LogFormat) {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let form = match format {
+        LogFormat::Text => Form::Log,
+        LogFormat::Json => Form::Json,
+    };
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(io::stderr);
+        .with_writer(move || Clean::new(io::stderr(), form));
     // Tests run several of these in one process; the first one logs.
     let _ = match format {
         LogFormat::Text => builder.with_ansi(false).try_init(),

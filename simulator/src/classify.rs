@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::args::{ClassifyArgs, Output};
 use crate::exit::{Exit, Failure};
 use crate::input::{self, InputError, Place};
+use crate::output::json_line;
 use crate::style;
 
 /// Runs the command.
@@ -143,8 +144,7 @@ fn print_json(classification: &Classification<'_>, out: &mut dyn Write) -> std::
         permanence: classification.permanence.as_str(),
         matched: Some(classification.matched).filter(|matched| !matched.is_empty()),
     };
-    serde_json::to_writer(&mut *out, &row)?;
-    writeln!(out)
+    json_line(out, &row)
 }
 
 #[cfg(test)]

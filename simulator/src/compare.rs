@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::args::{CompareArgs, CompareOutput};
 use crate::exit::{Exit, Failure};
+use crate::output::json_line;
 use crate::run::plan::{self, Plan};
 use crate::run::pool::{self, Options, Progress};
 use crate::scenario::metric::{Count, Figure, Figures, Statistic, Timing, Waste};
@@ -155,8 +156,7 @@ fn json_lines(rows: &[Row], out: &mut dyn Write) -> io::Result<()> {
             "wastedGpuMillihours": row.figures.get(Figure::Waste(Waste::WastedGpuHours)),
             "wastedPodMillihours": row.figures.get(Figure::Waste(Waste::WastedPodHours)),
         });
-        serde_json::to_writer(&mut *out, &object)?;
-        writeln!(out)?;
+        json_line(out, &object)?;
     }
     Ok(())
 }

@@ -1,7 +1,9 @@
 //! Reading files, and saying where they are wrong.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io::Read;
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use pullstop_core::policy::{Policy, document};
@@ -130,18 +132,39 @@ pub fn policy(file: Option<&Path>) -> Result<Policy, Vec<InputError>> {
     })
 }
 
-/// The YAML files in a folder and in those within it.
+/// The YAML files in a folder and in those within it. A folder to which several links lead counts once.
 ///
 /// # Errors
-/// If it cannot be read.
+/// If it cannot be read, or a link in it leads back to where it lies.
 pub fn yaml_files(folder: &Path) -> Result<Vec<PathBuf>, InputError> {
+    let mut seen = BTreeMap::new();
+    yaml_files_in(folder, &mut seen)
+}
+
+/// Of the folders that were `seen`, those that are still being gone through are marked.
+fn yaml_files_in(
+    folder: &Path,
+    seen: &mut BTreeMap<PathBuf, bool>,
+) -> Result<Vec<PathBuf>, InputError> {
     let unreadable =
         |error: std::io::Error| InputError::about(folder, format!("cannot be read: {error}"));
+    let real = folder.canonicalize().map_err(unreadable)?;
+    match seen.insert(real.clone(), true) {
+        None => {}
+        Some(true) => {
+            let message = "this leads back to a folder that it lies in: remove the link";
+            return Err(InputError::about(folder, message));
+        }
+        Some(false) => {
+            seen.insert(real, false);
+            return Ok(Vec::new());
+        }
+    }
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
         if path.is_dir() {
-            files.extend(yaml_files(&path)?);
+            files.extend(yaml_files_in(&path, seen)?);
         } else if path
             .extension()
             .is_some_and(|end| end == "yaml" || end == "yml")
@@ -149,6 +172,7 @@ pub fn yaml_files(folder: &Path) -> Result<Vec<PathBuf>, InputError> {
             files.push(path);
         }
     }
+    seen.insert(real, false);
     Ok(files)
 }
 
@@ -177,7 +201,26 @@ fn read_bytes(file: &Path) -> std::io::Result<Vec<u8>> {
         std::io::stdin().lock().read_to_end(&mut bytes)?;
         return Ok(bytes);
     }
+    check(file)?;
     std::fs::read(file)
+}
+
+/// Whether the file can be read without waiting for somebody: a named pipe to which nobody writes, a terminal or a device
+/// would be waited for without end. Of pipes those are read that the shell makes, as in `<(kubectl get …)`.
+fn check(file: &Path) -> std::io::Result<()> {
+    const DESCRIPTORS: [&str; 3] = ["/dev/fd", "/proc/self/fd", "/dev/stdin"];
+    let what = std::fs::metadata(file)?.file_type();
+    let is_shells = DESCRIPTORS.iter().any(|folder| file.starts_with(folder));
+    let refusal = if what.is_fifo() && !is_shells {
+        "it is a named pipe, which may never end: name a file"
+    } else if what.is_char_device() || what.is_block_device() {
+        "it is a device: name a file"
+    } else if what.is_socket() {
+        "it is a socket: name a file"
+    } else {
+        return Ok(());
+    };
+    Err(std::io::Error::other(refusal))
 }
 
 fn name(file: &Path) -> String {

@@ -11,6 +11,7 @@ pub mod input;
 pub mod lint;
 pub mod live;
 pub mod new;
+mod output;
 pub mod replay;
 pub mod run;
 pub mod scenario;
@@ -24,12 +25,14 @@ use std::io::Write;
 
 use args::{Args, Command};
 use exit::{Exit, Failure};
+use output::Clean;
 
 /// Does what the arguments ask for; results go to `out`, what went wrong on the way to `err`.
 ///
 /// # Errors
 /// On invalid input, and when `out` cannot be written to.
 pub fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit, Failure> {
+    let (out, err): (&mut dyn Write, &mut dyn Write) = (&mut Clean(out), &mut Clean(err));
     let done = match &args.command {
         Command::Classify(args) => classify::run(args, out),
         Command::Replay(args) => replay::run(args, out, err),

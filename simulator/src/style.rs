@@ -15,11 +15,7 @@ pub const DIM: Style = Style::new().dimmed();
 /// Headings.
 pub const BOLD: Style = Style::new().bold();
 
-/// `text` without line breaks and other control characters, which would spoil a terminal.
+/// `text` on one line, without what would spoil a terminal.
 pub fn one_line(text: &str) -> Cow<'_, str> {
-    if text.contains(char::is_control) {
-        Cow::Owned(text.replace(char::is_control, " "))
-    } else {
-        Cow::Borrowed(text)
-    }
+    pullstop_core::text::printable(text)
 }

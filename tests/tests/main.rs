@@ -13,6 +13,7 @@ mod diagnostics;
 mod docs;
 mod enforcer;
 mod fidelity;
+mod hostile;
 mod import;
 mod lint;
 mod live;

@@ -1,19 +1,20 @@
 //! From a pull error's reason and message to its [`Cause`].
 //!
 //! A message is peeled out of the kubelet's envelopes ([`envelope`]), names in it are masked, and
-//! then every text of the [`table`] is looked for in a single pass. Of the patterns that are found the first of
-//! the table wins. There is no backtracking: the work is linear in the message, however hostile it is.
+//! then every text of the policy's own patterns is looked for in a single pass, and if none is there, every text of
+//! the [`table`] in a second one. Of the patterns that are found the first wins. There is no backtracking: the work is linear in the message, however hostile it is.
 
 pub mod envelope;
 mod mask;
+mod patterns;
 pub mod table;
 
-use std::sync::{Arc, LazyLock};
-
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+use std::sync::Arc;
 
 use crate::cause::{Cause, Permanence};
 use crate::pod::WaitingReason;
+use patterns::Searcher;
+pub use patterns::{OWN_BYTES_MAX, Patterns, TooManyPatterns};
 pub use table::Pattern;
 
 /// What a message says about a failed pull.
@@ -38,86 +39,37 @@ impl Classification<'_> {
     };
 }
 
-/// A table of patterns, ready to search with.
-#[derive(Debug)]
+/// A policy's own patterns, and behind them the built-in table.
+#[derive(Clone, Debug)]
 pub struct Classifier {
-    patterns: Vec<Pattern>,
-    /// How many of them are the user's own.
-    own: usize,
-    /// Per pattern, the numbers of its texts in the automaton.
-    texts: Vec<TextIds>,
-    /// Per text of the automaton, the patterns that it is the first of.
-    begun_by: Vec<Vec<usize>>,
-    automaton: AhoCorasick,
-}
-
-/// A pattern's texts in the automaton: one, or two in order.
-#[derive(Clone, Copy, Debug)]
-struct TextIds {
-    first: u16,
-    then: Option<u16>,
+    own: Patterns,
+    built_in: Arc<Searcher>,
 }
 
 impl Classifier {
-    /// As [`Classifier::new`]; the built-in table alone is built once and shared.
-    ///
-    /// # Errors
-    /// As [`Classifier::new`].
-    pub fn shared(own: &[Pattern]) -> Result<Arc<Self>, TooManyPatterns> {
-        static BUILT_IN: LazyLock<Result<Arc<Classifier>, TooManyPatterns>> =
-            LazyLock::new(|| Classifier::new(&[]).map(Arc::new));
-        if own.is_empty() {
-            BUILT_IN.clone()
-        } else {
-            Self::new(own).map(Arc::new)
-        }
-    }
-
     /// The built-in table, with a user's own patterns before it.
     ///
     /// # Errors
-    /// If the patterns are too many or too long to search for at once; thousands are fine.
+    /// If the patterns are too many or too long to search for at once.
     pub fn new(own: &[Pattern]) -> Result<Self, TooManyPatterns> {
-        let patterns: Vec<Pattern> = own
-            .iter()
-            .cloned()
-            .chain(table::PATTERNS.iter().cloned())
-            .collect();
-        let mut distinct: Vec<&str> = Vec::new();
-        let mut id_of = |text| {
-            let id = distinct.iter().position(|t| *t == text).unwrap_or_else(|| {
-                distinct.push(text);
-                distinct.len() - 1
-            });
-            u16::try_from(id).map_err(|_| TooManyPatterns)
-        };
-        let mut texts = Vec::with_capacity(patterns.len());
-        for pattern in &patterns {
-            let first = id_of(&pattern.text)?;
-            let then = pattern.then.as_deref().map(&mut id_of).transpose()?;
-            texts.push(TextIds { first, then });
-        }
-        let automaton = AhoCorasick::builder()
-            .match_kind(MatchKind::Standard)
-            .kind(Some(AhoCorasickKind::DFA))
-            .build(&distinct)
-            .map_err(|_| TooManyPatterns)?;
-        let mut begun_by = vec![Vec::new(); distinct.len()];
-        for (number, ids) in texts.iter().enumerate() {
-            begun_by[usize::from(ids.first)].push(number);
-        }
-        Ok(Self {
-            patterns,
-            own: own.len(),
-            texts,
-            begun_by,
-            automaton,
-        })
+        Self::with(Patterns::new(own.to_vec())?)
+    }
+
+    /// The same with patterns that are prepared: nothing is prepared anew.
+    ///
+    /// # Errors
+    /// Never, since the built-in table is not too long.
+    pub fn with(own: Patterns) -> Result<Self, TooManyPatterns> {
+        let built_in = Searcher::built_in()?;
+        Ok(Self { own, built_in })
     }
 
     /// The pattern of this number.
     pub fn pattern(&self, number: u16) -> Option<&Pattern> {
-        self.patterns.get(usize::from(number))
+        let number = usize::from(number);
+        self.own
+            .get(number)
+            .or_else(|| self.built_in.patterns.get(number - self.own.len()))
     }
 
     /// What `message`, shown under the waiting reason `reason`, says. Either may be empty.
@@ -136,95 +88,46 @@ impl Classifier {
 
     fn classify_element<'m>(&self, element: &'m str) -> Classification<'m> {
         let clean = mask::clean(element);
-        let hits = self.search(&clean);
-        let mut found: Vec<usize> = hits
-            .iter()
-            .flat_map(|hit| &self.begun_by[hit.text])
-            .copied()
-            .filter(|number| self.is_found(*number, &hits))
-            .collect();
-        found.sort_unstable();
-        let Some(first) = found.first().copied() else {
+        // A user's own pattern means what it says.
+        let own = self.own.searcher().search(&clean);
+        if let Some(first) = own.numbers.first().copied() {
+            let pattern = &self.own[first];
+            return said_by(pattern, first, own.place_of(first), element);
+        }
+        let found = self.built_in.search(&clean);
+        let Some(first) = found.numbers.first().copied() else {
             return Classification::UNKNOWN;
         };
-        // A definite error beside one that heals: it was the network's trouble that led to it. A user's own pattern
-        // means what it says.
-        let definite =
-            first >= self.own && self.patterns[first].permanence == Permanence::Permanent;
-        let heals = |number: &&usize| self.patterns[**number].permanence == Permanence::Transient;
-        let winner = if definite {
-            *found.iter().find(heals).unwrap_or(&first)
+        let permanence = |number: usize| self.built_in.patterns[number].permanence;
+        // A definite error beside one that heals: it was the network's trouble that led to it.
+        let heals = |number: &&usize| permanence(**number) == Permanence::Transient;
+        let winner = if permanence(first) == Permanence::Permanent {
+            *found.numbers.iter().find(heals).unwrap_or(&first)
         } else {
             first
         };
-        let pattern = &self.patterns[winner];
-        let ids = self.texts[winner];
-        let text = usize::from(ids.then.unwrap_or(ids.first));
-        let matched = hits.iter().find(|hit| hit.text == text);
-        Classification {
-            cause: pattern.cause,
-            permanence: pattern.permanence,
-            matched: matched
-                .and_then(|hit| element.get(hit.start..hit.end))
-                .unwrap_or_default(),
-            decided_by: u16::try_from(winner).ok(),
-        }
-    }
-
-    /// Where each text that occurs was found; few do.
-    fn search(&self, clean: &[u8]) -> Vec<Hit> {
-        let mut hits: Vec<Hit> = Vec::with_capacity(8);
-        for found in self.automaton.find_overlapping_iter(clean) {
-            let text = found.pattern().as_usize();
-            match hits.iter_mut().find(|hit| hit.text == text) {
-                Some(hit) => hit.last_start = found.start(),
-                None => hits.push(Hit {
-                    text,
-                    start: found.start(),
-                    end: found.end(),
-                    last_start: found.start(),
-                }),
-            }
-        }
-        hits
-    }
-
-    /// Whether a pattern of which the first text was found has no second, or has it somewhere behind.
-    fn is_found(&self, number: usize, hits: &[Hit]) -> bool {
-        let TextIds { first, then } = self.texts[number];
-        let hit = |text: u16| hits.iter().find(|hit| hit.text == usize::from(text));
-        then.is_none_or(|then| {
-            hit(first)
-                .zip(hit(then))
-                .is_some_and(|(first, then)| then.last_start >= first.end)
-        })
+        let pattern = &self.built_in.patterns[winner];
+        let number = self.own.len() + winner;
+        said_by(pattern, number, found.place_of(winner), element)
     }
 }
 
-/// Where a text was found.
-#[derive(Clone, Copy, Debug)]
-struct Hit {
-    /// Its number in the automaton.
-    text: usize,
-    /// Start of the first occurrence.
-    start: usize,
-    /// End of the first occurrence.
-    end: usize,
-    /// Start of the last occurrence.
-    last_start: usize,
-}
-
-/// The patterns do not fit into one automaton.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TooManyPatterns;
-
-impl std::fmt::Display for TooManyPatterns {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the patterns are too many or too long to search for at once")
+/// What a pattern says that was found at this place of a message.
+fn said_by<'m>(
+    pattern: &Pattern,
+    number: usize,
+    place: Option<std::ops::Range<usize>>,
+    element: &'m str,
+) -> Classification<'m> {
+    Classification {
+        cause: pattern.cause,
+        permanence: pattern.permanence,
+        matched: place
+            .and_then(|place| element.get(place))
+            .unwrap_or_default(),
+        decided_by: u16::try_from(number).ok(),
     }
 }
-
-impl std::error::Error for TooManyPatterns {}
 
 /// Of two errors that the kubelet joined, one per credential it tried, the one that tells more.
 ///

@@ -46,6 +46,11 @@ impl Pattern {
             seen_on: "the policy",
         }
     }
+
+    /// Bytes of its texts.
+    pub fn bytes(&self) -> usize {
+        self.text.len() + self.then.as_ref().map_or(0, |then| then.len())
+    }
 }
 
 const fn one(

@@ -13,7 +13,6 @@ mod trail;
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::act::ByMode;
@@ -200,7 +199,7 @@ impl Profile {
     /// If the policy's patterns are too many to search for at once.
     pub fn standard(policy: Policy) -> Result<Self, TooManyPatterns> {
         Ok(Self {
-            classify: Box::new(Classifier::shared(&policy.patterns)?),
+            classify: Box::new(Classifier::with(policy.patterns.clone())?),
             scope: Box::new(ByPolicy),
             evidence: Vec::new(),
             judge: Box::new(Thresholds),
@@ -238,13 +237,13 @@ impl Profile {
     }
 }
 
-impl Classify for Arc<Classifier> {
+impl Classify for Classifier {
     fn name(&self) -> &'static str {
         "messages"
     }
 
     fn classify<'m>(&self, reason: &'m str, message: &'m str) -> Classification<'m> {
-        Classifier::classify(self, reason, message)
+        Self::classify(self, reason, message)
     }
 
     fn describe(&self, decided_by: u16) -> Cow<'_, str> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{Action, Bounds, CauseSet, Fallback, Mode, Policy, PutBack, Rule, ScopeRules};
 use crate::cause::Cause;
+use crate::classify::Patterns;
 use crate::pod::{Phase, RestartPolicy};
 
 impl Default for Policy {
@@ -17,7 +18,7 @@ impl Default for Policy {
                 modes: vec![Mode::Warn, Mode::Off],
                 patience_max: minutes(24 * 60),
             },
-            patterns: Vec::new(),
+            patterns: Patterns::default(),
             // As long as the longest default by which other schedulers let images be pulled (Kueue's
             // `waitForPodsReady.timeout`, 30m).
             pull_timeout: minutes(30),

@@ -17,7 +17,7 @@ use self::check::countable_causes;
 use self::schema::{Anything, CauseName, WishName};
 use super::{Action, Fallback, Mode, Policy, Rule};
 use crate::cause::{Cause, Permanence};
-use crate::classify::{Classifier, Pattern};
+use crate::classify::{OWN_BYTES_MAX, Pattern, Patterns, TooManyPatterns};
 use crate::pod::{Phase, RestartPolicy};
 pub use crate::yaml::DocumentError;
 use crate::yaml::{self, Check, is_label};
@@ -198,8 +198,8 @@ const WISHES: [(&str, Mode); 3] = [
     ("Warn", Mode::Warn),
     ("Disabled", Mode::Off),
 ];
-/// All patterns of a policy are searched for at once, which takes memory.
-const PATTERNS_MAX: usize = 500;
+/// Patterns of one policy, at most.
+pub const PATTERNS_MAX: usize = 500;
 /// A pull timeout below this would let verdicts fall while quite usual pulls are in flight.
 const PULL_TIMEOUT_MIN: Duration = Duration::from_secs(60);
 const ACTIONS: [&str; 3] = ["Fail", "Warn", "Ignore"];
@@ -304,10 +304,22 @@ impl PolicySpec {
     fn apply_patterns(&self, policy: &mut Policy, check: &mut Check) {
         let patterns = self.patterns.as_deref().unwrap_or_default();
         let valid = patterns.iter().take(PATTERNS_MAX);
-        policy.patterns = valid.filter_map(|p| p.validate(check)).collect();
-        if patterns.len() > PATTERNS_MAX || Classifier::new(&policy.patterns).is_err() {
+        let valid: Vec<Pattern> = valid.filter_map(|p| p.validate(check)).collect();
+        if patterns.len() > PATTERNS_MAX {
             let message = format!("a policy has at most {PATTERNS_MAX} patterns: remove some");
             check.add(None, message);
+            return;
+        }
+        let bytes: usize = valid.iter().map(Pattern::bytes).sum();
+        match Patterns::new(valid) {
+            Ok(patterns) => policy.patterns = patterns,
+            Err(TooManyPatterns) => check.add(
+                None,
+                format!(
+                    "the patterns have {bytes} bytes together, and a policy's may have {OWN_BYTES_MAX}: shorten or \
+                     remove some"
+                ),
+            ),
         }
     }
 }
@@ -428,7 +440,7 @@ impl PatternSpec {
     fn validate(&self, check: &mut Check) -> Option<Pattern> {
         /// Shorter texts stand in too many messages.
         const TEXT_LENGTH_MIN: usize = 4;
-        /// Longer texts take long to prepare the search for.
+        /// Longer texts are no words of a program.
         const TEXT_LENGTH_MAX: usize = 200;
         for text in [Some(&self.text), self.then.as_ref()].into_iter().flatten() {
             if text.value.chars().count() > TEXT_LENGTH_MAX {

@@ -12,7 +12,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use crate::cause::Cause;
-use crate::classify::Pattern;
+use crate::classify::Patterns;
 use crate::pod::{Phase, RestartPolicy, Wishes};
 
 /// What the core decides by.
@@ -25,7 +25,7 @@ pub struct Policy {
     /// How much a pod may change by annotation.
     pub overrides: Bounds,
     /// The user's own message patterns; they come before the built-in table.
-    pub patterns: Vec<Pattern>,
+    pub patterns: Patterns,
     /// How long one pull may take. A pull that may have begun holds the verdict for this long; without any sign of
     /// life after that it counts as hung.
     pub pull_timeout: Duration,

@@ -173,6 +173,14 @@ pub const LIST_NAMESPACES: Right = Right {
     without: "nobody knows which namespaces are selected (deploy/overlays/shard grants it)",
     ..POD
 };
+/// To say which server it is. No right: whoever is known may ask for it.
+pub const SERVER_VERSION: Right = Right {
+    call: "server_version",
+    verb: "get",
+    resource: "/version",
+    without: "nobody knows which server it is",
+    ..POD
+};
 /// To read the clock of a simulated cluster. No right: any other cluster refuses that, one way or the other.
 pub const SIMULATED_CLOCK: Right = Right {
     call: "simulated_clock",

@@ -1,17 +1,21 @@
 //! Leader election: of several replicas one writes.
 
 pub mod elector;
+mod switch;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::Method;
-use pullstop_core::time::Timestamp;
+use pullstop_core::text::printable;
+use pullstop_core::time::{Human, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use self::elector::{Elector, Record, Step, Timing};
+use self::switch::Managed;
+pub use self::switch::Stop;
 use crate::api::{Api, ApiPath, Call, JSON, Trouble, rights};
 use crate::clock::{self, Clock};
 use crate::metrics::{Metric, Metrics};
@@ -53,6 +57,8 @@ pub struct Candidate {
     pub clock: Clock,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// Tells whether the kill switch is thrown, and by whom.
+    pub switch: watch::Sender<Option<Stop>>,
 }
 
 impl Candidate {
@@ -60,32 +66,30 @@ impl Candidate {
     pub async fn run(self, claim: watch::Sender<Claim>, mut stop: watch::Receiver<bool>) {
         let mut elector = Elector::new(self.identity.clone());
         let mut quiet_since_error = true;
+        let mut told_of: Option<String> = None;
         loop {
             let round = tokio::select! {
                 biased;
                 _ = stop.changed() => break,
                 round = self.round(&mut elector) => round,
             };
-            let stopped = match round {
-                Ok(stopped) => {
+            match round {
+                Ok(other) => {
                     quiet_since_error = true;
-                    stopped
+                    self.tell_of(other, &mut told_of);
                 }
                 Err(trouble) => {
                     if quiet_since_error {
-                        tracing::warn!(%trouble, lease = self.name, "cannot read or renew the lease");
+                        self.complain(&trouble);
                     }
                     quiet_since_error = false;
-                    claim.borrow().stopped
                 }
+            }
+            let claimed = Claim {
+                until: elector.claimed_until(),
+                stopped: self.switch.borrow().is_some(),
             };
-            self.publish(
-                &claim,
-                Claim {
-                    until: elector.claimed_until(),
-                    stopped,
-                },
-            );
+            self.publish(&claim, claimed);
             tokio::select! {
                 biased;
                 _ = stop.changed() => break,
@@ -99,50 +103,135 @@ impl Candidate {
         }
     }
 
-    /// Reads the Lease, and writes it if it is or can be ours. Returns whether the kill switch is thrown.
-    async fn round(&self, elector: &mut Elector) -> Result<bool, Trouble> {
-        let (record, stopped) = match self
-            .api
-            .call(Call::get(&rights::GET_LEASE, self.path()?), CALL_TIMEOUT)
-            .await
-        {
-            Ok(bytes) => read(&bytes)?,
-            Err(Trouble::NotFound) => (Record::default(), false),
+    /// Reads the Lease and takes in the kill switch, and writes the Lease if it is or can be ours. Returns who else holds
+    /// it, if somebody does.
+    async fn round(&self, elector: &mut Elector) -> Result<Option<String>, Trouble> {
+        let look = Call::get(&rights::GET_LEASE, self.path()?);
+        let (record, stop) = match self.api.call(look, CALL_TIMEOUT).await {
+            Ok(bytes) => {
+                let (record, metadata) = read(&bytes)?;
+                (record, self.stop(&metadata))
+            }
+            Err(Trouble::NotFound) => (Record::default(), None),
             Err(trouble) => return Err(trouble),
         };
-        if let Step::Write(record) = elector.read(record, self.clock.now()) {
-            let sent_at = self.clock.now();
-            match self.write(&record).await {
-                Ok(version) => {
-                    elector.stored(Record { version, ..record }, sent_at, self.clock.now());
-                }
-                // Somebody was faster; the next read says who.
-                Err(Trouble::Conflict) => {}
-                Err(trouble) => return Err(trouble),
+        self.turn(stop);
+        let holder = record.holder.clone();
+        let Step::Write(record) = elector.read(record, self.clock.now()) else {
+            return Ok(Some(holder));
+        };
+        let sent_at = self.clock.now();
+        match self.write(&record).await {
+            Ok(version) => {
+                elector.stored(Record { version, ..record }, sent_at, self.clock.now());
             }
+            // Somebody was faster; the next read says who.
+            Err(Trouble::Conflict) => {}
+            Err(trouble) => return Err(trouble),
         }
-        Ok(stopped)
+        Ok(None)
+    }
+
+    fn stop(&self, metadata: &Metadata) -> Option<Stop> {
+        let value = metadata
+            .annotations
+            .as_ref()
+            .and_then(|all| all.stop.as_deref());
+        let before = self.switch.borrow();
+        Stop::read(
+            &self.place(),
+            value,
+            &metadata.managed_fields,
+            before.as_ref(),
+            self.clock.now(),
+        )
+    }
+
+    /// Takes in how the kill switch stands, and tells of it if it was turned.
+    fn turn(&self, stop: Option<Stop>) {
+        let before = self.switch.borrow().clone();
+        if before == stop {
+            return;
+        }
+        let now = self.clock.now();
+        match (&before, &stop) {
+            (_, Some(stop)) => {
+                tracing::warn!(
+                    lease = stop.lease,
+                    by = stop.by,
+                    says = stop.says,
+                    since = clock::print_seconds(stop.since),
+                    "stopped: {stop}"
+                );
+            }
+            (Some(before), None) => {
+                let lasted = Human(Duration::from_secs(now.since(before.since).as_secs()));
+                tracing::warn!(
+                    lease = before.lease,
+                    annotation = STOP_ANNOTATION,
+                    "the kill switch is lifted after {lasted}: writes go on as the policy says"
+                );
+            }
+            (None, None) => {}
+        }
+        let since = stop
+            .as_ref()
+            .map(|stop| Duration::from_millis(stop.since.as_millis()));
+        self.metrics
+            .set(Metric::Stopped, &[], usize::from(stop.is_some()));
+        self.metrics
+            .set_duration(Metric::StoppedSince, since.unwrap_or_default());
+        self.switch.send_replace(stop);
+    }
+
+    /// Says who leads, once and whenever that is another replica.
+    fn tell_of(&self, other: Option<String>, told_of: &mut Option<String>) {
+        if *told_of == other {
+            return;
+        }
+        if let Some(holder) = &other {
+            let lease = self.place();
+            let holder = printable(holder);
+            tracing::info!(identity = self.identity, lease, %holder, "standing by: another replica leads");
+        }
+        *told_of = other;
+    }
+
+    /// Says why the Lease cannot be had, and what to do.
+    fn complain(&self, trouble: &Trouble) {
+        let Self {
+            namespace, name, ..
+        } = self;
+        let advice = match trouble {
+            Trouble::Forbidden(_) => format!(
+                "grant `get`, `create` and `patch` on leases of coordination.k8s.io in namespace {namespace}, as the Role \
+                 in deploy/base/rbac.yaml does, or name another namespace with --lease-namespace"
+            ),
+            Trouble::NotFound => {
+                format!("create the namespace {namespace}, or name another with --lease-namespace")
+            }
+            _ => "it is tried again every 2 seconds".to_owned(),
+        };
+        let lease = self.place();
+        tracing::warn!(%trouble, lease, "cannot read or renew the Lease {name} in namespace {namespace}, so this replica writes nothing: {advice}");
+    }
+
+    /// The Lease, with its namespace.
+    fn place(&self) -> String {
+        format!("{}/{}", self.namespace, self.name)
     }
 
     fn publish(&self, claim: &watch::Sender<Claim>, new: Claim) {
         let now = self.clock.now();
         let leads = |claim: &Claim| claim.until.is_some_and(|until| now < until);
-        let (led, stopped) = (leads(&claim.borrow()), claim.borrow().stopped);
-        if led != leads(&new) {
+        if leads(&claim.borrow()) != leads(&new) {
             let what = if leads(&new) {
                 "leading"
             } else {
                 "not leading any more"
             };
-            tracing::info!(identity = self.identity, lease = self.name, "{what}");
-        }
-        if stopped != new.stopped {
-            let what = if new.stopped {
-                "thrown: nothing is written"
-            } else {
-                "released"
-            };
-            tracing::warn!(annotation = STOP_ANNOTATION, "the kill switch is {what}");
+            let lease = self.place();
+            tracing::info!(identity = self.identity, lease, "{what}");
         }
         self.metrics
             .set(Metric::Leader, &[], usize::from(leads(&new)));
@@ -203,27 +292,21 @@ fn spec(record: &Record, now: &str) -> Value {
     })
 }
 
-/// Reads a Lease, and whether the kill switch on it is thrown.
-fn read(bytes: &[u8]) -> Result<(Record, bool), Trouble> {
+/// Reads a Lease.
+fn read(bytes: &[u8]) -> Result<(Record, Metadata), Trouble> {
     let lease: Lease =
         serde_json::from_slice(bytes).map_err(|error| Trouble::Unreadable(error.to_string()))?;
-    let stopped = lease
-        .metadata
-        .annotations
-        .unwrap_or_default()
-        .stop
-        .is_some_and(|value| !value.eq_ignore_ascii_case("false"));
     let duration = lease
         .spec
         .lease_duration_seconds
         .map_or(Timing::LEASE, Duration::from_secs);
     let record = Record {
-        version: lease.metadata.resource_version,
+        version: lease.metadata.resource_version.clone(),
         holder: lease.spec.holder_identity.unwrap_or_default(),
         duration,
         transitions: lease.spec.lease_transitions.unwrap_or_default(),
     };
-    Ok((record, stopped))
+    Ok((record, lease.metadata))
 }
 
 #[derive(Deserialize)]
@@ -238,6 +321,8 @@ struct Lease {
 struct Metadata {
     resource_version: String,
     annotations: Option<Annotations>,
+    #[serde(default)]
+    managed_fields: Vec<Managed>,
 }
 
 #[derive(Default, Deserialize)]
@@ -258,23 +343,73 @@ struct Spec {
 mod tests {
     use super::*;
 
+    fn seen(lease: &Value, before: Option<&Stop>, now: u64) -> (Record, Option<Stop>) {
+        let (record, metadata) = read(lease.to_string().as_bytes()).unwrap();
+        let value = metadata.annotations.unwrap_or_default().stop;
+        let now = Timestamp::from_millis(now);
+        let managed = &metadata.managed_fields;
+        (
+            record,
+            Stop::read("ns/l", value.as_deref(), managed, before, now),
+        )
+    }
+
     #[test]
     fn a_lease_is_read() {
-        let (record, stopped) = read(
-            br#"{"metadata": {"resourceVersion": "7", "annotations": {"pullstop.dev/stop": "true", "x": "y"}},
-                "spec": {"holderIdentity": "a", "leaseDurationSeconds": 15, "renewTime": "whatever"}}"#,
-        )
-        .unwrap();
-        assert_eq!(
-            (record.version.as_str(), record.holder.as_str(), stopped),
-            ("7", "a", true)
+        let (record, stop) = seen(
+            &json!({"metadata": {"resourceVersion": "7", "annotations": {"pullstop.dev/stop": "true", "x": "y"}},
+                "spec": {"holderIdentity": "a", "leaseDurationSeconds": 15, "renewTime": "whatever"}}),
+            None,
+            0,
         );
-        let (record, stopped) = read(br#"{"metadata": {"resourceVersion": "8", "annotations": {"pullstop.dev/stop": "False"}}}"#).unwrap();
         assert_eq!(
-            (record.holder.as_str(), record.duration, stopped),
-            ("", Timing::LEASE, false)
+            (record.version.as_str(), record.holder.as_str()),
+            ("7", "a")
         );
+        assert!(stop.is_some());
+        let (record, stop) = seen(
+            &json!({"metadata": {"resourceVersion": "8", "annotations": {"pullstop.dev/stop": "False"}}}),
+            None,
+            0,
+        );
+        assert_eq!(
+            (record.holder.as_str(), record.duration),
+            ("", Timing::LEASE)
+        );
+        assert_eq!(stop, None);
         assert!(read(b"{}").is_err());
+    }
+
+    #[test]
+    fn who_stopped_the_writes_and_when_is_known() {
+        let lease = |managed: Value| {
+            json!({"metadata": {
+                "resourceVersion": "7",
+                "annotations": {"pullstop.dev/stop": "alice:\u{202e} registry moves\n"},
+                "managedFields": managed,
+            }})
+        };
+        let fields = |key: &str| json!({"f:metadata": {"f:annotations": {key: {}}}});
+        let managed = lease(json!([
+            {"manager": "enforcer", "time": "2026-11-27T10:00:00Z", "fieldsV1": {"f:spec": {}}},
+            {"manager": "kubectl-annotate", "time": "2026-11-27T11:12:13Z", "fieldsV1": fields("f:pullstop.dev/stop")},
+        ]));
+        let (_, stop) = seen(&managed, None, 5);
+        assert_eq!(
+            stop.unwrap().to_string(),
+            "all writes, by kubectl-annotate, since 2026-11-27T11:12:13Z: the Lease ns/l has the annotation \
+             `pullstop.dev/stop: alice:\\u{202e} registry moves`"
+        );
+        // The API server does not say: it counts from when it was first seen.
+        let (_, first) = seen(&lease(json!([])), None, 1000);
+        let (_, second) = seen(&lease(json!([])), first.as_ref(), 9000);
+        assert_eq!(first, second);
+        assert!(
+            first
+                .unwrap()
+                .to_string()
+                .starts_with("all writes, by somebody, since 1970-01-01T00:00:01Z")
+        );
     }
 
     #[test]

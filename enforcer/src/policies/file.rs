@@ -1,6 +1,6 @@
 //! The policy in a file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,13 +14,20 @@ use crate::policy;
 /// How often the file is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
+/// A read that takes longer is told of: a file system that does not answer, most likely.
+const SLOW: Duration = Duration::from_secs(10);
+
 /// Follows the file until nobody listens any more. What is wrong with a changed one is logged with its place.
+///
+/// The file is read on a thread of its own, so that one that hangs keeps nobody but itself.
 pub async fn follow(file: PathBuf, policies: watch::Sender<Policies>, metrics: Arc<Metrics>) {
     let mut known: Option<Result<Policy, Vec<String>>> =
         Some(Ok(policies.borrow().cluster.clone()));
     while !policies.is_closed() {
         tokio::time::sleep(LOOK_EVERY).await;
-        let read = policy::read(&file);
+        let Some(read) = read(&file).await else {
+            continue;
+        };
         if known.as_ref() == Some(&read) {
             continue;
         }
@@ -42,6 +49,22 @@ pub async fn follow(file: PathBuf, policies: watch::Sender<Policies>, metrics: A
         }
         known = Some(read);
     }
+}
+
+async fn read(file: &Path) -> Option<Result<Policy, Vec<String>>> {
+    let path = file.to_owned();
+    let mut reading = tokio::task::spawn_blocking(move || policy::read_again(&path));
+    let in_time = tokio::time::timeout(SLOW, &mut reading).await;
+    let read = if let Ok(read) = in_time {
+        read
+    } else {
+        tracing::error!(
+            file = %file.display(),
+            "the policy cannot be read: its file does not answer; the last good one stays in force"
+        );
+        reading.await
+    };
+    read.ok()
 }
 
 #[cfg(test)]
@@ -79,6 +102,17 @@ mod tests {
         assert!(
             !receiver.has_changed().unwrap(),
             "a file that is gone changes nothing"
+        );
+        let pipe = std::process::Command::new("mkfifo").arg(&file).status();
+        assert!(pipe.unwrap().success());
+        tokio::time::sleep(LOOK_EVERY * 3).await;
+        std::fs::remove_file(&file).unwrap();
+        write("Warn");
+        receiver.changed().await.unwrap();
+        assert_eq!(
+            receiver.borrow_and_update().cluster.mode,
+            Mode::Warn,
+            "a pipe to which nobody writes is not waited for"
         );
         drop(receiver);
         tokio::time::sleep(LOOK_EVERY).await;

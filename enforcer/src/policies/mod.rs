@@ -4,6 +4,7 @@
 //! instead of being watched. That is simple, notices every kind of change (a `ConfigMap` swaps links, an editor
 //! replaces files), and is fast enough for a kill switch.
 
+pub mod accepted;
 pub mod file;
 pub mod objects;
 

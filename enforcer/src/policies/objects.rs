@@ -10,10 +10,11 @@ use hyper::Method;
 use pullstop_core::policy::Policy;
 use pullstop_core::policy::document::{self, API_VERSION, CLUSTER_KIND, NAMESPACED_KIND};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use super::built_in;
+use super::accepted::{ACCEPTED, Accepted, INVALID, Opinion};
 use crate::api::{Api, ApiPath, Call, MERGE_PATCH, NoName, Right, Trouble, rights};
 use crate::clock::{self, Clock};
 use crate::engines::Policies;
@@ -28,6 +29,12 @@ const FOLDER: &str = "/apis/pullstop.dev/v1alpha1";
 /// How often the objects are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Objects a page: twenty of 1.5 MiB, the most that the API server stores, are still an answer that is read
+/// ([`crate::api::ANSWER_BYTES_MAX`]).
+const PAGE_OBJECTS: u32 = 20;
+/// More than a cluster has namespaces.
+const OBJECTS_MAX: usize = 100_000;
 
 /// Policy objects and what is thought of them.
 #[derive(Debug)]
@@ -52,7 +59,9 @@ impl Objects {
             match read(&self.api).await {
                 Ok(found) => {
                     told = None;
-                    let opinions = accepted.take_in(&found);
+                    let found = Arc::new(found);
+                    let (again, opinions) = aside(accepted, Arc::clone(&found)).await;
+                    accepted = again;
                     let now_in_force = accepted.policies();
                     policies.send_if_modified(|old| {
                         let changed = *old != now_in_force;
@@ -143,114 +152,69 @@ pub async fn in_force(api: &Api) -> Result<(Accepted, Vec<String>), Trouble> {
 async fn read(api: &Api) -> Result<Vec<Object>, Trouble> {
     let mut all = Vec::new();
     for right in [&rights::LIST_CLUSTER_POLICIES, &rights::LIST_POLICIES] {
-        let path = ApiPath::to(FOLDER).word(right.resource);
-        let bytes = api.call(Call::get(right, path), CALL_TIMEOUT).await?;
-        let list: List = serde_json::from_slice(&bytes)
-            .map_err(|error| Trouble::Unreadable(error.to_string()))?;
-        all.extend(list.items);
+        let mut from = String::new();
+        loop {
+            let mut path = ApiPath::to(FOLDER)
+                .word(right.resource)
+                .with("limit", PAGE_OBJECTS);
+            if !from.is_empty() {
+                path = path.with("continue", &from);
+            }
+            let bytes = api.call(Call::get(right, path), CALL_TIMEOUT).await?;
+            let list = parse(bytes).await?;
+            all.extend(list.items);
+            let next = list.metadata.next.unwrap_or_default();
+            if next.is_empty() {
+                break;
+            }
+            if next == from || all.len() > OBJECTS_MAX {
+                return Err(Trouble::Unreadable("the list does not end".to_owned()));
+            }
+            from = next;
+        }
     }
     Ok(all)
 }
 
-/// What is thought of one policy.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Opinion {
-    reason: &'static str,
-    message: String,
+/// Reads a page on a thread of its own.
+async fn parse(page: Vec<u8>) -> Result<List, Trouble> {
+    let parsed = tokio::task::spawn_blocking(move || serde_json::from_slice(&page)).await;
+    parsed
+        .map_err(|error| Trouble::Unreadable(error.to_string()))?
+        .map_err(|error| Trouble::Unreadable(error.to_string()))
 }
 
-const ACCEPTED: &str = "Accepted";
-const INVALID: &str = "Invalid";
-
-/// The last good policy of each place.
-#[derive(Debug, Default)]
-pub struct Accepted {
-    cluster: Option<Policy>,
-    namespaces: BTreeMap<String, Policy>,
-}
-
-impl Accepted {
-    /// Takes in all objects that there are, and says what is thought of each.
-    pub fn take_in(&mut self, found: &[Object]) -> Vec<Opinion> {
-        let is_there = |namespace: Option<&str>| {
-            found
-                .iter()
-                .any(|o| o.metadata.name == NAME && o.metadata.namespace.as_deref() == namespace)
-        };
-        if !is_there(None) {
-            self.cluster = None;
-        }
-        self.namespaces
-            .retain(|namespace, _| is_there(Some(namespace)));
-        found.iter().map(|object| self.judge(object)).collect()
-    }
-
-    fn judge(&mut self, object: &Object) -> Opinion {
-        let Metadata {
-            name, namespace, ..
-        } = &object.metadata;
-        if name != NAME {
-            let message = format!(
-                "only the policy called `{NAME}` is in force: rename this one, or remove it"
-            );
-            return Opinion {
-                reason: "NotInForce",
-                message,
-            };
-        }
-        match object.policy() {
-            Ok(policy) => {
-                match namespace {
-                    None => self.cluster = Some(policy),
-                    Some(namespace) => {
-                        self.namespaces.insert(namespace.clone(), policy);
-                    }
-                }
-                Opinion {
-                    reason: ACCEPTED,
-                    message: "the policy is in force".to_owned(),
-                }
-            }
-            Err(errors) => {
-                let message = format!("{}; the last good policy stays in force", errors.join("; "));
-                Opinion {
-                    reason: INVALID,
-                    message,
-                }
-            }
-        }
-    }
-
-    /// Whether the cluster has a policy of its own.
-    pub fn has_cluster_policy(&self) -> bool {
-        self.cluster.is_some()
-    }
-
-    /// The policies in force.
-    pub fn policies(&self) -> Policies {
-        let cluster = self.cluster.clone().unwrap_or_else(|| built_in().cluster);
-        Policies {
-            cluster,
-            namespaces: self.namespaces.clone(),
-        }
-    }
+/// Takes the objects in on a thread of its own: a policy may be long, and pods do not wait for it.
+async fn aside(mut accepted: Accepted, found: Arc<Vec<Object>>) -> (Accepted, Vec<Opinion>) {
+    let taking_in = tokio::task::spawn_blocking(move || {
+        let opinions = accepted.take_in(&found);
+        (accepted, opinions)
+    });
+    // It panics on no input, and nobody aborts it.
+    taking_in.await.unwrap_or_default()
 }
 
 /// A policy object.
 #[derive(Debug, Deserialize)]
 pub struct Object {
     metadata: Metadata,
-    spec: Option<Value>,
+    /// As it came: it is read only if it has changed.
+    spec: Option<Box<RawValue>>,
     #[serde(default)]
     status: Status,
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Metadata {
     name: String,
     namespace: Option<String>,
     #[serde(default)]
     generation: u64,
+    #[serde(default)]
+    uid: String,
+    #[serde(default)]
+    resource_version: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -272,12 +236,38 @@ struct Condition {
 
 #[derive(Deserialize)]
 struct List {
+    #[serde(default)]
+    metadata: Rest,
     items: Vec<Object>,
 }
 
+#[derive(Default, Deserialize)]
+struct Rest {
+    #[serde(rename = "continue")]
+    next: Option<String>,
+}
+
 impl Object {
+    /// Whether it is the one of its place that is in force if it is valid.
+    pub(super) fn is_in_force(&self) -> bool {
+        self.metadata.name == NAME
+    }
+
+    /// The namespace whose pods it is about; all if it has none.
+    pub(super) fn namespace(&self) -> Option<&str> {
+        self.metadata.namespace.as_deref()
+    }
+
+    /// Changes whenever the object does.
+    pub(super) fn version(&self) -> (String, String) {
+        (
+            self.metadata.uid.clone(),
+            self.metadata.resource_version.clone(),
+        )
+    }
+
     /// Reads the object as a file is read: the same document, the same words about what is wrong.
-    fn policy(&self) -> Result<Policy, Vec<String>> {
+    pub(super) fn policy(&self) -> Result<Policy, Vec<String>> {
         let Metadata {
             name, namespace, ..
         } = &self.metadata;
@@ -290,15 +280,16 @@ impl Object {
         if let Some(namespace) = namespace {
             metadata["namespace"] = json!(namespace);
         }
-        let spec = self.spec.clone().unwrap_or_else(|| json!({}));
-        let document =
-            json!({ "apiVersion": API_VERSION, "kind": kind, "metadata": metadata, "spec": spec });
+        let spec = self.spec.as_ref().map_or("{}", |spec| spec.get());
         // JSON is YAML. Places in it mean nothing to whoever wrote the object.
-        document::parse(&document.to_string())
+        let document = format!(
+            r#"{{"apiVersion":"{API_VERSION}","kind":"{kind}","metadata":{metadata},"spec":{spec}}}"#
+        );
+        document::parse(&document)
             .map_err(|errors| errors.into_iter().map(|error| error.message).collect())
     }
 
-    fn path(&self) -> String {
+    pub(super) fn path(&self) -> String {
         let Metadata {
             name, namespace, ..
         } = &self.metadata;
@@ -353,55 +344,9 @@ impl Object {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use pullstop_core::policy::Mode;
 
     fn objects(json: &Value) -> Vec<Object> {
         serde_json::from_value(json.clone()).unwrap()
-    }
-
-    #[test]
-    fn the_policies_called_default_are_in_force() {
-        let mut accepted = Accepted::default();
-        assert_eq!(
-            accepted.policies().cluster.mode,
-            Mode::DryRun,
-            "without a policy nothing is written"
-        );
-        let found = objects(&json!([
-            {"metadata": {"name": "default"}, "spec": {"mode": "Enforce"}},
-            {"metadata": {"name": "other"}, "spec": {"mode": "Disabled"}},
-            {"metadata": {"name": "default", "namespace": "team"}, "spec": {"mode": "Warn"}},
-        ]));
-        let opinions = accepted.take_in(&found);
-        let reasons: Vec<&str> = opinions.iter().map(|opinion| opinion.reason).collect();
-        assert_eq!(reasons, ["Accepted", "NotInForce", "Accepted"]);
-        let policies = accepted.policies();
-        assert_eq!(policies.cluster.mode, Mode::Enforce);
-        assert_eq!(policies.namespaces["team"].mode, Mode::Warn);
-        assert_eq!(
-            policies.namespaces["team"].scope.include_namespaces,
-            ["team"]
-        );
-        accepted.take_in(&[]);
-        assert_eq!(accepted.policies(), built_in());
-    }
-
-    #[test]
-    fn the_last_good_policy_stays_in_force() {
-        let mut accepted = Accepted::default();
-        accepted.take_in(&objects(
-            &json!([{"metadata": {"name": "default"}, "spec": {"mode": "Warn"}}]),
-        ));
-        let broken = objects(
-            &json!([{"metadata": {"name": "default"}, "spec": {"mode": "enforce", "pullTimeout": "30"}}]),
-        );
-        let opinions = accepted.take_in(&broken);
-        assert_eq!(opinions[0].reason, "Invalid");
-        assert_eq!(
-            opinions[0].message,
-            "unknown mode `enforce`: did you mean `Enforce`?; `30` is not a duration: write `30s`; the last good policy stays in force"
-        );
-        assert_eq!(accepted.policies().cluster.mode, Mode::Warn);
     }
 
     #[test]

@@ -43,6 +43,13 @@ pub struct ScanArgs {
     output: Output,
 }
 
+impl ScanArgs {
+    /// Whether what is printed is JSON.
+    pub(crate) fn prints_json(&self) -> bool {
+        self.output == Output::Json
+    }
+}
+
 /// What `enforcer explain` is told.
 #[derive(Debug, Parser)]
 pub struct ExplainArgs {

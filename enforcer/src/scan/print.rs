@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use pullstop_core::cause::Cause;
 use pullstop_core::plugin::Deed;
 use pullstop_core::pod::Phase;
+use pullstop_core::text::printable;
 use pullstop_core::time::{Human, Timestamp};
 use serde_json::json;
 
@@ -388,5 +389,5 @@ fn rough(later: Timestamp, earlier: Timestamp) -> String {
 
 /// What pods say must not spoil a terminal.
 pub(super) fn one_line(text: &str) -> String {
-    text.replace(char::is_control, " ")
+    printable(text).into_owned()
 }

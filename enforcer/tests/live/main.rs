@@ -1,6 +1,11 @@
 //! The whole enforcer against a cluster made of functions, in paused time: recorded pods, and all that can go wrong.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "tests"
+)]
 
 mod cluster;
 mod fairness;
@@ -11,6 +16,7 @@ mod process;
 mod recording;
 mod replicas;
 mod rights;
+mod standing;
 mod verdicts;
 mod versions;
 

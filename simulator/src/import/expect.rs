@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::recording::Recording;
 use super::sights::PodSight;
+use crate::scenario::write::quoted;
 
 /// A pull that would have succeeded at once may be tried as late as this: the longest back-off, and the kubelet's look
 /// at the pod after it.
@@ -36,7 +37,8 @@ pub(super) fn lines(recording: &Recording, names: &[Option<String>]) -> String {
             continue;
         }
         let phase = pod.phase.as_str();
-        let _ = write!(text, "  - {{pods: {}/{name}, phase: {phase}", pod.namespace);
+        let pods = quoted(&format!("{}/{name}", pod.namespace));
+        let _ = write!(text, "  - {{pods: {pods}, phase: {phase}");
         if let Some(by) = runs_by(pod) {
             let _ = write!(text, ", runsBy: {}s", by.as_secs());
         }

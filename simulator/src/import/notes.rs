@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use pullstop_core::text::printable;
+
 /// Remarks, each once, in the order in which they came up.
 #[derive(Debug, Default)]
 pub(super) struct Notes(Vec<String>);
@@ -23,7 +25,8 @@ impl Notes {
         let mut text = String::new();
         for note in &self.0 {
             let mut line = "# -".to_owned();
-            for word in note.split_whitespace() {
+            // Recordings may hold anything; YAML refuses control characters in comments too.
+            for word in printable(note).split_whitespace() {
                 if line.chars().count() + 1 + word.chars().count() > WIDTH {
                     let _ = writeln!(text, "{line}");
                     "#  ".clone_into(&mut line);

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::Finding;
 use crate::args::LintOutput;
 use crate::github::{data, property};
+use crate::output::json_line;
 use crate::style::{self, BAD, BOLD, DIM, GOOD, UNSURE};
 
 /// Prints what was found in so many files.
@@ -60,8 +61,7 @@ fn json_lines(findings: &[Finding], out: &mut dyn Write) -> io::Result<()> {
             "help": finding.rule.help,
             "denied": finding.is_denied,
         });
-        serde_json::to_writer(&mut *out, &object)?;
-        writeln!(out)?;
+        json_line(out, &object)?;
     }
     Ok(())
 }

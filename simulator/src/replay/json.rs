@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::story::{Story, What};
 use super::{Replayed, moment};
+use crate::output::json_line;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -46,8 +47,7 @@ pub(super) fn print(
             trail,
             ..row(&replayed.traces[story.trace], story)
         };
-        serde_json::to_writer(&mut *out, &row)?;
-        writeln!(out)?;
+        json_line(out, &row)?;
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use pullstop_core::pod::{ContainerKind, RestartPolicy};
+use pullstop_core::text::printable_yaml;
 use pullstop_core::time::Human;
 
 use super::fault::{Fault, FaultKind};
@@ -425,7 +426,8 @@ impl Fields {
 }
 
 /// A text that YAML reads as just this text.
-fn quoted(text: &str) -> String {
+/// The text as a value, in quotes where it needs them.
+pub(crate) fn quoted(text: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
     let is_safe = text.starts_with(|c: char| c.is_ascii_alphabetic()) && text.chars().all(is_plain);
     let is_word = matches!(
@@ -436,7 +438,7 @@ fn quoted(text: &str) -> String {
         text.to_owned()
     } else {
         // YAML takes JSON's strings as they are.
-        serde_json::Value::from(text).to_string()
+        printable_yaml(&serde_json::Value::from(text).to_string()).into_owned()
     }
 }
 

@@ -5,14 +5,14 @@ use std::io::{self, Write};
 use serde_json::{Map, Value, json};
 
 use super::{Ran, Run};
+use crate::output::json_line;
 use crate::run::story::Story;
 use crate::scenario::metric::{Count, Figure, Figures, Statistic, Timing, Waste};
 use crate::world::ZERO;
 
 pub(super) fn print(ran: &Ran<'_>, out: &mut dyn Write) -> io::Result<()> {
     for run in &ran.runs {
-        serde_json::to_writer(&mut *out, &row(run, ran.explains))?;
-        writeln!(out)?;
+        json_line(out, &row(run, ran.explains))?;
     }
     Ok(())
 }

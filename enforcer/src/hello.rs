@@ -1,0 +1,71 @@
+//! The first line of the log: what this is, on what it works, and by what it judges.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::api::{Api, ApiPath, Call, rights};
+use crate::connect::Cluster;
+use crate::policies::objects::NAME;
+use crate::run::{Parts, RunArgs};
+
+/// Nobody waits longer to be told what can be asked for at any time.
+const VERSION_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Says it.
+pub(crate) async fn say(args: &RunArgs, parts: &Parts, cluster: &Cluster) {
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        server = cluster.server,
+        server_version = server_version(&parts.api).await,
+        cluster = %cluster.found,
+        namespaces = namespaces(args),
+        policy = policy(args),
+        mode = if args.dry_run { "dry run, whatever the policy says" } else { "as the policy says" },
+        listening = %parts.listeners,
+        identity = parts.identity,
+        lease = lease(args, &parts.namespace),
+        "started"
+    );
+}
+
+fn namespaces(args: &RunArgs) -> String {
+    match &args.namespace_selector {
+        Some(selector) => format!("those with labels {selector}"),
+        None if args.namespaces.is_empty() => "all".to_owned(),
+        None => args.namespaces.join(", "),
+    }
+}
+
+fn policy(args: &RunArgs) -> String {
+    match &args.policy {
+        Some(file) => format!("file {}", file.display()),
+        None if args.policy_objects => format!("objects called `{NAME}`"),
+        None => "built-in, in a dry run".to_owned(),
+    }
+}
+
+fn lease(args: &RunArgs, namespace: &str) -> String {
+    if args.no_lease || args.dry_run {
+        "none".to_owned()
+    } else {
+        format!("{namespace}/{}", args.lease)
+    }
+}
+
+/// The version of the API server, or why it is not known.
+async fn server_version(api: &Api) -> String {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Version {
+        git_version: String,
+    }
+    let call = Call::get(&rights::SERVER_VERSION, ApiPath::to("/version"));
+    match api.call(call, VERSION_TIMEOUT).await {
+        Ok(bytes) => match serde_json::from_slice::<Version>(&bytes) {
+            Ok(version) => version.git_version,
+            Err(_) => "unknown: it does not say".to_owned(),
+        },
+        Err(trouble) => format!("unknown: {trouble}"),
+    }
+}
