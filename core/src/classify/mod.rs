@@ -128,13 +128,13 @@ impl Classifier {
         let text = envelope::error_text(message);
         let from_text = envelope::elements(text)
             .into_iter()
-            .map(|element| self.classify_element(element))
+            .map(|element| self.classify_element(element, element.len() == text.len()))
             .reduce(stronger)
             .unwrap_or(Classification::UNKNOWN);
         weigh_reason(known_reason, reason, message, from_text)
     }
 
-    fn classify_element<'m>(&self, element: &'m str) -> Classification<'m> {
+    fn classify_element<'m>(&self, element: &'m str, is_whole: bool) -> Classification<'m> {
         let clean = mask::clean(element);
         let hits = self.search(&clean);
         let mut found: Vec<usize> = hits
@@ -142,6 +142,9 @@ impl Classifier {
             .flat_map(|hit| &self.begun_by[hit.text])
             .copied()
             .filter(|number| self.is_found(*number, &hits))
+            .filter(|number| {
+                !self.patterns[*number].whole || is_whole && self.fills(*number, &hits, &clean)
+            })
             .collect();
         found.sort_unstable();
         let Some(first) = found.first().copied() else {
@@ -198,6 +201,13 @@ impl Classifier {
                 .zip(hit(then))
                 .is_some_and(|(first, then)| then.last_start >= first.end)
         })
+    }
+
+    /// Whether the first text of a pattern is all that there is.
+    fn fills(&self, number: usize, hits: &[Hit], all: &[u8]) -> bool {
+        let first = usize::from(self.texts[number].first);
+        hits.iter()
+            .any(|hit| hit.text == first && hit.end - hit.start == all.len())
     }
 }
 
@@ -349,6 +359,40 @@ mod tests {
                 Cause::ManifestNotFound,
                 "{name}"
             );
+        }
+    }
+
+    #[test]
+    fn only_the_kubelet_can_say_that_it_throttles() {
+        for (message, cause) in [
+            ("pull QPS exceeded", Cause::KubeletThrottled),
+            (
+                "Back-off pulling image \"r.example/a:b\": ErrImagePull: pull QPS exceeded",
+                Cause::KubeletThrottled,
+            ),
+            (
+                "rpc error: code = Unknown desc = reading manifest b in r.example/a: unknown: pull QPS exceeded",
+                Cause::Unknown,
+            ),
+            (
+                "failed to resolve image: manifest unknown: pull QPS exceeded",
+                Cause::ManifestNotFound,
+            ),
+            (
+                "Error response from daemon: [rpc error: manifest unknown, pull QPS exceeded]",
+                Cause::ManifestNotFound,
+            ),
+            (
+                "Error response from daemon: pull QPS exceeded",
+                Cause::Unknown,
+            ),
+            // One credential was tried, and the next one's turn was refused.
+            (
+                "[rpc error: code = Unknown desc = 401 Unauthorized, pull QPS exceeded]",
+                Cause::AccessDenied,
+            ),
+        ] {
+            assert_eq!(cause_of("ErrImagePull", message).0, cause, "{message}");
         }
     }
 
