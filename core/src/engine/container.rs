@@ -4,12 +4,12 @@
 //! worker sync after the failure; entering it, or a new error text within it, is one failure. Counts belong to
 //! (pod uid, container, image) and start from zero when the image is edited or the container runs.
 
-use super::hash::hash;
 use super::pulls;
 use super::status::waiting;
 use super::tally::Tallies;
 use crate::cause::{Cause, Permanence};
 use crate::classify::{Classification, envelope};
+use crate::hash::hash;
 use crate::plugin::Classify;
 use crate::pod::{ContainerKind, ContainerSnapshot, ContainerState, Trouble, WaitingReason};
 use crate::policy::CauseSet;

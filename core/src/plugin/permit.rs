@@ -73,9 +73,9 @@ impl Permit for QuietTime {
 /// pod and image, and pulls for the first.
 fn backs_off_with_another(container: &FailingContainer, siblings: &[FailingContainer]) -> bool {
     let leads = |other: &FailingContainer| {
-        other.name() != container.name()
+        other.latest().is_some()
             && other.image() == container.image()
-            && other.latest().is_some()
+            && other.name() != container.name()
     };
     container.latest().is_none() && siblings.iter().any(leads)
 }

@@ -1,5 +1,7 @@
 //! What must survive a restart, as it stands in the pod's condition.
 
+use std::collections::BTreeMap;
+
 use pullstop_core::cause::Cause;
 use pullstop_core::engine::{Memory, Tallies, Tally};
 use pullstop_core::pod::{ContainerSnapshot, PodSnapshot, Wishes};
@@ -75,10 +77,11 @@ pub fn with_snapshot<R>(
         });
     };
     let memories = decode(message);
+    // Of the same name the first.
+    let by_name = memories.iter().rev().map(|m| (m.container.as_str(), m));
+    let by_name: BTreeMap<&str, &Memory> = by_name.collect();
     pod.snapshot(created_at, |snapshot| {
-        let remember = |container: &ContainerSnapshot<'_>| {
-            memories.iter().find(|m| m.container == container.name)
-        };
+        let remember = |container: &ContainerSnapshot<'_>| by_name.get(container.name).copied();
         let containers: Vec<ContainerSnapshot<'_>> = snapshot
             .containers
             .iter()
