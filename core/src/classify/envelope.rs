@@ -81,6 +81,9 @@ fn peel(text: &str) -> &str {
     {
         return behind_quoted(rest).unwrap_or(text);
     }
+    if let Some(error) = logged(text).or_else(|| failed_sync(text)) {
+        return error;
+    }
     let bare = text.strip_prefix("Error: ").unwrap_or(text);
     if REASONS.contains(&bare) {
         return "";
@@ -102,6 +105,30 @@ fn behind_quoted(text: &str) -> Option<&str> {
         Some(rest.strip_prefix(':')?.trim_start())
     }
 }
+
+/// The error in a line of the kubelet's log: `E0220 10:12:44.905551 … "Error syncing pod, skipping" err="…" pod="…`.
+fn logged(text: &str) -> Option<&str> {
+    let is_header =
+        |head: &[u8]| b"IWEF".contains(&head[0]) && head[1..].iter().all(u8::is_ascii_digit);
+    text.as_bytes().get(..5).filter(|head| is_header(head))?;
+    let (_, error) = text.split_once(" err=\"")?;
+    Some(
+        error
+            .split_once("\" pod=")
+            .map_or(error, |(error, _)| error),
+    )
+}
+
+/// The error in `failed to "StartContainer" for "x" with ErrImagePull: "…"`, which logs and Events about syncs have
+/// (`pkg/kubelet/container/sync_result.go`); the quotes may be escaped.
+fn failed_sync(text: &str) -> Option<&str> {
+    let (what, error) = text.split_once(" with ErrImagePull: ")?;
+    let action = what.strip_prefix("failed to ")?.trim_start_matches(QUOTES);
+    action.strip_prefix("StartContainer")?;
+    Some(error.trim_matches(QUOTES))
+}
+
+const QUOTES: [char; 2] = ['\\', '"'];
 
 fn aggregate_start(text: &str) -> Option<usize> {
     text.match_indices('[').map(|(at, _)| at).find(|&at| {
@@ -146,6 +173,15 @@ mod tests {
             (
                 "(combined from similar events): Failed to pull image \"a\": boom",
                 "boom",
+            ),
+            (
+                "failed to \"StartContainer\" for \"c\" with ErrImagePull: \"pull QPS exceeded\"",
+                "pull QPS exceeded",
+            ),
+            (
+                "E0220 10:12:44.9 1711 pod_workers.go:1301] \"Error syncing pod, skipping\" err=\"failed to \\\"StartContainer\\\" \
+                 for \\\"c\\\" with ErrImagePull: \\\"pull QPS exceeded\\\"\" pod=\"a/b\"",
+                "pull QPS exceeded",
             ),
             ("Error: ErrImagePull", ""),
             ("ImagePullBackOff", ""),
