@@ -10,7 +10,7 @@ use pullstop_core::pod::{
     ContainerKind, ContainerSnapshot, ContainerState, Owner, Phase, PodSnapshot, ResourceVersion,
     RestartPolicy, Wishes,
 };
-use pullstop_core::policy::Policy;
+use pullstop_core::policy::{Mode, Policy};
 
 /// A usual error of 300 characters.
 pub const NOT_FOUND: &str = "rpc error: code = NotFound desc = failed to pull and unpack image \
@@ -120,13 +120,13 @@ pub const BACKING_OFF: ContainerState<'static> = ContainerState::Waiting {
     message: NOT_FOUND,
 };
 
-/// An engine with the built-in policy.
+/// An engine with the built-in policy, enforced.
 ///
 /// # Panics
 /// If the built-in policy is not valid, which a test rules out.
 #[expect(clippy::unwrap_used, reason = "called by benchmarks only")]
 pub fn engine() -> Engine {
-    Engine::new(Profile::standard(Policy::default()).unwrap())
+    Engine::new(Profile::standard(Policy::default().in_mode(Mode::Enforce)).unwrap())
 }
 
 /// Drains the engine; how many effects there were.

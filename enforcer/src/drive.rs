@@ -251,12 +251,29 @@ impl Driver {
         }
         self.telling.be_loud(self.leads());
         tracing::info!(mode = ?self.engines.policy().1, "policy in force");
+        self.tell_of_dry_run();
         links
             .selector
             .send_if_modified(|old| std::mem::replace(old, selector.clone()) != selector);
         links.relist.notify_one();
         // The engines ask for that list too; if they were heard only later, all pods would be listed twice.
         self.drain(&links.relist);
+    }
+
+    /// Says so if this replica would write and yet nothing is written, and what to do about that.
+    fn tell_of_dry_run(&self) {
+        if !self.leads() || self.engines.policy().1 != Mode::DryRun {
+            return;
+        }
+        if self.limits.ceiling == Mode::DryRun {
+            tracing::warn!(
+                "a dry run: nothing is written. To enforce the policy, start without --dry-run"
+            );
+        } else if self.engines.policies().cluster.mode == Mode::DryRun {
+            tracing::warn!(
+                "a dry run: nothing is written. To fail pods, give the policy `mode: Enforce`"
+            );
+        }
     }
 
     /// How far verdicts may go, whatever the policy says.
