@@ -34,6 +34,7 @@ pub enum Metric {
     Leader,
     ViewIsWhole,
     WatchLag,
+    ClockSkew,
     Mode,
 }
 
@@ -190,6 +191,11 @@ const FAMILIES: &[Family] = &[
         M::WatchLag,
         "pullstop_watch_lag_seconds",
         "Time since the watch of pods last said anything; a bookmark comes every minute.",
+    ),
+    gauge(
+        M::ClockSkew,
+        "pullstop_clock_skew_seconds",
+        "By how much this machine's clock and the API server's differ, whichever is ahead.",
     ),
     gauge(
         M::Mode,

@@ -7,6 +7,7 @@ mod container;
 mod decide;
 mod effect;
 mod input;
+mod memory;
 mod observe;
 mod pulls;
 mod record;
@@ -17,10 +18,11 @@ mod write;
 
 use std::collections::{BTreeSet, VecDeque};
 
-pub use self::container::{FailingContainer, Latest, Memory, Seen, Standing, StartedOver};
+pub use self::container::{FailingContainer, Latest, Seen, Standing, StartedOver};
 pub use self::decide::Explanation;
 pub use self::effect::{Decision, Effect, Happening, Note};
 pub use self::input::{GoneFrom, Input, Outcome};
+pub use self::memory::Memory;
 pub use self::tally::{Tallies, Tally};
 
 use self::store::{Slot, Store};

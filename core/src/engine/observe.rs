@@ -222,9 +222,10 @@ impl Engine {
                 .iter()
                 .any(|c| c.image == image && counts(c));
             let image = &image::bounded(image);
+            let error = self.profile.memory_error;
             let memory = snapshot
                 .memory
-                .filter(|memory| memory.fits(pod.created_at, self.now));
+                .filter(|memory| memory.fits(pod.created_at, self.now, error));
             let snapshot = &ContainerSnapshot {
                 memory,
                 ..*snapshot

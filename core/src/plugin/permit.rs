@@ -89,7 +89,7 @@ fn is_overdue(case: &Case<'_>) -> bool {
         .and_then(|latest| case.policy.rule_for(latest.cause));
     let due_at = rule.and_then(|rule| {
         let first_at = container.first_failure_at(rule.causes)?;
-        Some(first_at.after(case.policy.duration_for(rule, case.patience)))
+        Some(case.due_at(rule, first_at))
     });
     container.last_attempt_at() == case.now
         && due_at.is_some_and(|due_at| due_at.after(case.policy.pull_timeout) <= case.now)
