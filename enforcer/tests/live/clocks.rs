@@ -69,7 +69,8 @@ async fn failed_after(first_ahead_s: i64, then_ahead_s: i64) -> Duration {
             assert!(clock.now().since(written) < Duration::from_secs(4), "{pod}");
             let skew: f64 = then.metric("pullstop_clock_skew_seconds").parse().unwrap();
             assert!(
-                (skew - then_ahead_s.unsigned_abs() as f64).abs() <= 1.0,
+                (skew - f64::from(u32::try_from(then_ahead_s.unsigned_abs()).unwrap())).abs()
+                    <= 1.0,
                 "{skew}"
             );
             return clock.now().since(began);
