@@ -97,6 +97,8 @@ fn peel(text: &str) -> &str {
 
 /// What stands behind `"x": `, or nothing behind `"x"` alone.
 fn behind_quoted(text: &str) -> Option<&str> {
+    // Logs escape the quotes.
+    let text = text.trim_start_matches('\\');
     let (_, rest) = text.strip_prefix('"')?.split_once('"')?;
     let rest = rest.trim_start();
     if rest.is_empty() {
@@ -106,12 +108,16 @@ fn behind_quoted(text: &str) -> Option<&str> {
     }
 }
 
-/// The error in a line of the kubelet's log: `E0220 10:12:44.905551 … "Error syncing pod, skipping" err="…" pod="…`.
+/// The error in a line of the kubelet's log, with or without its head: `E0220 10:12:44.905551 1711 pod_workers.go:1301]
+/// "Error syncing pod, skipping" err="…" pod="…`.
 fn logged(text: &str) -> Option<&str> {
-    let is_header =
+    let is_head =
         |head: &[u8]| b"IWEF".contains(&head[0]) && head[1..].iter().all(u8::is_ascii_digit);
-    text.as_bytes().get(..5).filter(|head| is_header(head))?;
-    let (_, error) = text.split_once(" err=\"")?;
+    let has_head = text.as_bytes().get(..5).is_some_and(is_head);
+    let (before, error) = text.split_once(" err=\"")?;
+    if !has_head && before != "\"Error syncing pod, skipping\"" {
+        return None;
+    }
     Some(
         error
             .split_once("\" pod=")
@@ -122,7 +128,9 @@ fn logged(text: &str) -> Option<&str> {
 /// The error in `failed to "StartContainer" for "x" with ErrImagePull: "…"`, which logs and Events about syncs have
 /// (`pkg/kubelet/container/sync_result.go`); the quotes may be escaped.
 fn failed_sync(text: &str) -> Option<&str> {
-    let (what, error) = text.split_once(" with ErrImagePull: ")?;
+    let (what, error) = [" with ErrImagePull: ", " with ImagePullBackOff: "]
+        .iter()
+        .find_map(|reason| text.split_once(reason))?;
     let action = what.strip_prefix("failed to ")?.trim_start_matches(QUOTES);
     action.strip_prefix("StartContainer")?;
     Some(error.trim_matches(QUOTES))
