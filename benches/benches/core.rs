@@ -2,12 +2,12 @@
 
 use std::hint::black_box;
 
-use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use pullstop_benches::{BACKING_OFF, FAILED, NOT_FOUND, Pod, drain, engine};
+use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use pullstop_benches::{BACKING_OFF, FAILED, NOT_FOUND, Pod, container, drain, engine};
 use pullstop_core::classify::Classifier;
 use pullstop_core::engine::{Engine, Input, Outcome, Seen};
 use pullstop_core::image::ImageReference;
-use pullstop_core::pod::{ContainerState, ResourceVersion};
+use pullstop_core::pod::{ContainerSnapshot, ContainerState, ResourceVersion};
 use pullstop_core::time::Timestamp;
 
 /// How many pods fail beside the one that is measured.
@@ -88,6 +88,45 @@ fn snapshots(c: &mut Criterion) {
     group.finish();
 }
 
+/// One pod of many containers, all of which fail to get an image of their own, seen again with another error each.
+fn many_containers(c: &mut Criterion) {
+    let mut group = c.benchmark_group("one pod, every container failing");
+    for count in [10, 100, 1000, 3000] {
+        let pod = Pod::new(0);
+        let names: Vec<(String, String)> = (0..count)
+            .map(|n| {
+                (
+                    format!("container-{n:05}"),
+                    format!("registry.example.com/research/{n}"),
+                )
+            })
+            .collect();
+        let mut engine = engine();
+        let mut version = 0;
+        group.throughput(Throughput::Elements(count));
+        group.bench_function(BenchmarkId::from_parameter(count), |b| {
+            b.iter(|| {
+                version += 1;
+                let message = format!("{NOT_FOUND} {version}");
+                let state = ContainerState::Waiting {
+                    reason: "ErrImagePull",
+                    message: &message,
+                };
+                let containers: Vec<ContainerSnapshot<'_>> = names
+                    .iter()
+                    .map(|(name, image)| container(name, image, state))
+                    .collect();
+                pod.lend_with(version, &containers, |pod| {
+                    let seen = Seen::Changing;
+                    engine.handle(now(version), Input::Pod { pod, seen });
+                });
+                drain(&mut engine)
+            });
+        });
+    }
+    group.finish();
+}
+
 fn classification(c: &mut Criterion) {
     let messages = [
         ("not found", NOT_FOUND.to_owned()),
@@ -142,5 +181,12 @@ fn million(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, snapshots, classification, references, million);
+criterion_group!(
+    benches,
+    snapshots,
+    many_containers,
+    classification,
+    references,
+    million
+);
 criterion_main!(benches);

@@ -12,7 +12,7 @@ use kube::{Client, Config};
 use pullstop_benches::Pod;
 use pullstop_benches::server::runtime;
 use pullstop_benches::wire::{Image, Printer};
-use pullstop_core::policy::Policy;
+use pullstop_core::policy::{Mode, Policy};
 use pullstop_enforcer::api::Api;
 use pullstop_enforcer::clock::Clock;
 use pullstop_enforcer::engines::Policies;
@@ -97,7 +97,7 @@ async fn enforcer(url: &str, stop: watch::Sender<bool>) {
 
 /// The built-in policy, but impatient.
 fn policy() -> Policy {
-    let policy = Policy::default();
+    let policy = Policy::default().in_mode(Mode::Enforce);
     let mut rules = policy.rules().to_vec();
     for rule in &mut rules {
         rule.attempts = std::num::NonZeroU32::MIN;

@@ -10,7 +10,7 @@ use pullstop_core::pod::{
     ContainerKind, ContainerSnapshot, ContainerState, Owner, Phase, PodSnapshot, ResourceVersion,
     RestartPolicy, Wishes,
 };
-use pullstop_core::policy::Policy;
+use pullstop_core::policy::{Mode, Policy};
 
 /// A usual error of 300 characters.
 pub const NOT_FOUND: &str = "rpc error: code = NotFound desc = failed to pull and unpack image \
@@ -56,19 +56,20 @@ impl Pod {
         state: ContainerState<'_>,
         use_it: impl FnOnce(&PodSnapshot<'_>) -> R,
     ) -> R {
-        let container = |name, state| ContainerSnapshot {
-            kind: ContainerKind::Main,
-            name,
-            image: &self.image,
-            state,
-            restart_count: 0,
-            ran: false,
-            memory: None,
-        };
         let containers = [
-            container("main", state),
-            container("proxy", ContainerState::Running),
+            container("main", &self.image, state),
+            container("proxy", &self.image, ContainerState::Running),
         ];
+        self.lend_with(version, &containers, use_it)
+    }
+
+    /// Lends a snapshot with these containers.
+    pub fn lend_with<R>(
+        &self,
+        version: u64,
+        containers: &[ContainerSnapshot<'_>],
+        use_it: impl FnOnce(&PodSnapshot<'_>) -> R,
+    ) -> R {
         use_it(&PodSnapshot {
             uid: &self.uid,
             namespace: "research-gpu",
@@ -85,9 +86,26 @@ impl Pod {
             phase: Phase::Pending,
             kubelet_agreed: false,
             wishes: Wishes::default(),
-            containers: &containers,
+            containers,
             image_volumes: &[],
         })
+    }
+}
+
+/// A container that has never run.
+pub fn container<'a>(
+    name: &'a str,
+    image: &'a str,
+    state: ContainerState<'a>,
+) -> ContainerSnapshot<'a> {
+    ContainerSnapshot {
+        kind: ContainerKind::Main,
+        name,
+        image,
+        state,
+        restart_count: 0,
+        ran: false,
+        memory: None,
     }
 }
 
@@ -102,13 +120,13 @@ pub const BACKING_OFF: ContainerState<'static> = ContainerState::Waiting {
     message: NOT_FOUND,
 };
 
-/// An engine with the built-in policy.
+/// An engine with the built-in policy, enforced.
 ///
 /// # Panics
 /// If the built-in policy is not valid, which a test rules out.
 #[expect(clippy::unwrap_used, reason = "called by benchmarks only")]
 pub fn engine() -> Engine {
-    Engine::new(Profile::standard(Policy::default()).unwrap())
+    Engine::new(Profile::standard(Policy::default().in_mode(Mode::Enforce)).unwrap())
 }
 
 /// Drains the engine; how many effects there were.

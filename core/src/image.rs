@@ -8,6 +8,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::hash::hash;
+
 /// A parsed image name, borrowed from its text.
 ///
 /// ```
@@ -161,6 +163,25 @@ impl fmt::Display for ImageReferenceError {
 }
 
 impl std::error::Error for ImageReferenceError {}
+
+/// No name longer than this can be pulled: a host has at most 253 characters, its port 6, a path 256 with its slash, a tag
+/// 129 and a digest 136 with what stands before them.
+pub const NAME_BYTES_MAX: usize = 1024;
+/// What is kept of a longer one, for people.
+const BEGINNING_BYTES_MAX: usize = 200;
+
+/// The name itself, or in place of one that is longer than [`NAME_BYTES_MAX`] its beginning, a fingerprint and its length:
+/// all that is kept of it, shown and compared.
+pub fn bounded(name: &str) -> Cow<'_, str> {
+    if name.len() <= NAME_BYTES_MAX {
+        return Cow::Borrowed(name);
+    }
+    let ends_character = |at: &usize| name.is_char_boundary(*at);
+    let end = (0..=BEGINNING_BYTES_MAX).rev().find(ends_character);
+    let beginning = &name[..end.unwrap_or(0)];
+    let (fingerprint, bytes) = (hash(name.as_bytes()), name.len());
+    Cow::Owned(format!("{beginning}…#{fingerprint:016x}, {bytes} bytes"))
+}
 
 /// `normalize.go`: `defaultDomain`, `legacyDefaultDomain`, `officialRepoPrefix`.
 const DOCKER_HUB: &str = "docker.io";
@@ -428,6 +449,23 @@ mod tests {
             let error = ImageReference::parse(name).expect_err(name).to_string();
             assert!(error.contains(why), "{name}: {error}");
         }
+    }
+
+    #[test]
+    fn names_that_nobody_can_pull_are_cut() {
+        let host = format!("{}.example:65535", "a".repeat(245));
+        let longest = format!(
+            "{host}/{}:{}@sha512:{HEX}{HEX}",
+            "a".repeat(255),
+            "t".repeat(128)
+        );
+        assert!(ImageReference::parse(&longest).is_ok());
+        assert_eq!(bounded(&longest), longest);
+        let long = "ä".repeat(600_000);
+        let cut = bounded(&long);
+        assert!(cut.len() <= 256, "{cut}");
+        assert_eq!(bounded(&cut), cut);
+        assert_ne!(bounded(&format!("{long}b")), bounded(&format!("{long}c")));
     }
 
     #[test]

@@ -21,6 +21,7 @@
 pub mod cause;
 pub mod classify;
 pub mod engine;
+mod hash;
 pub mod image;
 pub mod plugin;
 pub mod pod;

@@ -258,24 +258,30 @@ impl WirePod {
 
     fn containers(&self) -> impl Iterator<Item = ContainerSnapshot<'_>> {
         let (spec, status) = (&self.spec, &self.status);
-        let init = spec.init_containers.iter().map(|container| {
+        let of_init = Statuses::of(&status.init_container_statuses);
+        let of_main = Statuses::of(&status.container_statuses);
+        let of_ephemeral = Statuses::of(&status.ephemeral_container_statuses);
+        let init = spec.init_containers.iter().map(move |container| {
             let sidecar = container.restart_policy.as_deref() == Some("Always");
             let kind = if sidecar {
                 ContainerKind::Sidecar
             } else {
                 ContainerKind::Init
             };
-            snapshot(kind, container, &status.init_container_statuses)
+            snapshot(kind, container, of_init.find(&container.name))
         });
-        let main = spec
-            .containers
-            .iter()
-            .map(|container| snapshot(ContainerKind::Main, container, &status.container_statuses));
-        let ephemeral = spec.ephemeral_containers.iter().map(|container| {
+        let main = spec.containers.iter().map(move |container| {
+            snapshot(
+                ContainerKind::Main,
+                container,
+                of_main.find(&container.name),
+            )
+        });
+        let ephemeral = spec.ephemeral_containers.iter().map(move |container| {
             snapshot(
                 ContainerKind::Ephemeral,
                 container,
-                &status.ephemeral_container_statuses,
+                of_ephemeral.find(&container.name),
             )
         });
         init.chain(main).chain(ephemeral)
@@ -309,12 +315,39 @@ impl WirePod {
     }
 }
 
+/// The statuses of containers, to be found by name.
+enum Statuses<'a> {
+    /// As many as pods have.
+    Few(&'a [ContainerStatus]),
+    /// By name; of the same name the first.
+    Many(BTreeMap<&'a str, &'a ContainerStatus>),
+}
+
+impl<'a> Statuses<'a> {
+    /// Looking through as many is faster than to sort them.
+    const FEW_MAX: usize = 16;
+
+    fn of(statuses: &'a [ContainerStatus]) -> Self {
+        if statuses.len() <= Self::FEW_MAX {
+            return Self::Few(statuses);
+        }
+        let by_name = statuses.iter().rev().map(|s| (s.name.as_str(), s));
+        Self::Many(by_name.collect())
+    }
+
+    fn find(&self, name: &str) -> Option<&'a ContainerStatus> {
+        match self {
+            Self::Few(statuses) => statuses.iter().find(|status| status.name == name),
+            Self::Many(by_name) => by_name.get(name).copied(),
+        }
+    }
+}
+
 fn snapshot<'a>(
     kind: ContainerKind,
     container: &'a Container,
-    statuses: &'a [ContainerStatus],
+    status: Option<&'a ContainerStatus>,
 ) -> ContainerSnapshot<'a> {
-    let status = statuses.iter().find(|status| status.name == container.name);
     let state = match status.map(|status| &status.state) {
         Some(State {
             running: Some(_), ..

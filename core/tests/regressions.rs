@@ -4,13 +4,14 @@
 
 mod harness;
 
-use harness::{Machine, NOT_FOUND, Pod, St, at, policy};
+use std::time::Duration;
+
+use harness::{Machine, NOT_FOUND, Pod, St, at, built_in, policy};
 use pullstop_core::engine::{Effect, Engine, Input, Outcome, Seen};
 use pullstop_core::plugin::{
     Case, Evidence, Fact, Permission, Permit, Point, Profile, Trail, Weight,
 };
 use pullstop_core::pod::{ContainerKind, Phase, ResourceVersion};
-use pullstop_core::policy::Policy;
 use pullstop_core::time::Timestamp;
 
 fn invalid() -> St {
@@ -311,8 +312,8 @@ impl Evidence for Outage {
 
 #[test]
 fn evidence_of_other_pods_holds_a_verdict() {
-    let profile = Profile::standard(Policy::default()).unwrap();
-    let mut machine = Machine::new(Policy::default());
+    let profile = Profile::standard(built_in()).unwrap();
+    let mut machine = Machine::new(built_in());
     machine.engine = Engine::new(profile.with_evidence(Box::new(Outage::default())));
     for n in 0..3 {
         let mut pod = pod(10, invalid());
@@ -326,4 +327,42 @@ fn evidence_of_other_pods_holds_a_verdict() {
         trail.iter().any(|said| said.what == "3 pods fail"),
         "{trail:?}"
     );
+}
+
+/// A memory that another clock told may seem older than it is: the rule waits for as long as that may be, and no longer,
+/// however often the engine starts anew.
+#[test]
+fn what_another_clock_remembered_fires_no_rule_early() {
+    let error = Duration::from_secs(5);
+    let began = |machine: &Machine| Machine {
+        engine: Engine::new(
+            Profile::standard(policy(1, 600))
+                .unwrap()
+                .with_memory_error(error),
+        ),
+        ..machine.restarted(policy(1, 600))
+    };
+    let mut machine = Machine::new(policy(1, 600));
+    machine.see(at(60_000), &pod(10, invalid()), Seen::Changing);
+    // On a machine whose clock is 3 s behind, so that the failure is yet to come.
+    machine.now = at(57_000);
+    for restart in 0..3 {
+        machine = began(&machine);
+        let moment = at(57_000 + 100_000 * restart);
+        machine.see(moment, &pod(11, invalid()), Seen::Standing);
+        assert_eq!(machine.counted(), 0, "it is remembered");
+    }
+    machine.run_through(at(700_000));
+    assert_eq!(machine.first_failure_at(), Some(at(665_000)));
+}
+
+/// No clock is wrong by that much.
+#[test]
+fn a_memory_of_the_future_is_void() {
+    let mut machine = Machine::new(policy(1, 600));
+    machine.see(at(60_000), &pod(10, invalid()), Seen::Changing);
+    machine.now = at(0);
+    let mut restarted = machine.restarted(policy(1, 600));
+    restarted.see(at(50_000), &pod(11, invalid()), Seen::Standing);
+    assert_eq!(restarted.counted(), 1);
 }

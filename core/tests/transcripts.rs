@@ -13,7 +13,7 @@ use std::path::Path;
 use harness::{DENIED, EPOCH, Machine, NOT_FOUND, Pod, REFUSED, St, THROTTLED};
 use pullstop_core::engine::{Effect, Happening, Input, Outcome, Seen};
 use pullstop_core::pod::{ContainerKind, Phase, ResourceVersion};
-use pullstop_core::policy::{Mode, Policy};
+use pullstop_core::policy::Mode;
 use pullstop_core::time::{Human, Timestamp};
 
 #[test]
@@ -70,7 +70,7 @@ struct Stage {
 
 impl Stage {
     fn new() -> Self {
-        let mut machine = Machine::new(Policy::default());
+        let mut machine = Machine::new(harness::built_in());
         machine.answers = false;
         let pod = Pod::new("pod", &["main"]);
         Self {
@@ -111,13 +111,12 @@ impl Stage {
             }
             ["owner", kind] => self.pod.owner = Some((*kind).to_owned()),
             ["mode", mode] => {
-                let mut policy = Policy::default();
-                policy.mode = if *mode == "DryRun" {
+                let mode = if *mode == "DryRun" {
                     Mode::DryRun
                 } else {
                     Mode::Warn
                 };
-                self.machine = Machine::new(policy);
+                self.machine = Machine::new(harness::built_in().in_mode(mode));
                 self.machine.answers = false;
             }
             ["writes", "are", "accepted"] => self.machine.answers = true,
@@ -131,7 +130,7 @@ impl Stage {
         match words {
             ["time"] => return self.machine.run_through(self.now),
             ["restart"] => {
-                let memories = self.machine.restarted(Policy::default());
+                let memories = self.machine.restarted(harness::built_in());
                 let log = std::mem::take(&mut self.machine.log);
                 self.machine = Machine {
                     log,

@@ -9,8 +9,8 @@ use tokio::time::Instant;
 /// The wall clock is asked once, at the start; from then on a monotonic clock counts.
 ///
 /// A wall clock that is set back or forth while the program runs would bring verdicts forward or lose a lease. One that
-/// counts evenly can only be off by as much as it was at the start, which nothing here is sensitive to: moments that
-/// other machines wrote are shown to people and remembered across restarts, never compared to the second.
+/// counts evenly can only be off by as much as it was at the start, and by what it drifts. Moments that are written to the
+/// cluster or read from it are the API server's: [`crate::api::ServerTime`].
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     started: Instant,
@@ -48,8 +48,13 @@ impl Clock {
 
     /// The present moment.
     pub fn now(&self) -> Timestamp {
-        let elapsed = self.started.elapsed().saturating_mul(self.speed);
-        self.started_at.after(elapsed)
+        self.at(Instant::now())
+    }
+
+    /// What it showed, or will show, at that time.
+    pub fn at(&self, instant: Instant) -> Timestamp {
+        let elapsed = instant.saturating_duration_since(self.started);
+        self.started_at.after(elapsed.saturating_mul(self.speed))
     }
 
     /// When to wake up for `moment`. Far moments are cut short: waking up early does no harm.
@@ -65,6 +70,13 @@ pub fn parse(text: &str) -> Option<Timestamp> {
     u64::try_from(moment.as_millisecond())
         .ok()
         .map(Timestamp::from_millis)
+}
+
+/// Reads what HTTP writes into `Date`.
+pub fn parse_http(text: &str) -> Option<Timestamp> {
+    let moment = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text);
+    let millis = u64::try_from(moment.ok()?.as_millisecond()).ok()?;
+    Some(Timestamp::from_millis(millis))
 }
 
 /// Prints RFC 3339 in UTC, to the millisecond.
@@ -117,6 +129,9 @@ mod tests {
         assert_eq!(print_seconds(moment), "2026-11-22T15:04:29Z");
         assert_eq!(print_micros(moment), "2026-11-22T15:04:29.598000Z");
         assert_eq!(parse("yesterday"), None);
+        let date = parse_http("Sun, 22 Nov 2026 15:04:29 GMT");
+        assert_eq!(date, parse("2026-11-22T15:04:29Z"));
+        assert_eq!(parse_http("2026-11-22T15:04:29Z"), None);
         assert_eq!(parse("1960-01-01T00:00:00Z"), None);
         assert_eq!(print(Timestamp::NEVER), u64::MAX.to_string());
     }

@@ -301,6 +301,7 @@ impl Driver {
         // The kill switch tells of itself: the policy is what it was.
         if !self.claim.stopped {
             tracing::info!(mode = mode_name(self.engines.policy().1), "policy in force");
+            self.tell_of_dry_run();
         }
         links
             .selector
@@ -308,6 +309,22 @@ impl Driver {
         links.relist.notify_one();
         // The engines ask for that list too; if they were heard only later, all pods would be listed twice.
         self.drain(&links.relist);
+    }
+
+    /// Says so if this replica would write and yet nothing is written, and what to do about that.
+    fn tell_of_dry_run(&self) {
+        if !self.leads() || self.engines.policy().1 != Mode::DryRun {
+            return;
+        }
+        if self.limits.ceiling == Mode::DryRun {
+            tracing::warn!(
+                "a dry run: nothing is written. To enforce the policy, start without --dry-run"
+            );
+        } else if self.engines.policies().cluster.mode == Mode::DryRun {
+            tracing::warn!(
+                "a dry run: nothing is written. To fail pods, give the policy `mode: Enforce`"
+            );
+        }
     }
 
     /// How far verdicts may go, whatever the policy says.

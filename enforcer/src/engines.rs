@@ -8,6 +8,8 @@ use pullstop_core::plugin::Profile;
 use pullstop_core::policy::{Fallback, Mode, Policy, ScopeRules};
 use pullstop_core::time::Timestamp;
 
+use crate::api::server_time;
+
 /// The policies in force.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policies {
@@ -260,7 +262,8 @@ impl Engines {
 }
 
 fn profile(policy: &Policy) -> Result<Profile, String> {
-    Profile::standard(policy.clone()).map_err(|error| error.to_string())
+    let profile = Profile::standard(policy.clone()).map_err(|error| error.to_string())?;
+    Ok(profile.with_memory_error(server_time::ERROR_MAX))
 }
 
 #[cfg(test)]
@@ -361,7 +364,11 @@ mod tests {
         assert_eq!(engines.home("other"), None);
         let home = engines.home("team");
         engines
-            .adopt(Policies::one(Policy::default()), up_to(Mode::Enforce), now)
+            .adopt(
+                Policies::one(Policy::default().in_mode(Mode::Enforce)),
+                up_to(Mode::Enforce),
+                now,
+            )
             .unwrap();
         assert!(engines.engine(&home).is_none());
         assert_eq!(

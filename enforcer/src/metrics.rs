@@ -36,6 +36,7 @@ pub enum Metric {
     StoppedSince,
     ViewIsWhole,
     WatchLag,
+    ClockSkew,
     Mode,
 }
 
@@ -202,6 +203,11 @@ const FAMILIES: &[Family] = &[
         M::WatchLag,
         "pullstop_watch_lag_seconds",
         "Time since the watch of pods last said anything; a bookmark comes every minute.",
+    ),
+    gauge(
+        M::ClockSkew,
+        "pullstop_clock_skew_seconds",
+        "By how much this machine's clock and the API server's differ, whichever is ahead.",
     ),
     gauge(
         M::Mode,

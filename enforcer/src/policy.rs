@@ -86,7 +86,11 @@ fn describe(policy: &Policy, out: &mut dyn Write) -> io::Result<()> {
     let scope = &policy.scope;
     let names = |names: &[String]| printable(&names.join(", ")).into_owned();
     writeln!(out, "valid")?;
-    writeln!(out, "mode          {}", mode_name(policy.mode))?;
+    let hint = match policy.mode {
+        Mode::DryRun => ": nothing is written. To fail pods, say `mode: Enforce` under `spec`",
+        Mode::Enforce | Mode::Warn | Mode::Off => "",
+    };
+    writeln!(out, "mode          {}{hint}", mode_name(policy.mode))?;
     let phases: Vec<&str> = scope.phases.iter().map(|phase| phase.as_str()).collect();
     writeln!(out, "phases        {}", phases.join(", "))?;
     writeln!(out, "owners        {}", names(&scope.owners))?;
@@ -131,4 +135,27 @@ fn describe(policy: &Policy, out: &mut dyn Write) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn described(spec: &str) -> String {
+        let head = "apiVersion: pullstop.dev/v1alpha1\nkind: ClusterPullFailurePolicy\nmetadata: {name: p}\n";
+        let policy = document::parse(&format!("{head}spec: {spec}\n")).unwrap();
+        let mut out = Vec::new();
+        describe(&policy, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_policy_that_names_no_mode_is_plainly_a_dry_run() {
+        let dry = "mode          DryRun: nothing is written. To fail pods, say `mode: Enforce` under `spec`\n";
+        for spec in ["{}", "{mode: DryRun}"] {
+            assert!(described(spec).contains(dry), "{}", described(spec));
+        }
+        let enforces = described("{mode: Enforce}");
+        assert!(enforces.contains("mode          Enforce\n"), "{enforces}");
+    }
 }

@@ -201,6 +201,7 @@ pub async fn enforce(
     mut parts: Parts,
     stop: watch::Sender<bool>,
 ) -> Result<(), String> {
+    parts.api.time().compare(parts.clock);
     let (policies, policies_seen) = watch::channel(first.clone());
     let (claim, claim_seen) = watch::channel(Claim::default());
     let (selector, selector_seen) = watch::channel(drive::selector(&first));

@@ -31,10 +31,12 @@ pub fn world(
     decider: &Decider,
     keep: Keep,
 ) -> Result<World, TooManyPatterns> {
-    let policy = match decider {
+    let policy: &Policy = match decider {
         Decider::Policy(policy) => policy,
         Decider::Scenario | Decider::Rival(_) => &scenario.policy,
     };
+    // Nothing real is written here: a dry run is of interest for what it would do.
+    let policy = &policy.clone().rehearsed();
     // Tried once: what can be made now can be made after a restart.
     Profile::standard(policy.clone())?;
     let for_brains = policy.clone();

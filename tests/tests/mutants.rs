@@ -110,7 +110,7 @@ fn with_lie<L: Lie + 'static>(policy: &Policy) -> MakeBrain {
 
 /// Whether this invariant breaks in some random world.
 fn is_found(make: &(dyn Fn(&Policy) -> MakeBrain + Sync), invariant: u8) -> bool {
-    let policy = Policy::default();
+    let policy = Policy::default().rehearsed();
     let hunt = hunt::Hunt {
         policy: &policy,
         make,
@@ -122,7 +122,7 @@ fn is_found(make: &(dyn Fn(&Policy) -> MakeBrain + Sync), invariant: u8) -> bool
 
 #[test]
 fn the_engine_itself_breaks_nothing() {
-    let policy = Policy::default();
+    let policy = Policy::default().rehearsed();
     let hunt = hunt::Hunt {
         policy: &policy,
         make: &hunt::engine,

@@ -81,6 +81,9 @@ fn peel(text: &str) -> &str {
     {
         return behind_quoted(rest).unwrap_or(text);
     }
+    if let Some(error) = logged(text).or_else(|| failed_sync(text)) {
+        return error;
+    }
     let bare = text.strip_prefix("Error: ").unwrap_or(text);
     if REASONS.contains(&bare) {
         return "";
@@ -94,6 +97,8 @@ fn peel(text: &str) -> &str {
 
 /// What stands behind `"x": `, or nothing behind `"x"` alone.
 fn behind_quoted(text: &str) -> Option<&str> {
+    // Logs escape the quotes.
+    let text = text.trim_start_matches('\\');
     let (_, rest) = text.strip_prefix('"')?.split_once('"')?;
     let rest = rest.trim_start();
     if rest.is_empty() {
@@ -102,6 +107,36 @@ fn behind_quoted(text: &str) -> Option<&str> {
         Some(rest.strip_prefix(':')?.trim_start())
     }
 }
+
+/// The error in a line of the kubelet's log, with or without its head: `E0220 10:12:44.905551 1711 pod_workers.go:1301]
+/// "Error syncing pod, skipping" err="…" pod="…`.
+fn logged(text: &str) -> Option<&str> {
+    let is_head =
+        |head: &[u8]| b"IWEF".contains(&head[0]) && head[1..].iter().all(u8::is_ascii_digit);
+    let has_head = text.as_bytes().get(..5).is_some_and(is_head);
+    let (before, error) = text.split_once(" err=\"")?;
+    if !has_head && before != "\"Error syncing pod, skipping\"" {
+        return None;
+    }
+    Some(
+        error
+            .split_once("\" pod=")
+            .map_or(error, |(error, _)| error),
+    )
+}
+
+/// The error in `failed to "StartContainer" for "x" with ErrImagePull: "…"`, which logs and Events about syncs have
+/// (`pkg/kubelet/container/sync_result.go`); the quotes may be escaped.
+fn failed_sync(text: &str) -> Option<&str> {
+    let (what, error) = [" with ErrImagePull: ", " with ImagePullBackOff: "]
+        .iter()
+        .find_map(|reason| text.split_once(reason))?;
+    let action = what.strip_prefix("failed to ")?.trim_start_matches(QUOTES);
+    action.strip_prefix("StartContainer")?;
+    Some(error.trim_matches(QUOTES))
+}
+
+const QUOTES: [char; 2] = ['\\', '"'];
 
 fn aggregate_start(text: &str) -> Option<usize> {
     text.match_indices('[').map(|(at, _)| at).find(|&at| {
@@ -146,6 +181,15 @@ mod tests {
             (
                 "(combined from similar events): Failed to pull image \"a\": boom",
                 "boom",
+            ),
+            (
+                "failed to \"StartContainer\" for \"c\" with ErrImagePull: \"pull QPS exceeded\"",
+                "pull QPS exceeded",
+            ),
+            (
+                "E0220 10:12:44.9 1711 pod_workers.go:1301] \"Error syncing pod, skipping\" err=\"failed to \\\"StartContainer\\\" \
+                 for \\\"c\\\" with ErrImagePull: \\\"pull QPS exceeded\\\"\" pod=\"a/b\"",
+                "pull QPS exceeded",
             ),
             ("Error: ErrImagePull", ""),
             ("ImagePullBackOff", ""),

@@ -80,21 +80,21 @@ impl Classifier {
         let text = envelope::error_text(message);
         let from_text = envelope::elements(text)
             .into_iter()
-            .map(|element| self.classify_element(element))
+            .map(|element| self.classify_element(element, element.len() == text.len()))
             .reduce(stronger)
             .unwrap_or(Classification::UNKNOWN);
         weigh_reason(known_reason, reason, message, from_text)
     }
 
-    fn classify_element<'m>(&self, element: &'m str) -> Classification<'m> {
+    fn classify_element<'m>(&self, element: &'m str, is_whole: bool) -> Classification<'m> {
         let clean = mask::clean(element);
         // A user's own pattern means what it says.
-        let own = self.own.searcher().search(&clean);
+        let own = self.own.searcher().search(&clean, is_whole);
         if let Some(first) = own.numbers.first().copied() {
             let pattern = &self.own[first];
             return said_by(pattern, first, own.place_of(first), element);
         }
-        let found = self.built_in.search(&clean);
+        let found = self.built_in.search(&clean, is_whole);
         let Some(first) = found.numbers.first().copied() else {
             return Classification::UNKNOWN;
         };
@@ -252,6 +252,40 @@ mod tests {
                 Cause::ManifestNotFound,
                 "{name}"
             );
+        }
+    }
+
+    #[test]
+    fn only_the_kubelet_can_say_that_it_throttles() {
+        for (message, cause) in [
+            ("pull QPS exceeded", Cause::KubeletThrottled),
+            (
+                "Back-off pulling image \"r.example/a:b\": ErrImagePull: pull QPS exceeded",
+                Cause::KubeletThrottled,
+            ),
+            (
+                "rpc error: code = Unknown desc = reading manifest b in r.example/a: unknown: pull QPS exceeded",
+                Cause::Unknown,
+            ),
+            (
+                "failed to resolve image: manifest unknown: pull QPS exceeded",
+                Cause::ManifestNotFound,
+            ),
+            (
+                "Error response from daemon: [rpc error: manifest unknown, pull QPS exceeded]",
+                Cause::ManifestNotFound,
+            ),
+            (
+                "Error response from daemon: pull QPS exceeded",
+                Cause::Unknown,
+            ),
+            // One credential was tried, and the next one's turn was refused.
+            (
+                "[rpc error: code = Unknown desc = 401 Unauthorized, pull QPS exceeded]",
+                Cause::AccessDenied,
+            ),
+        ] {
+            assert_eq!(cause_of("ErrImagePull", message).0, cause, "{message}");
         }
     }
 

@@ -129,14 +129,17 @@ impl Searcher {
         })
     }
 
-    /// What of the patterns occurs in a masked message.
-    pub(super) fn search(&self, clean: &[u8]) -> Found<'_> {
+    /// What of the patterns occurs in a masked error, or a part of one if it is not `whole`.
+    pub(super) fn search(&self, clean: &[u8], whole: bool) -> Found<'_> {
         let hits = self.hits(clean);
         let mut numbers: Vec<usize> = hits
             .iter()
             .flat_map(|hit| &self.begun_by[hit.text])
             .copied()
             .filter(|number| self.is_found(*number, &hits))
+            .filter(|number| {
+                !self.patterns[*number].whole || whole && self.fills(*number, &hits, clean)
+            })
             .collect();
         numbers.sort_unstable();
         Found {
@@ -173,6 +176,13 @@ impl Searcher {
                 .zip(hit(then))
                 .is_some_and(|(first, then)| then.last_start >= first.end)
         })
+    }
+
+    /// Whether the first text of a pattern is all that there is.
+    fn fills(&self, number: usize, hits: &[Hit], all: &[u8]) -> bool {
+        let first = usize::from(self.texts[number].first);
+        hits.iter()
+            .any(|hit| hit.text == first && hit.end - hit.start == all.len())
     }
 }
 

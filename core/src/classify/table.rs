@@ -27,6 +27,9 @@ pub struct Pattern {
     pub text: Cow<'static, str>,
     /// A second lower-case text, to find somewhere behind the first.
     pub then: Option<Cow<'static, str>>,
+    /// Whether the text must be the whole error, the kubelet's envelopes aside: what a registry says stands in a
+    /// runtime's words and never is.
+    pub whole: bool,
     /// What it means.
     pub cause: Cause,
     /// Whether waiting can help.
@@ -41,6 +44,7 @@ impl Pattern {
         Self {
             text: Cow::Owned(text.to_ascii_lowercase()),
             then: then.map(|t| Cow::Owned(t.to_ascii_lowercase())),
+            whole: false,
             cause,
             permanence,
             seen_on: "the policy",
@@ -62,10 +66,22 @@ const fn one(
     Pattern {
         text: Cow::Borrowed(text),
         then: None,
+        whole: false,
         cause,
         permanence,
         seen_on,
     }
+}
+
+const fn whole(
+    text: &'static str,
+    cause: Cause,
+    permanence: Permanence,
+    seen_on: &'static str,
+) -> Pattern {
+    let mut pattern = one(text, cause, permanence, seen_on);
+    pattern.whole = true;
+    pattern
 }
 
 const fn two(
@@ -78,6 +94,7 @@ const fn two(
     Pattern {
         text: Cow::Borrowed(text),
         then: Some(Cow::Borrowed(then)),
+        whole: false,
         cause,
         permanence,
         seen_on,
@@ -88,7 +105,7 @@ const fn two(
 #[rustfmt::skip]
 pub static PATTERNS: &[Pattern] = &[
     // The kubelet itself.
-    one("pull qps exceeded", KubeletThrottled, Transient, "kubelet"),
+    whole("pull qps exceeded", KubeletThrottled, Transient, "kubelet"),
     one("is not present with pull policy of never", NeverPullMissing, Permanent, "kubelet"),
 
     // The name.

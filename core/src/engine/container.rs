@@ -8,12 +8,13 @@ mod history;
 
 pub use self::history::{History, PastEvent};
 
-use super::hash::hash;
+use super::memory::Memory;
 use super::pulls;
 use super::status::waiting;
 use super::tally::Tallies;
 use crate::cause::{Cause, Permanence};
 use crate::classify::{Classification, envelope};
+use crate::hash::hash;
 use crate::plugin::Classify;
 use crate::pod::{ContainerKind, ContainerSnapshot, ContainerState, Trouble, WaitingReason};
 use crate::policy::CauseSet;
@@ -30,6 +31,10 @@ pub enum Seen {
 
 /// A container whose image fails, as plugins see it.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an independent fact about the container"
+)]
 pub struct FailingContainer {
     /// Name and image in one allocation.
     names: Box<str>,
@@ -38,6 +43,8 @@ pub struct FailingContainer {
     kind: ContainerKind,
     standing: Standing,
     ran: bool,
+    /// Whether failures are among the counted ones that an earlier run of the engine remembered.
+    recalled: bool,
     pub(super) warned: bool,
     /// The image was edited, and its own first failure has not been shown yet.
     edited: bool,
@@ -76,27 +83,6 @@ pub struct Latest {
     pub permanence: Permanence,
     /// What decided, for [`Classify::describe`].
     pub decided_by: Option<u16>,
-}
-
-/// What must survive a restart of the engine, per container.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Memory {
-    /// The container's name.
-    pub container: String,
-    /// The image that failed; for any other image the memory is void.
-    pub image: String,
-    /// `restartCount` at the time; if it has run since, the memory is void.
-    pub restart_count: u32,
-    /// Whether `lastState` showed at the time that it has run.
-    pub ran: bool,
-    /// The failures.
-    pub tallies: Tallies,
-    /// The cause of the latest failure.
-    pub latest: Cause,
-    /// When an attempt was last seen to fail, a throttled one included.
-    pub last_attempt_at: Timestamp,
-    /// How often the kubelet's back-off has doubled, at least.
-    pub back_off_step: u8,
 }
 
 /// The circumstances of an observation.
@@ -180,6 +166,11 @@ impl FailingContainer {
         self.last_attempt_at
     }
 
+    /// Whether failures are among the counted ones that an earlier run of the engine remembered, by its clock.
+    pub fn is_recalled(&self) -> bool {
+        self.recalled
+    }
+
     pub(super) fn memory(&self) -> Option<Memory> {
         self.tallies.last_at()?;
         Some(Memory {
@@ -210,6 +201,7 @@ impl FailingContainer {
             kind: container.kind,
             standing: Standing::Elsewhere,
             ran: container.ran,
+            recalled: false,
             warned: false,
             edited: false,
             back_off_step: 0,
@@ -444,6 +436,7 @@ impl FailingContainer {
         self.next_attempt_from = Timestamp::from_millis(0);
         self.last_attempt_at = now;
         self.tallies = Tallies::default();
+        self.recalled = false;
         self.latest = None;
         self.warned = false;
         Some(if edited {
@@ -459,6 +452,7 @@ impl FailingContainer {
             && memory.restart_count == self.restart_count
             && memory.ran == self.ran;
         if valid {
+            self.recalled = true;
             self.tallies = memory.tallies.clone();
             self.back_off_step = memory.back_off_step;
             self.last_attempt_at = memory.last_attempt_at;
@@ -485,13 +479,5 @@ fn standing_of(trouble: Trouble) -> Standing {
         Trouble::Failed => Standing::Failed,
         Trouble::BackingOff => Standing::BackingOff,
         Trouble::Constant => Standing::Constant,
-    }
-}
-
-impl Memory {
-    /// Whether what is remembered can be true of a pod that was created at `created_at`, if that is known.
-    pub(super) fn fits(&self, created_at: Option<Timestamp>, now: Timestamp) -> bool {
-        let since = self.tallies.first_at(CauseSet::ALL);
-        since.is_some_and(|since| created_at.is_none_or(|created| created <= since) && since <= now)
     }
 }

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::container::{FailingContainer, Latest, Memory};
+use super::container::{FailingContainer, Latest};
 use super::effect::{Decision, Effect, Happening};
+use super::memory::Memory;
 use super::record::{PodRecord, Write, Written};
 use super::store::Slot;
 use super::{DeadlineReason, Engine};
@@ -158,6 +159,7 @@ impl Engine {
             container,
             siblings: &record.containers,
             others_may_pull_from: record.others_may_pull_from,
+            memory_error: profile.memory_error,
             view_is_whole: self.view_is_whole,
         };
         trail.say(

@@ -1,6 +1,7 @@
 //! What the engine asks its driver to do, and what it has to tell.
 
-use super::container::{Memory, StartedOver};
+use super::container::StartedOver;
+use super::memory::Memory;
 use crate::cause::{Cause, Permanence};
 use crate::plugin::{Deed, Said};
 use crate::pod::{PodRef, ResourceVersion, Wishes};

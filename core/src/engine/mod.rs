@@ -6,8 +6,8 @@
 mod container;
 mod decide;
 mod effect;
-mod hash;
 mod input;
+mod memory;
 mod observe;
 mod pulls;
 mod record;
@@ -19,11 +19,12 @@ mod write;
 use std::collections::{BTreeSet, VecDeque};
 
 pub use self::container::{
-    FailingContainer, History, Latest, Memory, PastEvent, Seen, Standing, StartedOver,
+    FailingContainer, History, Latest, PastEvent, Seen, Standing, StartedOver,
 };
 pub use self::decide::Explanation;
 pub use self::effect::{Decision, Effect, Happening, Note};
 pub use self::input::{GoneFrom, Input, Outcome};
+pub use self::memory::Memory;
 pub use self::tally::{Tallies, Tally};
 
 use self::store::{Slot, Store};
@@ -31,6 +32,13 @@ use crate::plugin::{Fact, OutOfScope, Profile};
 use crate::pod::{PodRef, PodSnapshot, ResourceVersion};
 use crate::policy::Policy;
 use crate::time::Timestamp;
+
+/// Of how many failing containers of one pod failures are counted, the first ones that are seen to fail: more than pods
+/// have that are not made to do harm, whose thousands must not hold up the verdicts on all others.
+///
+/// One of those beyond is as one that is being created: a pull for it may be in flight. So it holds a verdict on the
+/// pod for as long as a pull may take, and is never what a pod is failed for. Once others have recovered it is counted.
+pub const FAILING_CONTAINERS_MAX: usize = 64;
 
 /// The state machine for any number of pods.
 #[derive(Debug)]

@@ -2,11 +2,12 @@
 
 use super::container::{FailingContainer, History, Observed, Seen, Sight};
 use super::effect::Happening;
-use super::pulls;
+use super::pulls::{self, PulledTogether};
 use super::record::{PodRecord, Write};
 use super::status;
 use super::store::Slot;
-use super::{Engine, GoneFrom};
+use super::{Engine, FAILING_CONTAINERS_MAX, GoneFrom};
+use crate::image;
 use crate::plugin::{Fact, OutOfScope};
 use crate::pod::{ContainerKind, ContainerSnapshot, PodRef, PodSnapshot};
 use crate::policy::CauseSet;
@@ -165,23 +166,27 @@ impl Engine {
 
     /// Takes over what the snapshot says of containers that are known to fail.
     fn observe_containers(&mut self, slot: Slot, pod: &PodSnapshot<'_>, seen: Seen) {
+        let Some(record) = self.store.get(slot) else {
+            return;
+        };
+        let observed_at = record.observed_at;
+        let together = PulledTogether::of(pod.containers, &record.containers);
         for (at, snapshot) in pod.containers.iter().enumerate() {
             let Some(record) = self.store.get_mut(slot) else {
                 return;
             };
+            let Some(container) = record.container(snapshot.name) else {
+                continue;
+            };
             let appeared_at = match seen {
-                Seen::Standing => record.observed_at,
-                Seen::Changing
-                    if pulls::pulled_behind(&pod.containers[at..], &record.containers) =>
-                {
+                Seen::Standing => observed_at,
+                Seen::Changing if together.stands_behind(at, snapshot) => {
                     pulls::behind_others(self.now)
                 }
                 Seen::Changing => self.now,
             };
-            let Some(container) = record.container(snapshot.name) else {
-                continue;
-            };
             let image = status::awaited_image(pod, snapshot, Some(container.image()));
+            let image = &image::bounded(image);
             let failures_before = container.failures_in_all();
             let sight = Sight {
                 seen,
@@ -233,16 +238,21 @@ impl Engine {
             let Some(record) = self.store.get_mut(slot) else {
                 return;
             };
+            if record.containers.len() >= FAILING_CONTAINERS_MAX {
+                break;
+            }
             if record.container(snapshot.name).is_some() {
                 continue;
             }
             let image = status::awaited_image(pod, snapshot, None);
             let shared = pod.containers[..at]
                 .iter()
-                .any(|c| counts(c) && c.image == image);
+                .any(|c| c.image == image && counts(c));
+            let image = &image::bounded(image);
+            let error = self.profile.memory_error;
             let memory = snapshot
                 .memory
-                .filter(|memory| memory.fits(pod.created_at, self.now));
+                .filter(|memory| memory.fits(pod.created_at, self.now, error));
             let snapshot = &ContainerSnapshot {
                 memory,
                 ..*snapshot
@@ -321,7 +331,13 @@ impl Engine {
     }
 }
 
+/// Names of containers have at most 63 characters. What is longer than any name of Kubernetes is no container that its API
+/// server has let in, and is not kept.
+const NAME_BYTES_MAX: usize = 253;
+
 /// Whether a container's state is a failing image that a pod may be failed for.
 fn counts(container: &ContainerSnapshot<'_>) -> bool {
-    container.kind != ContainerKind::Ephemeral && status::is_failing(container)
+    container.kind != ContainerKind::Ephemeral
+        && container.name.len() <= NAME_BYTES_MAX
+        && status::is_failing(container)
 }

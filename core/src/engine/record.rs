@@ -19,6 +19,7 @@ pub(super) struct PodRecord {
     pub(super) observed_at: Timestamp,
     /// What the pod asks for.
     pub(super) wishes: Wishes,
+    /// At most [`super::FAILING_CONTAINERS_MAX`].
     pub(super) containers: Vec<FailingContainer>,
     pub(super) others_may_pull_from: Timestamp,
     pub(super) wake: Option<(Timestamp, DeadlineReason)>,

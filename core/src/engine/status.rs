@@ -1,6 +1,11 @@
 //! What a container's status says about its image.
 
+use crate::image;
 use crate::pod::{ContainerSnapshot, ContainerState, PodSnapshot, WaitingReason};
+
+/// How many image volumes of a pod are looked for in an error: pods that mount more are made to do harm. An error about
+/// one beyond is taken for one about the container's own image.
+const IMAGE_VOLUMES_MAX: usize = 64;
 
 /// The image that a container of the pod waits for. That is its own, unless the error speaks of one of the pod's
 /// image volumes, which the kubelet reports as the container's failure.
@@ -13,13 +18,13 @@ pub(super) fn awaited_image<'a>(
         return container.image;
     }
     let message = waiting(container).map_or("", |(_, message)| message);
-    let volumes = || pod.image_volumes.iter().copied();
+    let volumes = || pod.image_volumes.iter().copied().take(IMAGE_VOLUMES_MAX);
     if message.contains(container.image) {
         return container.image;
     }
     let named = volumes().find(|volume| message.contains(volume));
     // A message that names neither says nothing new.
-    let as_before = || volumes().find(|volume| known == Some(volume));
+    let as_before = || volumes().find(|volume| known == Some(&*image::bounded(volume)));
     named.or_else(as_before).unwrap_or(container.image)
 }
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use hashbrown::HashTable;
 
-use super::hash::hash;
 use super::record::PodRecord;
+use crate::hash::hash;
 use crate::pod::{ResourceVersion, Uid};
 use crate::time::Timestamp;
 

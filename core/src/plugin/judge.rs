@@ -52,7 +52,7 @@ impl Judge for Thresholds {
         let failures = container.failures(rule.causes);
         let first_at = container.first_failure_at(rule.causes).unwrap_or(case.now);
         let duration = case.policy.duration_for(rule, case.patience);
-        let due_at = first_at.after(duration);
+        let due_at = case.due_at(rule, first_at);
         say(format_args!(
             "rule `{}`: {failures} of {} failures, {} of {} since the first",
             rule.name,

@@ -25,7 +25,7 @@ use crate::cause::Cause;
 use crate::classify::{Classification, Classifier, TooManyPatterns};
 use crate::engine::FailingContainer;
 use crate::pod::{PodRef, PodSnapshot};
-use crate::policy::{Action, Mode, Policy};
+use crate::policy::{Action, Mode, Policy, Rule};
 use crate::time::Timestamp;
 
 /// Whether a pod is ours.
@@ -102,8 +102,23 @@ pub struct Case<'a> {
     pub siblings: &'a [FailingContainer],
     /// Since when a container that is not failing may be pulling; [`Timestamp::NEVER`] if none is.
     pub others_may_pull_from: Timestamp,
+    /// By how much what is remembered may seem older than it is.
+    pub memory_error: Duration,
     /// Whether all pods are known; not while a list replaces a broken watch.
     pub view_is_whole: bool,
+}
+
+impl Case<'_> {
+    /// When the duration of `rule` is over at the earliest, for failures of which the first was seen then.
+    pub fn due_at(&self, rule: &Rule, first_at: Timestamp) -> Timestamp {
+        let duration = self.policy.duration_for(rule, self.patience);
+        let error = if self.container.is_recalled() {
+            self.memory_error
+        } else {
+            Duration::ZERO
+        };
+        first_at.after(duration.saturating_add(error))
+    }
 }
 
 /// What happened to a failing container, told to [`Evidence`].
@@ -190,6 +205,7 @@ pub struct Profile {
     pub(crate) judge: Box<dyn Judge>,
     pub(crate) permit: Vec<Box<dyn Permit>>,
     pub(crate) act: Box<dyn Act>,
+    pub(crate) memory_error: Duration,
 }
 
 impl Profile {
@@ -205,6 +221,7 @@ impl Profile {
             judge: Box::new(Thresholds),
             permit: vec![Box::new(WholeView), Box::new(QuietTime)],
             act: Box::new(ByMode),
+            memory_error: Duration::ZERO,
             policy,
         })
     }
@@ -221,6 +238,16 @@ impl Profile {
     pub fn with_permit(mut self, permit: Box<dyn Permit>) -> Self {
         self.permit.push(permit);
         self
+    }
+
+    /// This profile for memories whose moments may be so far from what this engine's clock showed then, since another
+    /// clock told them. A rule fires later by as much on failures that are remembered.
+    #[must_use]
+    pub fn with_memory_error(self, memory_error: Duration) -> Self {
+        Self {
+            memory_error,
+            ..self
+        }
     }
 
     /// The policy in force.

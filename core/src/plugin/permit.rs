@@ -73,9 +73,9 @@ impl Permit for QuietTime {
 /// pod and image, and pulls for the first.
 fn backs_off_with_another(container: &FailingContainer, siblings: &[FailingContainer]) -> bool {
     let leads = |other: &FailingContainer| {
-        other.name() != container.name()
+        other.latest().is_some()
             && other.image() == container.image()
-            && other.latest().is_some()
+            && other.name() != container.name()
     };
     container.latest().is_none() && siblings.iter().any(leads)
 }
@@ -89,7 +89,7 @@ fn is_overdue(case: &Case<'_>) -> bool {
         .and_then(|latest| case.policy.rule_for(latest.cause));
     let due_at = rule.and_then(|rule| {
         let first_at = container.first_failure_at(rule.causes)?;
-        Some(first_at.after(case.policy.duration_for(rule, case.patience)))
+        Some(case.due_at(rule, first_at))
     });
     container.last_attempt_at() == case.now
         && due_at.is_some_and(|due_at| due_at.after(case.policy.pull_timeout) <= case.now)

@@ -9,10 +9,11 @@ use crate::classify::Patterns;
 use crate::pod::{Phase, RestartPolicy};
 
 impl Default for Policy {
-    /// The rules to start from; docs/design.md says why they are these.
+    /// The rules to start from; docs/design.md says why they are these. Nobody enforces them by accident: they are a dry
+    /// run.
     fn default() -> Self {
         Self {
-            mode: Mode::Enforce,
+            mode: Mode::DryRun,
             scope: ScopeRules::default(),
             overrides: Bounds {
                 modes: vec![Mode::Warn, Mode::Off],

@@ -82,8 +82,8 @@ struct Metadata {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct PolicySpec {
     /// How far verdicts go: `Enforce` fails pods, `Warn` sets conditions and sends events only, `DryRun` writes
-    /// nothing and says what it would do, `Disabled` does nothing.
-    #[schemars(with = "Option<String>", extend("enum" = MODES))]
+    /// nothing and says what it would do, `Disabled` does nothing. `DryRun` by default.
+    #[schemars(with = "Option<String>", extend("enum" = MODES, "default" = "DryRun"))]
     mode: Option<Spanned<String>>,
     /// Whose pods are judged.
     scope: Option<ScopeSpec>,

@@ -67,6 +67,21 @@ impl Policy {
         Ok(Self { rules, ..self })
     }
 
+    /// This policy in another mode.
+    #[must_use]
+    pub fn in_mode(self, mode: Mode) -> Self {
+        Self { mode, ..self }
+    }
+
+    /// This policy as it is rehearsed: what it would do if it were enforced, if it is a dry run.
+    #[must_use]
+    pub fn rehearsed(self) -> Self {
+        match self.mode {
+            Mode::DryRun => self.in_mode(Mode::Enforce),
+            Mode::Enforce | Mode::Warn | Mode::Off => self,
+        }
+    }
+
     /// How far a verdict goes for a pod that asks for `wish`: as far as the policy's mode, or as the pod asks where
     /// the policy allows that. What is off stays off, and in `DryRun` nothing is ever written.
     pub fn mode_for(&self, wish: Option<Mode>) -> Mode {
@@ -267,6 +282,13 @@ mod tests {
     #[test]
     fn a_pod_cannot_ask_for_more_than_the_policy_allows() {
         let mut policy = Policy::default();
+        assert_eq!(
+            policy.mode_for(None),
+            Mode::DryRun,
+            "nobody enforces by accident"
+        );
+        assert_eq!(policy.mode_for(Some(Mode::Enforce)), Mode::DryRun);
+        policy = policy.rehearsed();
         assert_eq!(policy.mode_for(None), Mode::Enforce);
         assert_eq!(policy.mode_for(Some(Mode::Off)), Mode::Off);
         policy.mode = Mode::Warn;

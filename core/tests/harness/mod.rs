@@ -18,7 +18,7 @@ use pullstop_core::pod::{
     ContainerKind, ContainerSnapshot, ContainerState, Owner, Phase, PodSnapshot, ResourceVersion,
     RestartPolicy, Wishes,
 };
-use pullstop_core::policy::Policy;
+use pullstop_core::policy::{Mode, Policy};
 use pullstop_core::time::Timestamp;
 
 pub(crate) const NOT_FOUND: &str = "rpc error: code = NotFound desc = failed to pull and unpack image \
@@ -358,9 +358,14 @@ pub(crate) fn write_of(effect: &Effect) -> Option<(String, ResourceVersion)> {
     }
 }
 
-/// The built-in policy with other thresholds in every rule.
+/// The built-in policy, enforced.
+pub(crate) fn built_in() -> Policy {
+    Policy::default().in_mode(Mode::Enforce)
+}
+
+/// The built-in policy, enforced, with other thresholds in every rule.
 pub(crate) fn policy(attempts: u32, seconds: u64) -> Policy {
-    let policy = Policy::default();
+    let policy = built_in();
     let rules = policy.rules().iter().cloned().map(|mut rule| {
         rule.attempts = attempts.try_into().unwrap();
         rule.duration = Duration::from_secs(seconds);

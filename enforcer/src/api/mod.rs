@@ -8,6 +8,7 @@ mod backoff;
 mod lines;
 mod path;
 pub mod rights;
+pub mod server_time;
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,16 +16,18 @@ use std::time::Duration;
 
 use http_body_util::BodyExt;
 use hyper::body::{Body as _, Bytes};
-use hyper::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
+use hyper::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, DATE, RETRY_AFTER};
 use hyper::{Method, Request, Response};
 use kube::client::Body;
 use kube::{Client, Config};
+use tokio::time::Instant;
 
 pub use self::answer::{RetryAfter, Trouble, classify, shorten};
 pub use self::backoff::Backoff;
 pub use self::lines::LineStream;
 pub use self::path::{ApiPath, Name, NoName};
 pub use self::rights::{Refusals, Right};
+pub use self::server_time::ServerTime;
 use crate::metrics::{Metric, Metrics};
 
 /// Larger answers are not taken in. Any single object fits: etcd stores 1.5 MiB (its `--max-request-bytes`), and JSON makes
@@ -40,6 +43,7 @@ pub struct Api {
     client: Client,
     metrics: Arc<Metrics>,
     refusals: Arc<Refusals>,
+    time: Arc<ServerTime>,
 }
 
 impl fmt::Debug for Api {
@@ -143,6 +147,7 @@ impl Api {
     pub fn new(client: Client, metrics: Arc<Metrics>) -> Self {
         Self {
             client,
+            time: Arc::new(ServerTime::new(Arc::clone(&metrics))),
             metrics,
             refusals: Arc::default(),
         }
@@ -151,6 +156,11 @@ impl Api {
     /// What the server does not allow.
     pub fn refusals(&self) -> Arc<Refusals> {
         Arc::clone(&self.refusals)
+    }
+
+    /// What time it is for the server.
+    pub fn time(&self) -> &ServerTime {
+        &self.time
     }
 
     /// Makes one call and reads the whole answer.
@@ -204,10 +214,13 @@ impl Api {
         }
         let request = request.body(Body::from(body));
         let request = request.map_err(|error| Trouble::Unreadable(error.to_string()))?;
-        self.client
-            .send(request)
-            .await
-            .map_err(|error| Trouble::NoAnswer(chain(&error)))
+        let sent = Instant::now();
+        let answer = self.client.send(request).await;
+        let answer = answer.map_err(|error| Trouble::NoAnswer(chain(&error)))?;
+        if let Some(date) = answer.headers().get(DATE).and_then(|d| d.to_str().ok()) {
+            self.time.heard(date, sent, Instant::now());
+        }
+        Ok(answer)
     }
 
     fn count(&self, right: &'static Right, trouble: Option<&Trouble>) {

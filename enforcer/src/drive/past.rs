@@ -64,7 +64,8 @@ impl Driver {
         let (Some(past), Some(engine)) = (past, self.engines.engine(home)) else {
             return;
         };
-        past.lend(*created_at, *met_at, |history| {
+        let own = |servers| self.writer.api.time().own(servers);
+        past.lend(*created_at, *met_at, own, |history| {
             engine.handle(now, Input::History { uid, history });
         });
     }

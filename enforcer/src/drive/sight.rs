@@ -10,7 +10,7 @@ use crate::engines::Home;
 use crate::metrics::Metric;
 use crate::pods::feed::News;
 use crate::pods::jobs::{Found, Job, Report};
-use crate::pods::memory::with_snapshot;
+use crate::pods::memory::with_snapshot_by;
 use crate::wishes::Asked;
 use crate::wishes::book::is_put_aside;
 
@@ -54,7 +54,8 @@ impl Driver {
         };
         let wishes = self.book.wishes(pod, &engine.policy().overrides);
         let was_followed = engine.tracks(&pod.metadata.uid);
-        let shown = with_snapshot(pod, wishes, |snapshot| {
+        let own = |servers| self.writer.api.time().own(servers);
+        let shown = with_snapshot_by(pod, wishes, own, |snapshot| {
             let input = Input::Pod {
                 pod: snapshot,
                 seen,

@@ -85,16 +85,19 @@ impl Past {
         self.0.is_empty()
     }
 
-    /// Lends it as the history of a pod that was seen failing first at `met_at`.
+    /// Lends it as the history of a pod that was seen failing first at `met_at`; `own` makes moments of the API server's
+    /// clock those of the clock by which `met_at` was told.
     pub fn lend<R>(
         &self,
         created_at: Option<Timestamp>,
         met_at: Timestamp,
+        own: impl Fn(Timestamp) -> Timestamp,
         use_it: impl FnOnce(&History<'_>) -> R,
     ) -> R {
-        let events: Vec<PastEvent<'_>> = self.0.iter().map(Event::lend).collect();
+        let events = self.0.iter().map(|event| event.lend(&own));
+        let events: Vec<PastEvent<'_>> = events.collect();
         use_it(&History {
-            created_at,
+            created_at: created_at.map(&own),
             met_at,
             events: &events,
         })
@@ -102,14 +105,14 @@ impl Past {
 }
 
 impl Event {
-    fn lend(&self) -> PastEvent<'_> {
+    fn lend(&self, own: impl Fn(Timestamp) -> Timestamp) -> PastEvent<'_> {
         PastEvent {
             container: &self.container,
             reason: &self.reason,
             message: &self.message,
             count: self.count,
-            first_at: self.first_at,
-            last_at: self.last_at,
+            first_at: own(self.first_at),
+            last_at: own(self.last_at),
         }
     }
 }
@@ -148,7 +151,10 @@ impl Historian {
             {
                 return None;
             }
-            let read = Past::read(&self.api, namespace, uid, || self.clock.now()).await;
+            let read = Past::read(&self.api, namespace, uid, || {
+                self.api.time().of(self.clock.now())
+            })
+            .await;
             let trouble = match read {
                 Ok(past) => return Some(past),
                 Err(Trouble::Forbidden(_)) => return None,

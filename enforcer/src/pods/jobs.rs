@@ -6,6 +6,7 @@ use pullstop_core::policy::Bounds;
 use pullstop_core::wire::WirePod;
 
 use super::announce::Announcement;
+use super::memory;
 use super::patch;
 use super::write::{Writer, path};
 use crate::api::{ApiPath, rights};
@@ -123,7 +124,13 @@ impl Writer {
                 Outcome::Conflict
             }
             Some(_) => {
-                let body = patch::remember(&pod, version, memories, self.clock.now());
+                let time = self.api.time();
+                let memories: Vec<Memory> = memories
+                    .iter()
+                    .map(|memory| memory::moved(memory, |own| time.of(own)))
+                    .collect();
+                let now = time.of(self.clock.now());
+                let body = patch::remember(&pod, version, &memories, now);
                 let path = path(&pod).map(|pod| pod.word("status"));
                 self.patch(what, &pod, &rights::PATCH_POD_STATUS, path, &body)
                     .await
@@ -184,7 +191,14 @@ impl Writer {
             self.ended(what, "already");
             return Outcome::Accepted(decision.resource_version);
         }
-        let now = self.clock.now();
+        // What is written is read by others, who have other clocks.
+        let time = self.api.time();
+        let now = time.of(self.clock.now());
+        let decision = &Decision {
+            first_failure_at: time.of(decision.first_failure_at),
+            decided_at: time.of(decision.decided_at),
+            ..decision.clone()
+        };
         let message = patch::message(decision, last_error(seen, &decision.container));
         let pod = path(&decision.pod);
         let status = |pod: ApiPath| pod.word("status");

@@ -1,8 +1,11 @@
 //! What must survive a restart, as it stands in the pod's condition.
 
+use std::collections::BTreeMap;
+
 use pullstop_core::cause::Cause;
 use pullstop_core::engine::{Memory, Tallies, Tally};
 use pullstop_core::pod::{ContainerSnapshot, PodSnapshot, Wishes};
+use pullstop_core::time::Timestamp;
 use pullstop_core::wire::{WireError, WirePod};
 use serde::{Deserialize, Serialize};
 
@@ -44,6 +47,20 @@ pub fn decode(message: &str) -> Vec<Memory> {
     stored.iter().filter_map(Stored::memory).collect()
 }
 
+/// The same memory by another clock, by which a moment is `moved`.
+pub fn moved(memory: &Memory, moved: impl Fn(Timestamp) -> Timestamp) -> Memory {
+    let tally = |tally: &Tally| Tally {
+        first_at: moved(tally.first_at),
+        last_at: moved(tally.last_at),
+        ..*tally
+    };
+    Memory {
+        tallies: memory.tallies.iter().map(tally).collect(),
+        last_attempt_at: moved(memory.last_attempt_at),
+        ..memory.clone()
+    }
+}
+
 /// Lends the engine's view of the pod, with what its condition remembers and what is asked for on its behalf.
 ///
 /// # Errors
@@ -53,11 +70,25 @@ pub fn with_snapshot<R>(
     wishes: Wishes,
     use_it: impl FnOnce(&PodSnapshot<'_>) -> R,
 ) -> Result<R, WireError> {
+    with_snapshot_by(pod, wishes, std::convert::identity, use_it)
+}
+
+/// The same by a clock that shows a moment of the API server's as `own`.
+///
+/// # Errors
+/// If the pod lacks what a snapshot cannot do without.
+pub fn with_snapshot_by<R>(
+    pod: &WirePod,
+    wishes: Wishes,
+    own: impl Fn(Timestamp) -> Timestamp,
+    use_it: impl FnOnce(&PodSnapshot<'_>) -> R,
+) -> Result<R, WireError> {
     let created_at = pod
         .metadata
         .creation_timestamp
         .as_deref()
-        .and_then(clock::parse);
+        .and_then(clock::parse)
+        .map(&own);
     let condition = pod
         .status
         .conditions
@@ -74,11 +105,12 @@ pub fn with_snapshot<R>(
             })
         });
     };
-    let memories = decode(message);
+    let memories: Vec<Memory> = decode(message).iter().map(|m| moved(m, &own)).collect();
+    // Of the same name the first.
+    let by_name = memories.iter().rev().map(|m| (m.container.as_str(), m));
+    let by_name: BTreeMap<&str, &Memory> = by_name.collect();
     pod.snapshot(created_at, |snapshot| {
-        let remember = |container: &ContainerSnapshot<'_>| {
-            memories.iter().find(|m| m.container == container.name)
-        };
+        let remember = |container: &ContainerSnapshot<'_>| by_name.get(container.name).copied();
         let containers: Vec<ContainerSnapshot<'_>> = snapshot
             .containers
             .iter()
@@ -173,7 +205,6 @@ fn cause(name: &str) -> Option<Cause> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use pullstop_core::time::Timestamp;
 
     fn memory(container: &str) -> Memory {
         let at = |seconds: u64| Timestamp::from_millis(1_700_000_000_000 + seconds * 1000);

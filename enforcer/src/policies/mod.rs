@@ -8,13 +8,11 @@ pub mod accepted;
 pub mod file;
 pub mod objects;
 
-use pullstop_core::policy::{Mode, Policy};
+use pullstop_core::policy::Policy;
 
 use crate::engines::Policies;
 
-/// Without any policy, the built-in rules only say what they would do.
+/// Without any policy, the built-in rules, which only say what they would do.
 pub fn built_in() -> Policies {
-    let mut policy = Policy::default();
-    policy.mode = Mode::DryRun;
-    Policies::one(policy)
+    Policies::one(Policy::default())
 }

@@ -154,7 +154,7 @@ fn recollect(engine: &mut Engine, subject: &Subject<'_>, now: Timestamp) {
         .creation_timestamp
         .as_deref()
         .and_then(clock::parse);
-    past.lend(created_at, now, |history| {
+    past.lend(created_at, now, std::convert::identity, |history| {
         let uid = &metadata.uid;
         engine.handle(now, Input::History { uid, history });
     });

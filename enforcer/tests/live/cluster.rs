@@ -44,6 +44,8 @@ pub(crate) struct State {
     /// Method and path of every request.
     pub(crate) requests: Vec<(String, String)>,
     pub(crate) faults: Vec<Fault>,
+    /// What time it is, if the server says so.
+    pub(crate) clock: Option<pullstop_enforcer::clock::Clock>,
     /// Watches from an earlier version are too old.
     pub(crate) compacted: u64,
     /// Watches tell nothing at all.
@@ -205,11 +207,12 @@ impl Cluster {
         if path.contains("/pods/") && !latency.is_zero() {
             tokio::time::sleep(latency).await;
         }
-        let answer = if path.contains("watch=1") {
+        let mut answer = if path.contains("watch=1") {
             self.watch(&path)
         } else {
             self.state().request(&method, &path, &body)
         };
+        super::date(&mut answer, self.state().clock);
         self.publish();
         if matches!(how, Some(How::LostAnswer)) {
             std::future::pending::<()>().await;

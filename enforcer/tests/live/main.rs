@@ -7,6 +7,7 @@
     reason = "tests"
 )]
 
+mod clocks;
 mod cluster;
 mod fairness;
 mod faults;
@@ -25,7 +26,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
-use pullstop_core::policy::Policy;
+use hyper::Response;
+use pullstop_core::policy::{Mode, Policy};
 use pullstop_core::time::Timestamp;
 use pullstop_enforcer::api::Api;
 use pullstop_enforcer::clock::{self, Clock};
@@ -206,7 +208,17 @@ pub(crate) async fn agree(cluster: Cluster, name: String) {
     }
 }
 
+/// Dates an answer as HTTP servers do, in whole seconds.
+pub(crate) fn date<B>(answer: &mut Response<B>, clock: Option<Clock>) {
+    let Some(clock) = clock else { return };
+    let seconds = clock.now().as_millis() / 1000;
+    let moment = jiff::Timestamp::from_second(seconds.try_into().unwrap()).unwrap();
+    let printer = jiff::fmt::rfc2822::DateTimePrinter::new();
+    let text = printer.timestamp_to_rfc9110_string(&moment).unwrap();
+    answer.headers_mut().insert("date", text.parse().unwrap());
+}
+
 /// The built-in rules, which enforce.
 pub(crate) fn standard() -> Policies {
-    Policies::one(Policy::default())
+    Policies::one(Policy::default().in_mode(Mode::Enforce))
 }

@@ -33,6 +33,7 @@ apiVersion: pullstop.dev/v1alpha1
 kind: ClusterPullFailurePolicy
 metadata: {name: quick}
 spec:
+  mode: Enforce
   rules:
   - {causes: [InvalidReference], attempts: 1, duration: 1s, action: Fail}
 ";

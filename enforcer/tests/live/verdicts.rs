@@ -105,8 +105,7 @@ async fn a_pod_that_runs_in_the_end_is_left_alone_and_cleaned_up() {
 
 #[tokio::test(start_paused = true)]
 async fn a_dry_run_writes_nothing_at_all() {
-    let mut policy = Policy::default();
-    policy.mode = Mode::DryRun;
+    let policy = Policy::default();
     for (policies, args) in [
         (Policies::one(policy), &["--no-lease"][..]),
         (standard(), &["--dry-run"]),
@@ -128,8 +127,7 @@ async fn a_dry_run_writes_nothing_at_all() {
 
 #[tokio::test(start_paused = true)]
 async fn a_warning_keeps_what_is_remembered() {
-    let mut policy = Policy::default();
-    policy.mode = Mode::Warn;
+    let policy = Policy::default().in_mode(Mode::Warn);
     let (cluster, _replica, name) = play("missing-tag", Policies::one(policy), &[], true).await;
     let pod = cluster.pod(&name).unwrap();
     assert_eq!(pod["status"]["phase"], "Pending");
@@ -154,8 +152,7 @@ async fn a_warning_keeps_what_is_remembered() {
 
 #[tokio::test(start_paused = true)]
 async fn a_restart_does_not_warn_again() {
-    let mut policy = Policy::default();
-    policy.mode = Mode::Warn;
+    let policy = Policy::default().in_mode(Mode::Warn);
     let policies = Policies::one(policy);
     let (recording, cluster) = (Recording::read("missing-tag"), Cluster::new());
     let clock = recording.clock();
@@ -224,7 +221,7 @@ async fn put_back(cluster: Cluster, name: String) {
 #[tokio::test(start_paused = true)]
 async fn a_pod_that_is_put_back_again_and_again_is_written_three_times() {
     for fallback in [Fallback::None, Fallback::ActiveDeadline] {
-        let mut policy = Policy::default();
+        let mut policy = Policy::default().in_mode(Mode::Enforce);
         policy.put_back.fallback = fallback;
         let (recording, cluster) = (Recording::read("missing-tag"), Cluster::new());
         let (clock, name) = (recording.clock(), recording.name.clone());

@@ -40,7 +40,7 @@ pub fn run(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> Result<Exit, Failure> {
-    let policy = input::policy(args.policy.as_deref())?;
+    let policy = input::policy(args.policy.as_deref())?.rehearsed();
     let hunt = Hunt {
         policy: &policy,
         make: &hunt::engine,
@@ -88,7 +88,7 @@ fn report(
         .policy
         .as_ref()
         .map_or_else(String::new, |file| format!(" --policy {}", file.display()));
-    if *policy != Policy::default() {
+    if *policy != Policy::default().rehearsed() {
         writeln!(
             out,
             "the policy is that of {}",

@@ -142,7 +142,7 @@ fn scenario(
     };
     let files: Vec<String> = traces.iter().map(|trace| file_name(trace)).collect();
     format!(
-        "# Imported from {}. What was guessed, and from what:\n{}{}  policy: {{inline: {{mode: DryRun}}}}\n{}",
+        "# Imported from {}. What was guessed, and from what:\n{}{}  policy: {{inline: {{mode: Disabled}}}}\n{}",
         files.join(", "),
         notes.comments(),
         write::to_yaml(&scenario),

@@ -16,7 +16,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use pullstop_core::plugin::Profile;
-use pullstop_core::policy::{Mode, Policy};
+use pullstop_core::policy::Policy;
 
 use crate::args::{Output, ReplayArgs};
 use crate::exit::{Exit, Failure};
@@ -43,11 +43,8 @@ pub struct Replayed {
 /// # Errors
 /// On input that cannot be read or is damaged.
 pub fn run(args: &ReplayArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit, Failure> {
-    let mut policy = input::policy(args.policy.as_deref())?;
-    if policy.mode == Mode::DryRun {
-        // A replay is one: what is of interest is what would have been done.
-        policy.mode = Mode::Enforce;
-    }
+    // A replay is a dry run: what is of interest is what would have been done.
+    let policy = input::policy(args.policy.as_deref())?.rehearsed();
     let mut pods = 0;
     for traces in clusters(args)? {
         let replayed = replay(args, &policy, traces)?;

@@ -90,7 +90,7 @@ pub(crate) fn decider(policy: Option<&str>, err: &mut dyn Write) -> Result<Decid
             err,
             "note: {name} is a dry run; it is simulated as if it were enforced"
         )?;
-        policy.mode = Mode::Enforce;
+        policy = policy.rehearsed();
     }
     Ok(Decider::Policy(Box::new(policy)))
 }

@@ -22,7 +22,7 @@ use super::status::Failure;
 use super::store::{Key, Store};
 use super::watch::Watch;
 use super::write::Writing;
-use super::{admin, convert, discovery, list, openapi};
+use super::{admin, clock, convert, discovery, list, openapi};
 
 /// The largest body that is read, as in the API server.
 const BODY_MAX_BYTES: usize = 3 << 20;
@@ -61,6 +61,19 @@ impl Api {
     /// # Errors
     /// If the connection is to be closed without an answer, as an injected fault asks for.
     pub async fn answer<B>(&self, request: Request<B>) -> Outcome
+    where
+        B: HttpBody<Data = Bytes>,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let mut answer = self.answer_undated(request).await?;
+        // The cluster's time, which may be another than the machine's.
+        if let Ok(date) = HeaderValue::from_str(&clock::http_date(self.store.clock().now())) {
+            answer.headers_mut().insert(header::DATE, date);
+        }
+        Ok(answer)
+    }
+
+    async fn answer_undated<B>(&self, request: Request<B>) -> Outcome
     where
         B: HttpBody<Data = Bytes>,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,

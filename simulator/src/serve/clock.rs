@@ -75,6 +75,15 @@ pub(super) fn text(moment: Timestamp) -> String {
     Calendar::from_second(seconds).map_or_else(|_| String::new(), |moment| moment.to_string())
 }
 
+/// A moment as HTTP writes it into `Date`, whole seconds.
+pub(super) fn http_date(moment: Timestamp) -> String {
+    let seconds = i64::try_from(moment.as_millis() / 1000).unwrap_or(i64::MAX);
+    let printer = jiff::fmt::rfc2822::DateTimePrinter::new();
+    Calendar::from_second(seconds)
+        .and_then(|moment| printer.timestamp_to_rfc9110_string(&moment))
+        .unwrap_or_default()
+}
+
 /// Reads a moment that an object carries.
 pub(super) fn moment(text: &str) -> Option<Timestamp> {
     let moment: Calendar = text.parse().ok()?;
@@ -91,6 +100,7 @@ mod tests {
         let clock = Clock::from(moment("2026-11-22T16:00:00Z").unwrap()).at_speed(60);
         tokio::time::sleep(Duration::from_secs(2)).await;
         assert_eq!(text(clock.now()), "2026-11-22T16:02:00Z");
+        assert_eq!(http_date(clock.now()), "Sun, 22 Nov 2026 16:02:00 GMT");
         clock.sleep(Duration::from_secs(60)).await;
         assert_eq!(text(clock.now()), "2026-11-22T16:03:00Z");
     }

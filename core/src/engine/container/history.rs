@@ -87,7 +87,10 @@ impl FailingContainer {
             let doublings = u8::try_from(certain.doublings).unwrap_or(u8::MAX);
             self.back_off_step = self.back_off_step.max(doublings);
         }
-        self.tallies != before
+        let is_news = self.tallies != before;
+        // Events are dated by other clocks, in whole seconds.
+        self.recalled |= is_news;
+        is_news
     }
 
     fn certain(&self, history: &History<'_>, now: Timestamp, classify: &dyn Classify) -> Certain {

@@ -2,7 +2,7 @@
 //! only lose a count, so no more is asked of it.
 
 /// Hashes `bytes`, eight at a time, as `FxHash` does.
-pub(super) fn hash(bytes: &[u8]) -> u64 {
+pub(crate) fn hash(bytes: &[u8]) -> u64 {
     const SEED: u64 = 0x51_7c_c1_b7_27_22_0a_95;
     let mix = |hash: u64, word: u64| (hash.rotate_left(5) ^ word).wrapping_mul(SEED);
     let (words, rest) = bytes.as_chunks::<8>();
