@@ -92,3 +92,28 @@ fn metrics_are_documented() {
     }
     golden("tests/golden/metrics.txt", &text);
 }
+
+#[test]
+fn several_policies_are_checked_each_by_itself() {
+    let good = path("docs/examples/patient.yaml");
+    let bad = scratch::file("bad.yaml", "kind: Policy\n");
+    let ran = enforcer(&["policy", "check", &good, &bad, &good]);
+    assert_eq!(ran.code, 2);
+    let headings = ran.out.matches("docs/examples/patient.yaml: valid\n");
+    assert_eq!(headings.count(), 2, "{}", ran.out);
+    assert!(ran.err.contains("bad.yaml"), "{}", ran.err);
+    assert!(
+        enforcer(&["policy", "check", &good])
+            .out
+            .starts_with("valid\n")
+    );
+}
+
+#[test]
+fn the_built_in_policy_is_printed_as_a_policy() {
+    let printed = enforcer(&["policy", "print"]);
+    assert_eq!((printed.code, printed.err.as_str()), (0, ""));
+    let file = scratch::file("built-in.yaml", &printed.out);
+    let checked = enforcer(&["policy", "check", &file]);
+    assert_eq!((checked.code, checked.err.as_str()), (0, ""));
+}
