@@ -71,9 +71,13 @@ fn heading(page: &Page<'_>, name: &str, html: &mut String) -> fmt::Result {
     let decider = page
         .decider
         .map_or_else(|| "the scenario’s policy".to_owned(), escaped);
+    let mistakes = match outcome.mistakes() {
+        mistakes if mistakes.any() => format!("<p class=\"bad\">{mistakes}</p>\n"),
+        _ => String::new(),
+    };
     writeln!(
         html,
-        "<header>\n<h1>{name}</h1>\n<p class=\"{class}\">{verdict}</p>\n\
+        "<header>\n<h1>{name}</h1>\n<p class=\"{class}\">{verdict}</p>\n{mistakes}\
          <p>{} · seed {} · {} of virtual time · judged by {decider}</p>\n</header>",
         escaped(page.file),
         outcome.seed,
