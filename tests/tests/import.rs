@@ -205,7 +205,7 @@ fn durations_beyond_any_scenario_become_valid_ones() {
             RUNNING,
         ),
         recorded(
-            "2026-01-01T00:00:01Z",
+            "2026-01-01T00:00:02Z",
             "b",
             "largest",
             r#""activeDeadlineSeconds": 18446744073709551615, "#,
