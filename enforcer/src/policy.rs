@@ -1,5 +1,7 @@
 //! `enforcer policy`: policies before they are applied.
 
+mod print;
+
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -16,27 +18,45 @@ use crate::input;
 pub enum Command {
     /// Say what a policy does, or what is wrong with it
     ///
-    /// Exit codes: 0 the policy is valid, 2 it is not.
+    /// Exit codes: 0 all are valid, 2 one is not.
     Check {
-        /// The policy; `-` is standard input
-        file: PathBuf,
+        /// The policies, each by itself; `-` is standard input
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
     },
+    /// Print the built-in policy, to be changed
+    ///
+    /// `enforcer policy check` accepts what is printed, and it means the same.
+    Print,
 }
 
 pub(crate) fn run(command: &Command, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
-    let Command::Check { file } = command;
-    match read(file) {
-        Ok(policy) => {
-            describe(&policy, out)?;
-            Ok(crate::SUCCESS)
-        }
-        Err(errors) => {
-            for error in errors {
-                writeln!(err, "error: {error}")?;
+    match command {
+        Command::Check { files } => check(files, out, err),
+        Command::Print => print::built_in(out).map(|()| crate::SUCCESS),
+    }
+}
+
+fn check(files: &[PathBuf], out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
+    let mut code = crate::SUCCESS;
+    for (place, file) in files.iter().enumerate() {
+        match read(file) {
+            Ok(policy) => {
+                if files.len() > 1 {
+                    let gap = if place > 0 { "\n" } else { "" };
+                    write!(out, "{gap}{}: ", input::name(file))?;
+                }
+                describe(&policy, out)?;
             }
-            Ok(crate::INVALID)
+            Err(errors) => {
+                for error in errors {
+                    writeln!(err, "error: {error}")?;
+                }
+                code = crate::INVALID;
+            }
         }
     }
+    Ok(code)
 }
 
 /// Reads the policy in `file`.

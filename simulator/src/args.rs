@@ -144,10 +144,14 @@ pub struct ReplayArgs {
 /// What `simulator run` is told.
 #[derive(Debug, Parser)]
 #[command(
-    after_help = "Examples:\n  simulator run scenarios\n  simulator run --policy policy.yaml --seeds 1..100 scenarios/outages/*.yaml\n  simulator run --output human --output junit=report.xml scenarios\n  simulator run --explain 'default/train-0' scenario.yaml"
+    after_help = "Examples:\n  simulator run scenarios\n  simulator run --policy policy.yaml --seeds 1..100 scenarios/outages/*.yaml\n  simulator run --seeds 1..100 --quiet scenarios\n  simulator run --output human --output junit=report.xml scenarios\n  simulator run --explain 'default/train-0' scenario.yaml"
+)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
 )]
 pub struct RunArgs {
-    /// Scenarios, or folders of them
+    /// Scenarios, or folders of them; `-` is standard input
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
     /// Policy to judge by instead of the scenarios' own: a file, or a rival's name (nothing, first-sight, tekton,
@@ -166,6 +170,15 @@ pub struct RunArgs {
     /// How many to run at a time; as many as there are processors if left out
     #[arg(long, value_name = "N")]
     pub jobs: Option<NonZeroUsize>,
+    /// Stop at the first run that fails
+    #[arg(long)]
+    pub fail_fast: bool,
+    /// Say nothing of what came as expected; for people only
+    #[arg(long, short, conflicts_with_all = ["verbose", "explain"])]
+    pub quiet: bool,
+    /// Print each run also where there are several of a scenario; for people only
+    #[arg(long, short)]
+    pub verbose: bool,
     /// Tell what happened to these pods: `name` or `namespace/name`, with `*` for anything
     #[arg(long, value_name = "POD")]
     pub explain: Option<String>,

@@ -1,7 +1,7 @@
 //! `simulator classify`: messages in, causes out.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use pullstop_core::cause::Permanence;
 use pullstop_core::classify::{Classification, Classifier};
@@ -18,6 +18,8 @@ use crate::style;
 /// # Errors
 /// On input that cannot be read.
 pub fn run(args: &ClassifyArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
+    let files = [&args.file].into_iter().chain(&args.policy);
+    input::check_stdin(files.map(PathBuf::as_path))?;
     let policy = input::policy(args.policy.as_deref())?;
     let classifier = Classifier::new(&policy.patterns)
         .map_err(|error| InputError::about(&args.file, error.to_string()))?;

@@ -3,11 +3,13 @@
 //! The worlds are the same for all, down to each pull, until somebody fails a pod.
 
 use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
 use crate::args::{CompareArgs, CompareOutput};
 use crate::exit::{Exit, Failure};
+use crate::input;
 use crate::output::json_line;
 use crate::run::plan::{self, Plan};
 use crate::run::pool::{self, Options, Progress};
@@ -49,8 +51,15 @@ pub fn run(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> Result<Exit, Failure> {
+    let policy = args.policy.as_deref().map(Path::new);
+    input::check_stdin(args.paths.iter().map(PathBuf::as_path).chain(policy))?;
     let seeds = args.seeds;
-    let plan = plan::make(&args.paths, args.only.as_deref(), seeds)?;
+    let plan = plan::make(&args.paths, args.only.as_deref(), seeds);
+    crate::run::remark(&plan, err)?;
+    if !plan.broken.is_empty() {
+        // A table without some of them would look as if it told of all.
+        return Err(plan.broken.into());
+    }
     if plan.tasks.is_empty() {
         writeln!(err, "no scenario matches: nothing was run")?;
         return Ok(Exit::NothingMatched);

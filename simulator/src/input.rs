@@ -117,6 +117,19 @@ pub fn read(file: &Path) -> Result<String, InputError> {
     })
 }
 
+/// Checks that no more than one of `files` is standard input, which can be read only once.
+///
+/// # Errors
+/// If several are.
+pub fn check_stdin<'a>(files: impl IntoIterator<Item = &'a Path>) -> Result<(), InputError> {
+    let stdin = Path::new(STDIN);
+    if files.into_iter().filter(|file| *file == stdin).count() < 2 {
+        return Ok(());
+    }
+    let what = "only one of the inputs can be standard input: name a file for each other";
+    Err(InputError::about(stdin, what))
+}
+
 /// The policy in `file`, or the built-in one.
 ///
 /// # Errors

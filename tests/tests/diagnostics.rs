@@ -103,6 +103,7 @@ const TRACES: &[&str] = &[
     "{\"type\": \"ADDED\",\n \"object\": {\"kind\": \"Pod\", \"status\":\n  {\"containerStatuses\": {}}}}\n",
     "{\"received\": \"yesterday\", \"type\": \"ADDED\", \"object\": {\"kind\": \"Pod\"}}\n",
     "{\"type\": \"ADDED\", \"object\": 5}\n",
+    "{\"type\": \"ADDED\", \"object\": {\"kind\": \"Pod\", \"metadata\": {\"name\": \"p\", \"uid\": \"u\", \"resourceVersion\": \"1\"}}}\n{\"type\": \"ADDED\", \"object\": {\"kind\": \"Pod\", \"metadata\": {\"name\": \"q\", \"uid\": \"u\", \"resourceVersion\": \"2\"}}}\n",
     "{\"type\": \"BOOKMARK\", \"object\": {}}\n{\"type\": \"ADDED\", \"object\": {\"kind\": \"Po\n{\"type\": \"BOOKMARK\", \"object\": {}}\n",
 ];
 

@@ -1,5 +1,6 @@
 //! The enforcer's command line: what it refuses and where, what it prints, and what it measures.
 
+use pullstop_core::policy::{Policy, document};
 use pullstop_enforcer::metrics::Metrics;
 use pullstop_tests::{Ran, enforcer, golden, path, root};
 use serde_json::{Value, json};
@@ -240,4 +241,50 @@ fn metrics_are_documented() {
         );
     }
     golden("tests/golden/metrics.txt", &text);
+}
+
+#[test]
+fn several_policies_are_checked_each_by_itself() {
+    let good = path("docs/examples/patient.yaml");
+    let bad = scratch::file("bad.yaml", "kind: Policy\n");
+    let ran = enforcer(&["policy", "check", &good, &bad, &good]);
+    assert_eq!(ran.code, 2);
+    let headings = ran.out.matches("docs/examples/patient.yaml: valid\n");
+    assert_eq!(headings.count(), 2, "{}", ran.out);
+    assert!(ran.err.contains("bad.yaml"), "{}", ran.err);
+    assert!(
+        enforcer(&["policy", "check", &good])
+            .out
+            .starts_with("valid\n")
+    );
+}
+
+#[test]
+fn the_built_in_policy_is_printed_as_a_policy() {
+    let printed = enforcer(&["policy", "print"]);
+    assert_eq!((printed.code, printed.err.as_str()), (0, ""));
+    let read = document::parse(&printed.out);
+    assert_eq!(read, Ok(Policy::default()), "{}", printed.out);
+    // What is left out would be as in the built-in policy, too.
+    for field in [
+        "mode",
+        "scope",
+        "phases",
+        "owners",
+        "barePods",
+        "rules",
+        "overrides",
+        "modes",
+        "maxPatience",
+        "pullTimeout",
+        "putBack",
+        "maxWrites",
+        "fallback",
+    ] {
+        let line = format!(" {field}:");
+        assert!(printed.out.contains(&line), "{field} in\n{}", printed.out);
+    }
+    let file = scratch::file("built-in.yaml", &printed.out);
+    let checked = enforcer(&["policy", "check", &file]);
+    assert_eq!((checked.code, checked.err.as_str()), (0, ""));
 }

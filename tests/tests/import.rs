@@ -181,3 +181,111 @@ fn rows(args: &[&str]) -> Vec<Value> {
 fn trace_file(trace: &str) -> String {
     path(&format!("tests/traces/{trace}.jsonl"))
 }
+
+/// A pod as it is recorded, with what else stands in its `spec` and what is told of its container.
+fn recorded(at: &str, uid: &str, name: &str, spec: &str, state: &str) -> String {
+    format!(
+        r#"{{"received": "{at}", "type": "MODIFIED", "object": {{"apiVersion": "v1", "kind": "Pod", "metadata": {{"name": "{name}", "namespace": "default", "uid": "{uid}", "resourceVersion": "1"}}, "spec": {{{spec}"nodeName": "a", "restartPolicy": "Never", "containers": [{{"name": "main", "image": "registry.example/app:v1"}}]}}, "status": {{"phase": "Running", "containerStatuses": [{{"name": "main", "image": "registry.example/app:v1", "imageID": "x", "restartCount": 0, "ready": true, "state": {{{state}}}}}]}}}}}}
+"#
+    )
+}
+
+const RUNNING: &str = r#""running": {"startedAt": "2026-01-01T00:00:00Z"}"#;
+
+/// Limits of decades are how many write "none"; times before any computer come from clocks that were never set.
+#[test]
+fn durations_beyond_any_scenario_become_valid_ones() {
+    let ended = r#""terminated": {"exitCode": 0, "startedAt": "1975-01-01T00:00:00Z", "finishedAt": "2026-01-01T00:00:02Z"}"#;
+    let text = [
+        recorded(
+            "2026-01-01T00:00:01Z",
+            "a",
+            "limited",
+            r#""activeDeadlineSeconds": 2147483647, "#,
+            RUNNING,
+        ),
+        recorded(
+            "2026-01-01T00:00:02Z",
+            "b",
+            "largest",
+            r#""activeDeadlineSeconds": 18446744073709551615, "#,
+            RUNNING,
+        ),
+        recorded("2026-01-01T00:00:03Z", "c", "old", "", ended),
+    ];
+    let recording = scratch::file("long.jsonl", text.concat());
+    let file = folder("long").join("long.yaml").display().to_string();
+    let ran = simulator(&["import", &recording, "--out", &file]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    let text = std::fs::read_to_string(&file).unwrap();
+    let note = "limited has a limit of 596523h14m7s, which no scenario reaches: it is left out.";
+    assert!(text.replace("\n#  ", "").contains(note), "{text}");
+    let ran = simulator(&["run", "--output", "json", &file]);
+    assert_ne!(ran.code, 2, "{}{text}", ran.err);
+}
+
+#[test]
+fn a_pod_that_ran_for_longer_than_a_day_runs_as_long() {
+    let text = [
+        recorded("2026-01-01T00:00:01Z", "a", "days", "", RUNNING),
+        recorded("2026-01-03T00:00:01Z", "a", "days", "", RUNNING),
+    ];
+    let recording = scratch::file("days.jsonl", text.concat());
+    let file = folder("days").join("days.yaml").display().to_string();
+    assert_eq!(simulator(&["import", &recording, "--out", &file]).code, 0);
+    let ran = simulator(&["run", &file]);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+}
+
+#[test]
+fn a_recording_that_is_longer_than_any_scenario_is_refused_with_its_times() {
+    let text = [
+        recorded("2016-01-01T00:00:01Z", "a", "old", "", RUNNING),
+        recorded("2026-01-01T00:00:01Z", "b", "new", "", RUNNING),
+    ];
+    let recording = scratch::file("decade.jsonl", text.concat());
+    let ran = simulator(&["import", &recording]);
+    let says = format!(
+        "error: {recording}: the recording lasts from 2016-01-01T00:00:01.000Z to 2026-01-01T00:00:01.000Z, and a \
+         scenario at most 8760h: import a part of it, or correct the `received` times if they are wrong\n"
+    );
+    assert_eq!((ran.code, ran.out, ran.err), (2, String::new(), says));
+}
+
+#[test]
+fn a_uid_with_two_names_is_refused_at_its_place() {
+    let first = recorded("2026-01-01T00:00:01Z", "a", "one", "", RUNNING);
+    let second = recorded("2026-01-01T00:00:02Z", "a", "two", "", RUNNING);
+    let both = scratch::file("both.jsonl", format!("{first}{second}"));
+    let says = format!(
+        "error: {both}:2:1: the uid `a` is default/one on line 1, and default/two here: no two pods have the same, was \
+         the recording edited? Give one of them another uid, or leave it out\n"
+    );
+    for command in ["import", "replay"] {
+        let ran = simulator(&[command, &both]);
+        assert_eq!(
+            (ran.code, ran.out.as_str(), &ran.err),
+            (2, "", &says),
+            "{command}"
+        );
+    }
+    let skipped = simulator(&["replay", "--keep-going", &both]);
+    assert_eq!(skipped.code, 0);
+    assert!(
+        skipped.err.contains("1 damaged event skipped"),
+        "{}",
+        skipped.err
+    );
+    // Recordings that are one cluster share their uids; others may have the same.
+    let (one, two) = (
+        scratch::file("one.jsonl", first),
+        scratch::file("two.jsonl", second),
+    );
+    let says = format!("{two}:1:1: the uid `a` is default/one in {one}, and default/two here");
+    for command in [&["import"][..], &["replay", "--merge"]] {
+        let ran = simulator(&[command, &[&one, &two]].concat());
+        assert_eq!(ran.code, 2, "{command:?}");
+        assert!(ran.err.contains(&says), "{}", ran.err);
+    }
+    assert_eq!(simulator(&["replay", &one, &two]).code, 0);
+}

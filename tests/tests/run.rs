@@ -91,7 +91,8 @@ fn a_pod_is_explained_with_what_each_plugin_said() {
 
 #[test]
 fn seeds_and_names_choose_what_is_run() {
-    let ran = run(&["--seeds", "3..5", "--only", "typo-*"], &[TYPO, UNMET]);
+    let choice = ["--seeds", "3..5", "--only", "typo-*", "--verbose"];
+    let ran = run(&choice, &[TYPO, UNMET]);
     assert_eq!(ran.code, 0, "{}", ran.out);
     let seeds: Vec<&str> = ran
         .out

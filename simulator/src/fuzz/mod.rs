@@ -6,6 +6,7 @@ pub mod shrink;
 
 use std::io::Write;
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
@@ -40,6 +41,8 @@ pub fn run(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> Result<Exit, Failure> {
+    let files = args.policy.iter().chain(&args.scenario);
+    input::check_stdin(files.map(PathBuf::as_path))?;
     let policy = input::policy(args.policy.as_deref())?.rehearsed();
     let hunt = Hunt {
         policy: &policy,

@@ -23,16 +23,19 @@ use std::path::{Path, PathBuf};
 
 use pullstop_core::classify::Classifier;
 use pullstop_core::policy::Policy;
+use pullstop_core::time::Human;
 
 use self::notes::Notes;
 use self::recording::Recording;
 use crate::args::ImportArgs;
 use crate::exit::{Exit, Failure};
 use crate::input::{self, InputError};
-use crate::replay::trace;
+use crate::replay::{moment, trace};
 use crate::run::outcome::Outcome;
 use crate::run::plan;
-use crate::scenario::{DEFAULT_PATIENCE, DEFAULT_SEED, Enforcer, Places, Scenario, write};
+use crate::scenario::{
+    DEFAULT_PATIENCE, DEFAULT_SEED, DURATION_MAX, Enforcer, Places, Scenario, write,
+};
 use crate::simulation::{self, Decider};
 use crate::world::Keep;
 
@@ -45,6 +48,7 @@ const SEEDS_MAX: usize = 20;
 /// # Errors
 /// On recordings that cannot be read or are damaged, and when the scenario cannot be written.
 pub fn run(args: &ImportArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit, Failure> {
+    input::check_stdin(args.traces.iter().map(PathBuf::as_path))?;
     let recording = read(&args.traces, err)?;
     if recording.pods.is_empty() {
         let why = if recording.over.is_empty() {
@@ -55,6 +59,7 @@ pub fn run(args: &ImportArgs, out: &mut dyn Write, err: &mut dyn Write) -> Resul
         writeln!(err, "warning: {why}: nothing was written")?;
         return Ok(Exit::NothingMatched);
     }
+    fits(&args.traces, &recording)?;
     // No patterns of anybody's own are too many.
     let classifier = Classifier::new(&[])
         .map_err(|error| InputError::about(Path::new("classifier"), error.to_string()))?;
@@ -93,9 +98,11 @@ fn comes_true(text: &str) -> bool {
 
 /// All recordings as one cluster, in the order of their times.
 fn read(traces: &[PathBuf], err: &mut dyn Write) -> Result<Recording, Failure> {
+    let read = |file: &PathBuf| trace::read_as(file, false, &objects::take);
+    let traces = traces.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    trace::check_one_cluster(&traces)?;
     let mut events = Vec::new();
-    for file in traces {
-        let trace = trace::read_as(file, false, &objects::take)?;
+    for trace in traces {
         for warning in &trace.warnings {
             writeln!(err, "warning: {}: {warning}", trace.name)?;
         }
@@ -104,6 +111,24 @@ fn read(traces: &[PathBuf], err: &mut dyn Write) -> Result<Recording, Failure> {
     // Stable: events of the same moment stay in the order of the files.
     events.sort_by_key(|event| event.at);
     Ok(Recording::of(events))
+}
+
+/// Whether a scenario can last as long as the recording.
+fn fits(traces: &[PathBuf], recording: &Recording) -> Result<(), InputError> {
+    let (Some(begin), Some(file)) = (recording.begin, traces.first()) else {
+        return Ok(());
+    };
+    if expect::duration(recording) <= DURATION_MAX {
+        return Ok(());
+    }
+    let message = format!(
+        "the recording lasts from {} to {}, and a scenario at most {}: import a part of it, or correct the `received` \
+         times if they are wrong",
+        moment::print(begin),
+        moment::print(begin.after(recording.length)),
+        Human(DURATION_MAX)
+    );
+    Err(InputError::about(file, message))
 }
 
 fn scenario(

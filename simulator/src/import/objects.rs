@@ -204,7 +204,7 @@ pub(super) struct Involved {
 
 /// Takes what there is of an object; none of other kinds.
 pub(super) fn take(
-    reader: &Reader<'_>,
+    reader: &mut Reader<'_>,
     kind: &str,
     object: &RawValue,
 ) -> Result<Option<Object>, InputError> {

@@ -30,6 +30,8 @@ pub(super) struct Recording {
     pub(super) took: BTreeMap<String, Duration>,
     /// From when to when no sandbox could be created.
     pub(super) sandbox_trouble: Option<(Duration, Duration)>,
+    /// When it begins.
+    pub(super) begin: Option<Timestamp>,
     /// How long it is.
     pub(super) length: Duration,
     places: BTreeMap<String, usize>,
@@ -53,6 +55,7 @@ impl Recording {
         let Some(begin) = begin(&events) else {
             return recording;
         };
+        recording.begin = Some(begin);
         for event in events {
             let at = event.at.since(begin);
             recording.length = recording.length.max(at);

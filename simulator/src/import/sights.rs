@@ -196,7 +196,9 @@ impl PodSight {
 
     /// Whether it had not ended when it was last seen, but will have by `time`.
     pub(super) fn is_overdue_by(&self, time: Duration) -> bool {
-        let deadline = self.active_deadline.map(|limit| self.first_at + limit);
+        let deadline = self
+            .active_deadline
+            .map(|limit| self.first_at.saturating_add(limit));
         !self.phase.is_terminal() && deadline.is_some_and(|deadline| deadline <= time)
     }
 

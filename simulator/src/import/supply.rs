@@ -11,6 +11,7 @@ use pullstop_core::time::Human;
 use super::notes::Notes;
 use super::recording::Recording;
 use super::words::{self, Words};
+use crate::scenario::raw::read::MEBIBYTES_MAX;
 use crate::scenario::supply::{Exists, Image, Registry, Secret, Trouble, TroubleKind};
 use crate::world::errors::{PullError, Runtime};
 
@@ -330,7 +331,7 @@ fn secret_for(recording: &Recording, reference: &str) -> Option<String> {
 
 fn size_mib(took: Duration) -> u64 {
     let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-    (ms.saturating_mul(BANDWIDTH_MIB_PER_S) / 1000).max(1)
+    (ms.saturating_mul(BANDWIDTH_MIB_PER_S) / 1000).clamp(1, MEBIBYTES_MAX)
 }
 
 #[cfg(test)]

@@ -4,18 +4,20 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use pullstop_core::pod::{ContainerKind, RestartPolicy};
+use pullstop_core::time::Human;
 use pullstop_core::yaml::is_label;
 
+use super::expect;
 use super::notes::Notes;
 use super::objects::{JobSpec, PodFailureRule as RecordedRule};
 use super::recording::Recording;
 use super::sights::{ContainerSight, PodSight};
-use crate::scenario::Resources;
 use crate::scenario::raw::read::{Bytes, Cpu, Read, SIZE_MAX};
 use crate::scenario::workload::{
     Arrival, Container, Job, Kind, Pace, PodFailureAction, PodFailureMatch, PodFailureRule,
     PodReplacement, PodTemplate, PullPolicy, Workload,
 };
+use crate::scenario::{DURATION_MAX, Resources};
 
 /// The workloads, and what each recorded pod is called among them.
 #[derive(Debug, Default)]
@@ -25,7 +27,7 @@ pub(super) struct Workloads {
     pub(super) names: Vec<Option<String>>,
 }
 
-/// How long a container runs that was not seen to end: longer than any recording.
+/// How long a container runs that was not seen to end, or longer if the scenario lasts longer.
 const FOR_EVER: Duration = Duration::from_secs(24 * 3600);
 /// The controller of pods, by namespace, kind and name.
 pub(super) type Owner<'a> = (&'a str, &'a str, &'a str);
@@ -106,6 +108,8 @@ impl Workloads {
                 }
                 let spec = sight.map(|sight| sight.spec.clone()).unwrap_or_default();
                 let mut job = job(&spec);
+                let limits = [&mut job.active_deadline, &mut job.ttl_after_finished];
+                leave_out_unreached(limits, &format!("The Job {name}"), notes);
                 job.suspended_until = sight.and_then(|sight| sight.resumed_at);
                 let at = sight.map_or(first.first_at, |sight| sight.first_at.min(first.first_at));
                 (name, Kind::Job(Box::new(job)), at)
@@ -122,7 +126,10 @@ impl Workloads {
         let name = self.label(name, notes);
         self.name_pods(&name, &kind, places, &pods);
         let is_deployment = matches!(kind, Kind::Deployment { .. });
-        let mut template = template(&pods, is_deployment, notes);
+        let for_ever = FOR_EVER.max(expect::duration(recording));
+        let runs = if is_deployment { None } else { Some(for_ever) };
+        let mut template = template(&pods, runs, notes);
+        leave_out_unreached([&mut template.active_deadline], &first.name, notes);
         template.node_group = group(first);
         let late = first.bound.as_ref().map(|(_, at)| *at);
         template.gated_until = late.filter(|at| *at > first.first_at + BOUND_LATE);
@@ -211,7 +218,24 @@ fn replicas(pods: &[&PodSight]) -> u32 {
     u32::try_from(before).unwrap_or(u32::MAX).max(1)
 }
 
-fn template(pods: &[&PodSight], is_deployment: bool, notes: &mut Notes) -> PodTemplate {
+/// Limits that no scenario lasts long enough to reach; many write the largest number for "none".
+fn leave_out_unreached<'a>(
+    limits: impl IntoIterator<Item = &'a mut Option<Duration>>,
+    whose: &str,
+    notes: &mut Notes,
+) {
+    for limit in limits {
+        if let Some(unreached) = limit.take_if(|limit| *limit > DURATION_MAX) {
+            notes.add(format!(
+                "{whose} has a limit of {}, which no scenario reaches: it is left out.",
+                Human(unreached)
+            ));
+        }
+    }
+}
+
+/// `runs` is how long a main container runs that was not seen to end.
+fn template(pods: &[&PodSight], runs: Option<Duration>, notes: &mut Notes) -> PodTemplate {
     let Some(first) = pods.first() else {
         return PodTemplate {
             restart_policy: RestartPolicy::Never,
@@ -227,7 +251,7 @@ fn template(pods: &[&PodSight], is_deployment: bool, notes: &mut Notes) -> PodTe
     let containers = first.containers.iter().enumerate().map(|(place, sight)| {
         // Pods of one owner are alike: what one shows is true of all.
         let all = pods.iter().filter_map(|pod| pod.containers.get(place));
-        container(sight, &all.collect::<Vec<_>>(), is_deployment)
+        container(sight, &all.collect::<Vec<_>>(), runs)
     });
     if first.wishes != pullstop_core::pod::Wishes::default() {
         notes.add(format!(
@@ -247,15 +271,19 @@ fn template(pods: &[&PodSight], is_deployment: bool, notes: &mut Notes) -> PodTe
     }
 }
 
-fn container(first: &ContainerSight, all: &[&ContainerSight], is_deployment: bool) -> Container {
+fn container(
+    first: &ContainerSight,
+    all: &[&ContainerSight],
+    for_ever: Option<Duration>,
+) -> Container {
     let ended = all.iter().find_map(|sight| sight.ended);
     let has_run = all.iter().any(|sight| sight.ran);
     let beyond = all.iter().find_map(|sight| sight.beyond.clone());
     let runs = match ended {
         _ if first.kind == ContainerKind::Sidecar => None,
-        Some((_, runs)) => Some(runs),
-        None if is_deployment => None,
-        None => Some(FOR_EVER),
+        // It may have begun long before the recording.
+        Some((_, runs)) => Some(runs.min(DURATION_MAX)),
+        None => for_ever,
     };
     let exit_code = ended.map_or(0, |(code, _)| code.clamp(0, 255));
     Container {

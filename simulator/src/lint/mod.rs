@@ -21,9 +21,9 @@ use pullstop_core::suggest;
 use self::subject::Subject;
 use crate::args::{Deny, LintArgs};
 use crate::exit::{Exit, Failure};
-use crate::input::{self, InputError};
-use crate::run::plan;
-use crate::scenario::Place;
+use crate::input::InputError;
+use crate::run::plan::{self, Opened, Skipped};
+use crate::scenario::{Place, Scenario};
 use crate::simulation::{self, Decider};
 use crate::world::Keep;
 
@@ -78,23 +78,42 @@ pub fn run(args: &LintArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<
     if let Some(name) = &args.explain {
         return explain(name, out, err);
     }
-    let files = plan::files(&args.paths)?;
-    if files.is_empty() {
-        writeln!(err, "no scenario matches: nothing was looked at")?;
-        return Ok(Exit::NothingMatched);
-    }
+    let (files, mut errors) = plan::files(&args.paths);
+    let mut skipped = Skipped::default();
     let mut findings = Vec::new();
-    let mut errors = Vec::new();
-    for file in &files {
-        match lint(file, &args.deny) {
-            Ok(more) => findings.extend(more),
+    let mut looked_at = 0;
+    for found in &files {
+        let file = &found.file;
+        let linted = match plan::open(found) {
+            Opened::Scenario(scenario, text) => lint(file, &scenario, &text, &args.deny),
+            Opened::Broken(errors, _) => Err(errors),
+            Opened::Other(kind) => {
+                skipped.add(file, &kind);
+                continue;
+            }
+        };
+        match linted {
+            Ok(more) => {
+                looked_at += 1;
+                findings.extend(more);
+            }
             Err(more) => errors.extend(more),
         }
     }
+    if let Some(skipped) = skipped.in_words() {
+        writeln!(err, "note: {skipped}")?;
+    }
+    if looked_at == 0 && errors.is_empty() {
+        writeln!(err, "no scenario matches: nothing was looked at")?;
+        return Ok(Exit::NothingMatched);
+    }
+    if looked_at > 0 {
+        report::print(args.output, &findings, looked_at, out)?;
+    }
     if !errors.is_empty() {
+        out.flush()?;
         return Err(errors.into());
     }
-    report::print(args.output, &findings, files.len(), out)?;
     Ok(if findings.iter().any(|finding| finding.is_denied) {
         Exit::ExpectationFailed
     } else {
@@ -134,19 +153,17 @@ fn explain(name: &str, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit,
 }
 
 /// What is found in one file, in the order of its lines.
-fn lint(file: &Path, deny: &[Deny]) -> Result<Vec<Finding>, Vec<InputError>> {
-    let text = input::read(file).map_err(|error| vec![error])?;
-    let scenario = plan::parse(file, &text)?;
-    let allowed = allow::allowed(file, &text)?;
-    let mut world = simulation::world(
-        &scenario,
-        scenario.seed,
-        &Decider::Scenario,
-        Keep::default(),
-    )
-    .map_err(|error| vec![InputError::about(file, error.to_string())])?;
+fn lint(
+    file: &Path,
+    scenario: &Scenario,
+    text: &str,
+    deny: &[Deny],
+) -> Result<Vec<Finding>, Vec<InputError>> {
+    let allowed = allow::allowed(file, text)?;
+    let mut world = simulation::world(scenario, scenario.seed, &Decider::Scenario, Keep::default())
+        .map_err(|error| vec![InputError::about(file, error.to_string())])?;
     world.run();
-    let subject = Subject::new(&scenario, &world);
+    let subject = Subject::new(scenario, &world);
     let mut findings = Vec::new();
     for rule in RULES
         .iter()

@@ -19,7 +19,7 @@ use crate::run::plan;
 use crate::scenario::Scenario;
 use crate::serve::{Bridge, Clock, Options, Running, Server, Store, kubeconfig};
 use crate::simulation::{self, Decider};
-use crate::style::{self, BAD, BOLD, DIM, GOOD};
+use crate::style::{self, BAD, BOLD, DIM, GOOD, UNSURE};
 use crate::world::Keep;
 use crate::world::enforcer::rivals::Rival;
 
@@ -183,6 +183,14 @@ fn judge(
             writeln!(out, "      expected {}", unmet.expected)?;
             writeln!(out, "      got      {}", unmet.got)?;
         }
+    }
+    if outcome.mistakes().any() {
+        let style = if outcome.unforeseen_failures() > 0 {
+            BAD
+        } else {
+            UNSURE
+        };
+        writeln!(out, "{style}{}{style:#}", outcome.mistakes())?;
     }
     out.flush()
 }

@@ -43,6 +43,8 @@ pub struct Replayed {
 /// # Errors
 /// On input that cannot be read or is damaged.
 pub fn run(args: &ReplayArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit, Failure> {
+    let policy = args.policy.as_deref();
+    input::check_stdin(args.traces.iter().map(PathBuf::as_path).chain(policy))?;
     // A replay is a dry run: what is of interest is what would have been done.
     let policy = input::policy(args.policy.as_deref())?.rehearsed();
     let mut pods = 0;
@@ -92,6 +94,7 @@ fn clusters(args: &ReplayArgs) -> Result<Vec<Vec<Trace>>, Failure> {
         .map(&mut read)
         .collect::<Result<_, _>>()?;
     Ok(if args.merge {
+        trace::check_one_cluster(&traces)?;
         vec![traces]
     } else {
         traces.into_iter().map(|trace| vec![trace]).collect()

@@ -12,7 +12,7 @@ pub(crate) fn parse(text: &str) -> Option<Timestamp> {
 }
 
 /// Prints RFC 3339 in UTC.
-pub(super) fn print(moment: Timestamp) -> String {
+pub(crate) fn print(moment: Timestamp) -> String {
     let millis = i64::try_from(moment.as_millis()).unwrap_or(i64::MAX);
     Calendar::from_millisecond(millis).map_or_else(|_| millis.to_string(), |m| format!("{m:.3}"))
 }

@@ -3,6 +3,7 @@
 //! A recording is a sequence of JSON objects, one per watch event, on one line or on many. Nothing of it is dropped
 //! in silence: a damaged event ends the reading, or is counted when told to keep going.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use pullstop_core::time::Timestamp;
@@ -27,7 +28,11 @@ pub struct Trace<T = WirePod> {
     pub skipped: Vec<InputError>,
     /// What makes the recording less than it could be.
     pub warnings: Vec<String>,
+    names: Names,
 }
+
+/// Which pod each uid names, and where it was first seen.
+type Names = BTreeMap<String, (String, Place)>;
 
 /// One watch event.
 #[derive(Debug)]
@@ -67,7 +72,7 @@ pub fn read(file: &Path, keep_going: bool) -> Result<Trace, InputError> {
 
 /// Makes what is asked for of an object of this kind; none if it is not asked for.
 pub(crate) type Take<'t, T> =
-    &'t dyn Fn(&Reader<'_>, &str, &RawValue) -> Result<Option<T>, InputError>;
+    &'t dyn Fn(&mut Reader<'_>, &str, &RawValue) -> Result<Option<T>, InputError>;
 
 /// Reads the objects of the recording in `file` of which `take` makes something.
 ///
@@ -100,7 +105,33 @@ pub(crate) fn read_as<T>(
         events,
         skipped,
         warnings,
+        names: reader.names,
     })
+}
+
+/// Checks that the recordings can be of one cluster: that no uid names pods of different names.
+///
+/// # Errors
+/// At the first pod whose uid has another name in a recording before.
+pub(crate) fn check_one_cluster<T>(traces: &[Trace<T>]) -> Result<(), InputError> {
+    let mut known: BTreeMap<&str, (&str, &str)> = BTreeMap::new();
+    for trace in traces {
+        for (uid, (name, place)) in &trace.names {
+            let (first, file) = *known.entry(uid).or_insert((name, &trace.name));
+            if first != name {
+                let message = two_names(uid, first, &format!("in {file}"), name);
+                return Err(InputError::at(Path::new(&trace.name), *place, message));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn two_names(uid: &str, first: &str, place: &str, second: &str) -> String {
+    format!(
+        "the uid `{uid}` is {first} {place}, and {second} here: no two pods have the same, was the recording edited? \
+         Give one of them another uid, or leave it out"
+    )
 }
 
 /// Goes through a recording, event by event.
@@ -119,6 +150,7 @@ pub(crate) struct Reader<'a> {
     backwards: usize,
     /// The lines on which the watch reported an error.
     broken: Vec<u64>,
+    names: Names,
 }
 
 /// A watch event as it stands in the file.
@@ -155,6 +187,7 @@ impl<'a> Reader<'a> {
             untimed,
             backwards,
             broken: Vec::new(),
+            names: Names::new(),
         }
     }
 
@@ -209,13 +242,29 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// A pod, of which a snapshot can be taken.
-    pub(crate) fn pod(&self, object: &RawValue) -> Result<WirePod, InputError> {
+    /// A pod, of which a snapshot can be taken, and whose uid is no other's.
+    pub(crate) fn pod(&mut self, object: &RawValue) -> Result<WirePod, InputError> {
         let pod: WirePod = self.decode(object)?;
-        match pod.snapshot(None, |_| ()) {
-            Ok(()) => Ok(pod),
-            Err(error) => Err(InputError::at(self.file, self.place(0), error.to_string())),
+        let error = |message: String| InputError::at(self.file, self.place(0), message);
+        pod.snapshot(None, |_| ())
+            .map_err(|what| error(what.to_string()))?;
+        let meta = &pod.metadata;
+        let name = match meta.namespace.as_str() {
+            "" => meta.name.clone(),
+            namespace => format!("{namespace}/{}", meta.name),
+        };
+        match self.names.get(&meta.uid) {
+            None => {
+                let seen = (name, self.place(0));
+                self.names.insert(meta.uid.clone(), seen);
+            }
+            Some((first, place)) if *first != name => {
+                let place = format!("on line {}", place.line);
+                return Err(error(two_names(&meta.uid, first, &place, &name)));
+            }
+            Some(_) => {}
         }
+        Ok(pod)
     }
 
     fn shape<'r>(&self, raw: &RawEvent<'r>) -> Result<(EventKind, &'r RawValue), InputError> {

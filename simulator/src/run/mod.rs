@@ -4,6 +4,7 @@
 //! paths ─ plan ─▶ runs ─ pool ─▶ outcomes ─ report ─▶ out
 //! ```
 
+pub mod mistakes;
 pub mod outcome;
 pub(crate) mod plan;
 pub(crate) mod pool;
@@ -12,7 +13,7 @@ pub mod story;
 pub mod verify;
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use pullstop_core::policy::Mode;
 use pullstop_core::suggest;
@@ -36,9 +37,15 @@ pub fn run(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> Result<Exit, Failure> {
+    let policy = args.policy.as_deref().map(Path::new);
+    input::check_stdin(args.paths.iter().map(PathBuf::as_path).chain(policy))?;
     let decider = decider(args.policy.as_deref(), err)?;
     let seeds = args.seeds.or_else(|| args.seed.map(|seed| (seed, seed)));
-    let plan = plan::make(&args.paths, args.only.as_deref(), seeds)?;
+    let plan = plan::make(&args.paths, args.only.as_deref(), seeds);
+    remark(&plan, err)?;
+    if !plan.broken.is_empty() && (args.fail_fast || plan.tasks.is_empty()) {
+        return Err(plan.broken.into());
+    }
     if plan.tasks.is_empty() {
         writeln!(err, "no scenario matches: nothing was run")?;
         return Ok(Exit::NothingMatched);
@@ -46,6 +53,7 @@ pub fn run(
     let options = Options {
         jobs: args.jobs,
         twice: args.check_determinism,
+        fail_fast: args.fail_fast,
         tells: true,
         explain: args.explain.as_deref(),
     };
@@ -53,7 +61,7 @@ pub fn run(
         &plan,
         &decider,
         options,
-        &mut Progress::new(shows_progress, err),
+        &mut Progress::new(shows_progress && !args.quiet, err),
     )?;
     let all = report::Ran::new(args, &plan, &decider, &ran);
     for to in &args.output {
@@ -66,6 +74,17 @@ pub fn run(
         writeln!(err, "note: there was no pod `{pattern}`")?;
     }
     judge(args, &plan, &ran, err)
+}
+
+/// What is not run although it lies there.
+pub(crate) fn remark(plan: &Plan, err: &mut dyn Write) -> std::io::Result<()> {
+    if let Some(skipped) = plan.skipped.in_words() {
+        writeln!(err, "note: {skipped}")?;
+    }
+    for error in &plan.unwanted {
+        writeln!(err, "warning: {error} (not asked for, and not run)")?;
+    }
+    Ok(())
 }
 
 /// Who decides: the scenarios' own policies, a rival by its name, or the policy in a file.
@@ -111,8 +130,14 @@ fn judge(args: &RunArgs, plan: &Plan, ran: &[Ran], err: &mut dyn Write) -> Resul
             ran.outcome.seed
         )?;
     }
+    for error in &plan.broken {
+        writeln!(err, "error: {error}")?;
+    }
     if ran.iter().any(|ran| ran.is_nondeterministic) {
         return Ok(Exit::Internal);
+    }
+    if !plan.broken.is_empty() {
+        return Ok(Exit::InvalidInput);
     }
     let mut coverage = Coverage::default();
     for ran in ran {

@@ -15,6 +15,7 @@ use crate::world::ids::PodId;
 use crate::world::oracle;
 use crate::world::truth::{Failed, PodTruth};
 
+use super::mistakes::{Mark, Mistakes, Unforeseen};
 use super::verify::{self, Unmet};
 
 /// What came out of a run.
@@ -28,6 +29,7 @@ pub struct Outcome {
     pub broken: Vec<Broken>,
     /// What the scenario expects and did not come.
     pub unmet: Vec<Unmet>,
+    unforeseen: Unforeseen,
     /// Moves of the engine's state machine that were seen.
     pub coverage: Coverage,
     /// How long was simulated.
@@ -46,6 +48,7 @@ impl Outcome {
             seed,
             broken: world.checks.broken().to_vec(),
             unmet: verify::unmet(world, scenario, &figures),
+            unforeseen: Unforeseen::of(world, scenario),
             coverage: world.enforcer.coverage.clone(),
             simulated: world.elapsed(),
             events: world.events,
@@ -56,7 +59,33 @@ impl Outcome {
 
     /// Whether everything is as it should be.
     pub fn passed(&self) -> bool {
-        self.broken.is_empty() && self.unmet.is_empty()
+        self.broken.is_empty() && self.unmet.is_empty() && self.unforeseen_failures() == 0
+    }
+
+    /// Verdicts that the simulated truth contradicts.
+    pub fn mistakes(&self) -> Mistakes {
+        Mistakes::of(&self.figures)
+    }
+
+    /// Pods that were failed although they would have run, and of which no expectation says so.
+    pub const fn unforeseen_failures(&self) -> u64 {
+        self.unforeseen.mistakes.false_failures
+    }
+
+    /// When and with which pod the first of them came.
+    pub(super) const fn first_unforeseen_failure(&self) -> Option<(Timestamp, PodId)> {
+        self.unforeseen.first_false
+    }
+
+    /// How it came out, in one sign.
+    pub fn mark(&self) -> Mark {
+        if !self.passed() {
+            Mark::Bad
+        } else if self.unforeseen.mistakes.missed > 0 {
+            Mark::Doubtful
+        } else {
+            Mark::Good
+        }
     }
 }
 
@@ -152,7 +181,7 @@ fn count_job(figures: &mut Figures, world: &World, job: &JobState) {
 }
 
 /// Whether the pod should have been failed: it waits for an image that it can never have, and the policy covers it.
-fn is_missed(world: &World, id: PodId) -> bool {
+pub(super) fn is_missed(world: &World, id: PodId) -> bool {
     let c = &world.cluster;
     c.api.get(id).is_some_and(|pod| {
         !pod.is_terminal()

@@ -1,15 +1,22 @@
 //! Which scenarios to run, and with which seeds.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::input::{self, InputError};
-use crate::scenario::{self, Scenario, glob};
+use crate::scenario::{self, Scenario, glob, kind};
 
 /// All that is to be run.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Plan {
     pub(crate) scenarios: Vec<Loaded>,
     pub(crate) tasks: Vec<Task>,
+    /// What is wrong with files that were to be run.
+    pub(crate) broken: Vec<InputError>,
+    /// What is wrong with files that were not.
+    pub(crate) unwanted: Vec<InputError>,
+    /// What was found in folders and is no scenario.
+    pub(crate) skipped: Skipped,
 }
 
 /// A scenario and where it came from.
@@ -30,31 +37,101 @@ pub(crate) struct Task {
 /// The first and the last seed, if not the scenarios' own.
 pub(crate) type Seeds = Option<(u64, u64)>;
 
-/// Reads the scenarios.
-///
-/// # Errors
-/// All that is wrong with any of them.
-pub(crate) fn make(
-    paths: &[PathBuf],
-    only: Option<&str>,
-    seeds: Seeds,
-) -> Result<Plan, Vec<InputError>> {
-    let mut scenarios = Vec::new();
-    let mut errors = Vec::new();
-    for file in files(paths)? {
-        match load(&file) {
-            Ok(scenario) if is_wanted(only, &file, &scenario) => {
-                scenarios.push(Loaded { file, scenario });
+/// Reads the scenarios. What cannot be read does not keep the others from being run.
+pub(crate) fn make(paths: &[PathBuf], only: Option<&str>, seeds: Seeds) -> Plan {
+    let (files, unreadable) = files(paths);
+    let mut plan = Plan {
+        broken: unreadable,
+        ..Plan::default()
+    };
+    for found in files {
+        plan.add(found, only);
+    }
+    plan.tasks = tasks(seeds, &plan.scenarios);
+    plan
+}
+
+impl Plan {
+    fn add(&mut self, found: Found, only: Option<&str>) {
+        let is_wanted = |name: &str| {
+            let path = found.file.display().to_string();
+            only.is_none_or(|only| glob::matches(only, name) || glob::matches(only, &path))
+        };
+        match open(&found) {
+            Opened::Scenario(scenario, _) if is_wanted(&scenario.name) => {
+                let file = found.file;
+                let scenario = *scenario;
+                self.scenarios.push(Loaded { file, scenario });
             }
-            Ok(_) => {}
-            Err(more) => errors.extend(more),
+            Opened::Scenario(..) => {}
+            Opened::Other(kind) => self.skipped.add(&found.file, &kind),
+            Opened::Broken(errors, name) if is_wanted(&name) => self.broken.extend(errors),
+            Opened::Broken(errors, _) => self.unwanted.extend(errors),
         }
     }
-    if !errors.is_empty() {
-        return Err(errors);
+}
+
+/// A file that was named, or found in a folder that was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Found {
+    pub(crate) file: PathBuf,
+    is_named: bool,
+}
+
+/// What stands in a file.
+pub(crate) enum Opened {
+    /// A scenario, and its text.
+    Scenario(Box<Scenario>, String),
+    /// Something that says of itself that it is something else, and that nobody has named.
+    Other(String),
+    /// What is wrong, and what it is called as far as can be read.
+    Broken(Vec<InputError>, String),
+}
+
+/// Reads a file that was found.
+pub(crate) fn open(found: &Found) -> Opened {
+    let file = &found.file;
+    let stem = || file.file_stem().unwrap_or_default().to_string_lossy();
+    let text = match input::read(file) {
+        Ok(text) => text,
+        Err(error) => return Opened::Broken(vec![error], stem().into_owned()),
+    };
+    match parse(file, &text) {
+        Ok(scenario) => Opened::Scenario(Box::new(scenario), text),
+        Err(errors) => match kind::other(&text).and_then(|other| other.kind) {
+            Some(kind) if !found.is_named => Opened::Other(kind),
+            _ => Opened::Broken(
+                errors,
+                kind::name(&text).unwrap_or_else(|| stem().into_owned()),
+            ),
+        },
     }
-    let tasks = tasks(seeds, &scenarios);
-    Ok(Plan { scenarios, tasks })
+}
+
+/// What was found in folders and is no scenario.
+#[derive(Debug, Default)]
+pub(crate) struct Skipped(Vec<String>);
+
+impl Skipped {
+    /// So many are named; the rest is counted.
+    const NAMED_MAX: usize = 5;
+
+    pub(crate) fn add(&mut self, file: &Path, kind: &str) {
+        self.0.push(format!("{} ({kind})", file.display()));
+    }
+
+    /// One remark on all of them, if there are any.
+    pub(crate) fn in_words(&self) -> Option<String> {
+        let named = self.0.iter().take(Self::NAMED_MAX).cloned();
+        let named: Vec<String> = named.collect();
+        let more = match self.0.len().saturating_sub(Self::NAMED_MAX) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let what = if self.0.len() == 1 { "is" } else { "are" };
+        let named = named.join(", ");
+        (!self.0.is_empty()).then(|| format!("{named}{more} {what} skipped: no scenarios"))
+    }
 }
 
 /// Reads one scenario.
@@ -87,26 +164,24 @@ fn tasks(seeds: Seeds, scenarios: &[Loaded]) -> Vec<Task> {
     scenarios.iter().enumerate().flat_map(of).collect()
 }
 
-fn is_wanted(only: Option<&str>, file: &Path, scenario: &Scenario) -> bool {
-    only.is_none_or(|pattern| {
-        glob::matches(pattern, &scenario.name)
-            || glob::matches(pattern, &file.display().to_string())
-    })
-}
-
-/// The files, and those in folders, in the order of their names; each once.
-pub(crate) fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Vec<InputError>> {
-    let mut files = Vec::new();
+/// The files, and those in folders, in the order of their names; each once. With what is wrong with folders.
+pub(crate) fn files(paths: &[PathBuf]) -> (Vec<Found>, Vec<InputError>) {
+    let mut all = Vec::new();
+    let mut errors = Vec::new();
     for path in paths {
-        if path.is_dir() {
-            let mut inside = input::yaml_files(path).map_err(|error| vec![error])?;
-            inside.sort();
-            files.append(&mut inside);
+        let is_named = !path.is_dir();
+        let mut files = if is_named {
+            vec![path.clone()]
         } else {
-            files.push(path.clone());
-        }
+            input::yaml_files(path).unwrap_or_else(|error| {
+                errors.push(error);
+                Vec::new()
+            })
+        };
+        files.sort();
+        all.extend(files.into_iter().map(|file| Found { file, is_named }));
     }
-    let mut seen = std::collections::BTreeSet::new();
-    files.retain(|file| seen.insert(file.clone()));
-    Ok(files)
+    let mut seen = BTreeSet::new();
+    all.retain(|found| seen.insert(found.file.clone()));
+    (all, errors)
 }

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::num::NonZeroUsize;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -25,6 +25,8 @@ pub(crate) struct Options<'a> {
     pub(crate) jobs: Option<NonZeroUsize>,
     /// Whether everything is run twice.
     pub(crate) twice: bool,
+    /// Whether nothing is run any more after something went wrong.
+    pub(crate) fail_fast: bool,
     /// Whether the pod with which things went wrong has its story told.
     pub(crate) tells: bool,
     /// The pods whose stories are told in any case.
@@ -41,7 +43,15 @@ pub(crate) struct Ran {
     pub(crate) stories: Vec<story::Story>,
 }
 
-/// Runs every task; results are in the order of the tasks, whoever was faster.
+impl Ran {
+    /// Whether something went wrong.
+    pub(crate) fn is_bad(&self) -> bool {
+        self.is_nondeterministic || !self.outcome.passed()
+    }
+}
+
+/// Runs every task; results are in the order of the tasks, whoever was faster. With `fail_fast`, up to the first that
+/// went wrong.
 pub(crate) fn run_all(
     plan: &Plan,
     decider: &Decider,
@@ -49,19 +59,25 @@ pub(crate) fn run_all(
     progress: &mut Progress<'_>,
 ) -> Result<Vec<Ran>, Failure> {
     let next = AtomicUsize::new(0);
+    let is_over = AtomicBool::new(false);
     let (sender, receiver) = mpsc::channel();
     let jobs = options
         .jobs
         .or_else(|| std::thread::available_parallelism().ok());
     let jobs = jobs.map_or(1, NonZeroUsize::get).min(plan.tasks.len());
     let work = |sender: mpsc::Sender<(usize, Result<Ran, InputError>)>| {
-        loop {
+        // Tasks are begun in their order: all before the first bad one are done.
+        while !is_over.load(Ordering::Relaxed) {
             let place = next.fetch_add(1, Ordering::Relaxed);
             let Some(task) = plan.tasks.get(place) else {
                 break;
             };
+            let ran = run_one(plan, *task, decider, options);
+            if options.fail_fast && ran.as_ref().map_or(true, Ran::is_bad) {
+                is_over.store(true, Ordering::Relaxed);
+            }
             // Nobody listens any more if another task could not be run.
-            let _ = sender.send((place, run_one(plan, *task, decider, options)));
+            let _ = sender.send((place, ran));
         }
     };
     let mut results: Vec<Option<Ran>> = Vec::new();
@@ -75,7 +91,11 @@ pub(crate) fn run_all(
         collect(&receiver, &mut results, progress)
     });
     collected?;
-    Ok(results.into_iter().flatten().collect())
+    let mut ran: Vec<Ran> = results.into_iter().map_while(|ran| ran).collect();
+    if let (true, Some(first_bad)) = (options.fail_fast, ran.iter().position(Ran::is_bad)) {
+        ran.truncate(first_bad + 1);
+    }
+    Ok(ran)
 }
 
 fn collect(

@@ -53,7 +53,8 @@ pub fn first_divergence(outcome: &Outcome) -> Option<(Timestamp, PodId)> {
         .unmet
         .iter()
         .filter_map(|u| Some((u.at.unwrap_or(Timestamp::NEVER), u.pod?)));
-    broken.chain(unmet).min()
+    let unforeseen = outcome.first_unforeseen_failure();
+    broken.chain(unmet).chain(unforeseen).min()
 }
 
 /// The story of one pod, until `until`.

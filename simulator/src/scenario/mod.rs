@@ -7,6 +7,7 @@ mod check;
 pub mod expect;
 pub mod fault;
 pub mod glob;
+pub(crate) mod kind;
 pub mod metric;
 mod places;
 pub(crate) mod raw;
@@ -18,6 +19,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use pullstop_core::policy::Policy;
+use pullstop_core::yaml::DocumentError;
 
 pub use self::expect::Expectation;
 pub use self::fault::Fault;
@@ -33,6 +35,8 @@ use crate::world::errors::Runtime;
 pub const API_VERSION: &str = "pullstop.dev/v1alpha1";
 /// `kind` of scenarios.
 pub const KIND: &str = "Scenario";
+/// The longest that is simulated, a year: further away is no question of image pulls.
+pub const DURATION_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
 /// The seed of a scenario that names none: always the same, and always printed.
 pub const DEFAULT_SEED: u64 = 1;
 /// How long after a verdict a pod that would have run makes it a false one, if the scenario does not say.
@@ -51,6 +55,24 @@ pub fn parse(
     read_policy: &mut dyn FnMut(&Path) -> Result<Policy, Vec<InputError>>,
 ) -> Result<Scenario, Vec<InputError>> {
     let file = Path::new(file);
+    read(file, text, read_policy).map_err(|errors| match kind::other(text) {
+        // What is wrong with it as a scenario is of no interest.
+        Some(other) => vec![InputError::of_document(
+            file,
+            DocumentError {
+                place: other.place,
+                message: other.message(),
+            },
+        )],
+        None => errors,
+    })
+}
+
+fn read(
+    file: &Path,
+    text: &str,
+    read_policy: &mut dyn FnMut(&Path) -> Result<Policy, Vec<InputError>>,
+) -> Result<Scenario, Vec<InputError>> {
     let document: raw::Document = pullstop_core::yaml::read("scenario", text)
         .map_err(|error| vec![InputError::of_document(file, error)])?;
     check::scenario(file, &document, read_policy)

@@ -30,6 +30,8 @@ use crate::world::Keep;
 /// # Errors
 /// On a scenario or a policy that cannot be read or is invalid, and when the page cannot be written.
 pub fn run(args: &TimelineArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit, Failure> {
+    let policy = args.policy.as_deref().map(Path::new);
+    input::check_stdin([args.scenario.as_path()].into_iter().chain(policy))?;
     let file = input::read(&args.scenario)?;
     let scenario = plan::parse(&args.scenario, &file)?;
     let decider = run::decider(args.policy.as_deref(), err)?;

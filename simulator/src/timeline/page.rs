@@ -77,10 +77,14 @@ fn heading(page: &Page<'_>, name: &str, html: &mut String) -> fmt::Result {
     let decider = page
         .decider
         .map_or_else(|| "the scenario’s policy".to_owned(), escaped);
+    let mistakes = match outcome.mistakes() {
+        mistakes if mistakes.any() => format!("\n<p class=\"bad\">{mistakes}</p>"),
+        _ => String::new(),
+    };
     writeln!(
         html,
         "<header>\n<h1>{name}</h1>\n<p class=\"{class}\">{verdict} \
-         <small><a href=\"#expectations\">what is expected</a></small></p>",
+         <small><a href=\"#expectations\">what is expected</a></small></p>{mistakes}",
     )?;
     for (place, paragraph) in page.description.iter().enumerate() {
         let class = if place == 0 { " class=\"lead\"" } else { "" };

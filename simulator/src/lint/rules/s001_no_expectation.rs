@@ -7,7 +7,7 @@ pub(super) const RULE: Rule = Rule {
     code: "S001",
     name: "no-expectation",
     finds: "A scenario without `expect`.",
-    matters: "It passes whatever the policy does, as long as nothing that must always hold is broken.",
+    matters: "It passes with a policy that does nothing. Only pods that are failed although they would have run, and what must always hold, make it fail.",
     help: "say in `expect` what must become of the pods, such as `failed: true` or `neverFailed: true`",
     bad: r#"spec:
   duration: 10m
@@ -32,7 +32,7 @@ fn check(subject: &Subject<'_>) -> Vec<Found> {
     if subject.scenario.expectations.is_empty() {
         vec![Found::at(
             None,
-            "nothing is expected: this passes whatever the policy does",
+            "nothing is expected: this passes with a policy that does nothing",
         )]
     } else {
         Vec::new()

@@ -24,10 +24,26 @@ pub(super) fn print(ran: &Ran<'_>, out: &mut dyn Write) -> io::Result<()> {
             )?;
         }
     }
-    let (all, failed) = (ran.runs.len(), ran.failed());
-    writeln!(
-        out,
-        "::notice title=simulator::{all} runs, {} passed, {failed} failed",
-        all - failed
-    )
+    for run in ran.runs.iter().filter(|run| run.outcome.mistakes().any()) {
+        let mistakes = run.outcome.mistakes();
+        let title = format!("{} (seed {})", run.scenario.name, run.outcome.seed);
+        let (file, title) = (property(&run.file), property(&title));
+        writeln!(out, "::warning file={file},title={title}::{mistakes}")?;
+    }
+    for error in ran.broken {
+        let file = property(&error.file);
+        let place = error.place.map_or_else(String::new, |place| {
+            format!(",line={},col={}", place.line, place.column)
+        });
+        let text = data(&error.message);
+        writeln!(
+            out,
+            "::error file={file}{place},title=invalid scenario::{text}"
+        )?;
+    }
+    write!(out, "::notice title=simulator::{}", ran.tally())?;
+    if ran.mistakes().any() {
+        write!(out, "; {}", ran.mistakes())?;
+    }
+    writeln!(out)
 }

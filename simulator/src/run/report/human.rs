@@ -4,9 +4,10 @@ use std::io::{self, Write};
 
 use pullstop_core::time::Human;
 
-use super::{Ran, Run};
+use super::{Ran, Run, seeds};
+use crate::run::mistakes::{Mark, Mistakes};
 use crate::run::story::{self, Story};
-use crate::style::{self, BAD, BOLD, DIM, GOOD};
+use crate::style::{self, BAD, BOLD, DIM, GOOD, UNSURE};
 use crate::world::enforcer::coverage::Coverage;
 
 /// So many problems of one run are told; the rest is counted.
@@ -21,31 +22,61 @@ pub(super) fn print(ran: &Ran<'_>, out: &mut dyn Write) -> io::Result<()> {
         .map(|run| run.scenario.name.chars().count())
         .max()
         .unwrap_or(0);
+    if ran.by_scenario {
+        seeds::print(ran, width, out)?;
+        return summary(ran, out);
+    }
     for run in &ran.runs {
+        if ran.quiet && run.outcome.mark() == Mark::Good {
+            continue;
+        }
         headline(run, width, out)?;
-        problems(run, out)?;
-        for story in run.stories {
-            tell(story, ran.explains, out)?;
-        }
-        if !run.outcome.passed() {
-            writeln!(out, "    {DIM}repeat with:{DIM:#} {}", run.repeat)?;
-        }
+        details(run, ran.explains, out)?;
     }
     summary(ran, out)
 }
 
-fn headline(run: &Run<'_>, width: usize, out: &mut dyn Write) -> io::Result<()> {
-    let (sign, style) = if run.outcome.passed() {
-        ('✓', GOOD)
-    } else {
-        ('✗', BAD)
+/// What went wrong, and what happened until then.
+pub(super) fn details(run: &Run<'_>, explains: bool, out: &mut dyn Write) -> io::Result<()> {
+    problems(run, out)?;
+    for story in run.stories {
+        tell(story, explains, out)?;
+    }
+    if run.outcome.passed() {
+        return Ok(());
+    }
+    writeln!(out, "    {DIM}repeat with:{DIM:#} {}", run.repeat)
+}
+
+/// The sign, in its colour.
+pub(super) fn sign(mark: Mark) -> String {
+    let style = match mark {
+        Mark::Good => GOOD,
+        Mark::Doubtful => UNSURE,
+        Mark::Bad => BAD,
     };
+    format!("{style}{}{style:#}", mark.sign())
+}
+
+/// What is added to a line on runs with mistakes.
+pub(super) fn remark(mistakes: Mistakes) -> String {
+    if mistakes.any() {
+        format!("  {UNSURE}{mistakes}{UNSURE:#}")
+    } else {
+        String::new()
+    }
+}
+
+fn headline(run: &Run<'_>, width: usize, out: &mut dyn Write) -> io::Result<()> {
+    let sign = sign(run.outcome.mark());
     let name = style::one_line(&run.scenario.name);
     let simulated = Human(run.outcome.simulated).to_string();
     writeln!(
         out,
-        "{style}{sign}{style:#} {name:<width$}  {DIM}seed {:<4} {simulated:>8} in {} ms{DIM:#}",
-        run.outcome.seed, run.wall_ms,
+        "{sign} {name:<width$}  {DIM}seed {:<4} {simulated:>8} in {} ms{DIM:#}{}",
+        run.outcome.seed,
+        run.wall_ms,
+        remark(run.outcome.mistakes()),
     )
 }
 
@@ -94,15 +125,17 @@ fn tell(story: &Story, explains: bool, out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn summary(ran: &Ran<'_>, out: &mut dyn Write) -> io::Result<()> {
-    let (all, failed) = (ran.runs.len(), ran.failed());
-    let what = if all == 1 { "run" } else { "runs" };
-    let style = if failed == 0 { GOOD } else { BAD };
+    let is_good = ran.failed() == 0 && ran.broken.is_empty();
+    let style = if is_good { GOOD } else { BAD };
     let simulated = Human(ran.runs.iter().map(|run| run.outcome.simulated).sum());
-    let coverage = &ran.coverage;
+    let (coverage, mistakes) = (&ran.coverage, ran.mistakes());
+    write!(out, "{style}{}{style:#}; ", ran.tally())?;
+    if mistakes.any() {
+        write!(out, "{UNSURE}{mistakes}{UNSURE:#}; ")?;
+    }
     writeln!(
         out,
-        "{style}{all} {what}, {} passed, {failed} failed{style:#}; {simulated} of virtual time; {} of {} moves and causes seen",
-        all - failed,
+        "{simulated} of virtual time; {} of {} moves and causes seen",
         coverage.count(),
         Coverage::TOTAL,
     )

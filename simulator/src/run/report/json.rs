@@ -1,4 +1,4 @@
-//! For programs: one object per run, one a line.
+//! For programs: one object per run, one a line; and one for each error in a file that could not be run.
 
 use std::io::{self, Write};
 
@@ -13,6 +13,19 @@ use crate::world::ZERO;
 pub(super) fn print(ran: &Ran<'_>, out: &mut dyn Write) -> io::Result<()> {
     for run in &ran.runs {
         json_line(out, &row(run, ran.explains))?;
+    }
+    for error in ran.broken {
+        let row = json!({
+            "file": error.file,
+            "passed": false,
+            "error": {
+                "line": error.place.map(|place| place.line),
+                "column": error.place.map(|place| place.column),
+                "message": error.message,
+            },
+        });
+        serde_json::to_writer(&mut *out, &row)?;
+        writeln!(out)?;
     }
     Ok(())
 }

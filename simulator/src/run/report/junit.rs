@@ -6,20 +6,33 @@ use std::io::{self, Write};
 use super::{Ran, Run};
 
 pub(super) fn print(ran: &Ran<'_>, out: &mut dyn Write) -> io::Result<()> {
-    let (all, failed) = (ran.runs.len(), ran.failed());
+    let (failed, errors) = (ran.failed(), ran.broken.len());
+    let all = ran.runs.len() + errors;
     let total_ms = ran.runs.iter().map(|run| run.wall_ms).sum();
     writeln!(out, r#"<?xml version="1.0" encoding="UTF-8"?>"#)?;
     let time = seconds(total_ms);
     writeln!(
         out,
-        r#"<testsuites tests="{all}" failures="{failed}" time="{time}">"#
+        r#"<testsuites tests="{all}" failures="{failed}" errors="{errors}" time="{time}">"#
     )?;
     writeln!(
         out,
-        r#"  <testsuite name="simulator" tests="{all}" failures="{failed}" errors="0" time="{time}">"#
+        r#"  <testsuite name="simulator" tests="{all}" failures="{failed}" errors="{errors}" time="{time}">"#
     )?;
     for run in &ran.runs {
         case(run, out)?;
+    }
+    for error in ran.broken {
+        let (file, text) = (escape(&error.file), error.to_string());
+        writeln!(
+            out,
+            "    <testcase name=\"{file}\" classname=\"{file}\" file=\"{file}\" time=\"0.000\">\n      \
+             <error message=\"{}\"/>\n    </testcase>",
+            escape(&text)
+        )?;
+    }
+    if ran.mistakes().any() {
+        writeln!(out, "    <system-out>{}</system-out>", ran.mistakes())?;
     }
     writeln!(out, "  </testsuite>\n</testsuites>")
 }
@@ -31,11 +44,24 @@ fn case(run: &Run<'_>, out: &mut dyn Write) -> io::Result<()> {
         out,
         r#"    <testcase name="{name} (seed {seed})" classname="{file}" file="{file}" time="{time}""#
     )?;
-    let Some(first) = run.problems.first() else {
+    let mistakes = run.outcome.mistakes();
+    if run.problems.is_empty() && !mistakes.any() {
         return writeln!(out, "/>");
+    }
+    writeln!(out, ">")?;
+    failure(run, out)?;
+    if mistakes.any() {
+        writeln!(out, "      <system-out>{mistakes}</system-out>")?;
+    }
+    writeln!(out, "    </testcase>")
+}
+
+fn failure(run: &Run<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let Some(first) = run.problems.first() else {
+        return Ok(());
     };
     let message = escape(&format!("expected {}, got {}", first.expected, first.got)).into_owned();
-    writeln!(out, ">\n      <failure message=\"{message}\">")?;
+    writeln!(out, "      <failure message=\"{message}\">")?;
     for problem in &run.problems {
         let place = problem
             .place
@@ -47,7 +73,7 @@ fn case(run: &Run<'_>, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "{}", escape(&text))?;
     }
     writeln!(out, "repeat with: {}", escape(&run.repeat))?;
-    writeln!(out, "      </failure>\n    </testcase>")
+    writeln!(out, "      </failure>")
 }
 
 fn seconds(ms: u128) -> String {

@@ -8,19 +8,18 @@ use super::Ran;
 use crate::scenario::metric::{Count, Figure, Statistic, Timing};
 
 pub(super) fn print(ran: &Ran<'_>, out: &mut dyn Write) -> io::Result<()> {
-    let (all, failed) = (ran.runs.len(), ran.failed());
-    writeln!(
-        out,
-        "**{all} runs, {} passed, {failed} failed**\n",
-        all - failed
-    )?;
+    write!(out, "**{}", ran.tally())?;
+    if ran.mistakes().any() {
+        write!(out, "; {}", ran.mistakes())?;
+    }
+    writeln!(out, "**\n")?;
     writeln!(
         out,
         "| | scenario | seed | simulated | verdicts | false | missed | time to fail, p95 |"
     )?;
     writeln!(out, "|---|---|--:|--:|--:|--:|--:|--:|")?;
     for run in &ran.runs {
-        let sign = if run.outcome.passed() { '✓' } else { '✗' };
+        let sign = run.outcome.mark().sign();
         let figures = &run.outcome.figures;
         let count = |what| figures.in_words(Figure::Count(what));
         let p95 = Figure::Timing(Timing::TimeToFail, Statistic::P95);
@@ -49,6 +48,12 @@ pub(super) fn print(ran: &Ran<'_>, out: &mut dyn Write) -> io::Result<()> {
             )?;
         }
         writeln!(out, "- repeat with `{}`", run.repeat)?;
+    }
+    if !ran.broken.is_empty() {
+        writeln!(out, "\n**Invalid files**")?;
+    }
+    for error in ran.broken {
+        writeln!(out, "- {}", cell(&error.to_string()))?;
     }
     Ok(())
 }

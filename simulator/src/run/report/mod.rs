@@ -5,9 +5,12 @@ mod human;
 mod json;
 mod junit;
 mod markdown;
+mod seeds;
 
+use std::collections::BTreeSet;
 use std::io::Write;
 
+use super::mistakes::Mistakes;
 use super::outcome::Outcome;
 use super::plan::{Plan, Task};
 use super::story::{Story, first_divergence};
@@ -23,7 +26,14 @@ use crate::world::enforcer::coverage::Coverage;
 #[derive(Debug)]
 pub(super) struct Ran<'a> {
     pub(super) runs: Vec<Run<'a>>,
+    /// What is wrong with files that were to be run.
+    pub(super) broken: &'a [InputError],
+    /// How many runs there were to be.
+    pub(super) planned: usize,
     pub(super) explains: bool,
+    /// Whether people are told of scenarios and not of each run.
+    pub(super) by_scenario: bool,
+    pub(super) quiet: bool,
     pub(super) coverage: Coverage,
 }
 
@@ -69,7 +79,13 @@ impl<'a> Ran<'a> {
             .map(|(task, ran)| Run::new(args, plan, *task, decider, ran));
         Self {
             runs: runs.collect(),
+            broken: &plan.broken,
+            planned: plan.tasks.len(),
             explains: args.explain.is_some(),
+            by_scenario: args.seeds.is_some_and(|(first, last)| first < last)
+                && !args.verbose
+                && args.explain.is_none(),
+            quiet: args.quiet,
             coverage,
         }
     }
@@ -77,6 +93,38 @@ impl<'a> Ran<'a> {
     pub(super) fn failed(&self) -> usize {
         self.runs.iter().filter(|run| !run.outcome.passed()).count()
     }
+
+    pub(super) fn mistakes(&self) -> Mistakes {
+        total(&self.runs)
+    }
+
+    /// `92 runs, 90 passed, 2 failed`, and what else went wrong.
+    pub(super) fn tally(&self) -> String {
+        let (all, failed) = (self.runs.len(), self.failed());
+        let what = if all == 1 { "run" } else { "runs" };
+        let broken = match self.broken_files() {
+            0 => String::new(),
+            1 => ", 1 file invalid".to_owned(),
+            many => format!(", {many} files invalid"),
+        };
+        let left = match self.planned.saturating_sub(all) {
+            0 => String::new(),
+            left => format!(", {left} not run after the first that failed"),
+        };
+        let passed = all - failed;
+        format!("{all} {what}, {passed} passed, {failed} failed{broken}{left}")
+    }
+
+    fn broken_files(&self) -> usize {
+        let files: BTreeSet<&str> = self.broken.iter().map(|e| e.file.as_str()).collect();
+        files.len()
+    }
+}
+
+/// The mistakes of several runs.
+fn total(runs: &[Run<'_>]) -> Mistakes {
+    let all = runs.iter().map(|run| run.outcome.mistakes());
+    all.fold(Mistakes::default(), Mistakes::plus)
 }
 
 impl<'a> Run<'a> {
@@ -123,7 +171,15 @@ fn problems(outcome: &Outcome) -> Vec<Problem> {
         expected: unmet.expected.clone(),
         got: unmet.got.clone(),
     });
-    broken.chain(unmet).collect()
+    let unforeseen = (outcome.unforeseen_failures() > 0).then(|| Problem {
+        place: None,
+        expected:
+            "no pod to be failed that would have run, unless an expectation says so, such as \
+                   `falseFailures <= 3`"
+                .to_owned(),
+        got: format!("{} of them", outcome.unforeseen_failures()),
+    });
+    broken.chain(unmet).chain(unforeseen).collect()
 }
 
 /// Writes a report to where it belongs.

@@ -22,7 +22,9 @@ use pullstop_core::yaml;
 use super::raw::read::{Read, Span, Time};
 use super::raw::value::{At, Place, Placed, Text, place};
 use super::raw::{Document, PolicySource, Spec};
-use super::{API_VERSION, DEFAULT_PATIENCE, DEFAULT_SEED, Enforcer, KIND, Places, Scenario};
+use super::{
+    API_VERSION, DEFAULT_PATIENCE, DEFAULT_SEED, DURATION_MAX, Enforcer, KIND, Places, Scenario,
+};
 use crate::input::InputError;
 
 /// The policy in a file, or what is wrong with that file.
@@ -49,9 +51,6 @@ pub(crate) fn scenario(
         }
     }
 }
-
-/// The longest that is simulated, a year: further away is no question of image pulls.
-const DURATION_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// Goes through a document and collects what is wrong.
 struct Check {

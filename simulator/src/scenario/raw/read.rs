@@ -211,7 +211,7 @@ pub(crate) const SIZE_MAX: u32 = 1_000_000;
 const RELEASES: RangeInclusive<u32> = 27..=36;
 const DURATION: &str = "^([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$";
 /// The largest size, 1 PiB: large enough for any node, small enough that no sum overflows.
-const MEBIBYTES_MAX: u128 = 1 << 30;
+pub(crate) const MEBIBYTES_MAX: u64 = 1 << 30;
 /// The most CPUs of a node or quota, a million, for the same reason.
 const CPU_MILLIS_MAX: u64 = 1_000_000_000;
 
@@ -256,10 +256,8 @@ fn mebibytes(text: &str) -> Result<u64, String> {
         .parse::<u32>()
         .ok()
         .map(|number| u128::from(number) * unit);
-    let mebibytes = bytes
-        .map(|bytes| bytes.div_ceil(1 << 20))
-        .filter(|size| *size <= MEBIBYTES_MAX);
-    mebibytes.and_then(|size| u64::try_from(size).ok()).ok_or_else(|| {
+    let mebibytes = bytes.and_then(|bytes| u64::try_from(bytes.div_ceil(1 << 20)).ok());
+    mebibytes.filter(|size| *size <= MEBIBYTES_MAX).ok_or_else(|| {
         format!("`{text}` is not a size: write a whole number with a unit, such as `500Mi` or `20Gi`")
     })
 }

@@ -1,0 +1,100 @@
+//! The built-in policy as a document, to start from.
+
+use std::io::{self, Write};
+
+use pullstop_core::cause::Cause;
+use pullstop_core::policy::document::{API_VERSION, CLUSTER_KIND};
+use pullstop_core::policy::{Fallback, Policy, Rule};
+use pullstop_core::time::Human;
+
+use super::mode_name;
+
+/// Prints the built-in policy, with every field that it sets.
+pub(super) fn built_in(out: &mut dyn Write) -> io::Result<()> {
+    let policy = Policy::default();
+    write!(
+        out,
+        "# The built-in policy. What a policy leaves out is as it stands here; a list that it gives replaces the list.\n\
+         # All fields are described in docs/policy.md.\n\
+         apiVersion: {API_VERSION}\nkind: {CLUSTER_KIND}\nmetadata:\n  name: default\nspec:\n"
+    )?;
+    writeln!(
+        out,
+        "  # Enforce fails pods, Warn sets conditions and sends events only, DryRun writes nothing and says what it would\n  \
+         # do, Disabled does nothing.\n  mode: {}",
+        mode_name(policy.mode)
+    )?;
+    scope(&policy, out)?;
+    writeln!(
+        out,
+        "  # When failures are too many: attempts and duration must both be reached. The cause of the latest failure says\n  \
+         # which rule judges; a cause that none names is never judged.\n  rules:"
+    )?;
+    for each in policy.rules() {
+        rule(each, out)?;
+    }
+    overrides(&policy, out)?;
+    writeln!(
+        out,
+        "  # How long one pull may take; for so long, one that may be in flight holds a verdict.\n  pullTimeout: {}",
+        Human(policy.pull_timeout)
+    )?;
+    put_back(&policy, out)
+}
+
+fn scope(policy: &Policy, out: &mut dyn Write) -> io::Result<()> {
+    let scope = &policy.scope;
+    let phases = list(scope.phases.iter().map(|phase| phase.as_str()));
+    let bare_pods = list(scope.bare_pods.iter().map(|restart| restart.as_str()));
+    let owners = list(scope.owners.iter().map(String::as_str));
+    writeln!(
+        out,
+        "  # Whose pods are judged: in these phases, with a controller of these kinds, or without one and with these\n  \
+         # restart policies. `namespaces: {{include: [a, team-*], exclude: [b]}}` narrows it.\n  scope:\n    \
+         phases: {phases}\n    owners: {owners}\n    barePods: {bare_pods}"
+    )
+}
+
+fn rule(rule: &Rule, out: &mut dyn Write) -> io::Result<()> {
+    let causes = Cause::ALL
+        .into_iter()
+        .filter(|cause| rule.causes.contains(*cause));
+    let causes = list(causes.map(|cause| cause.to_string()));
+    writeln!(
+        out,
+        "  - name: {}\n    causes: {causes}\n    attempts: {}\n    duration: {}\n    action: {:?}",
+        rule.name,
+        rule.attempts,
+        Human(rule.duration),
+        rule.action
+    )
+}
+
+fn overrides(policy: &Policy, out: &mut dyn Write) -> io::Result<()> {
+    let modes = policy.overrides.modes.iter().copied().map(mode_name);
+    writeln!(
+        out,
+        "  # What pods may ask for with the annotations pullstop.dev/mode and pullstop.dev/patience.\n  overrides:\n    \
+         modes: {}\n    maxPatience: {}",
+        list(modes),
+        Human(policy.overrides.patience_max)
+    )
+}
+
+fn put_back(policy: &Policy, out: &mut dyn Write) -> io::Result<()> {
+    let fallback = match policy.put_back.fallback {
+        Fallback::None => "None",
+        Fallback::ActiveDeadline => "ActiveDeadlineSeconds",
+    };
+    writeln!(
+        out,
+        "  # How often the write is made if the kubelet puts a failed pod back, and what comes after that: None, or\n  \
+         # ActiveDeadlineSeconds.\n  putBack:\n    maxWrites: {}\n    fallback: {fallback}",
+        policy.put_back.writes_max
+    )
+}
+
+fn list(names: impl Iterator<Item = impl Into<String>>) -> String {
+    let names: Vec<String> = names.map(Into::into).collect();
+    format!("[{}]", names.join(", "))
+}
