@@ -17,7 +17,7 @@ use crate::input::{self, InputError};
 use crate::run::outcome::Outcome;
 use crate::run::plan;
 use crate::scenario::Scenario;
-use crate::serve::{Bridge, Clock, Options, Running, Server, Store, kubeconfig};
+use crate::serve::{Behind, Bridge, Clock, Options, Running, Server, Store, kubeconfig};
 use crate::simulation::{self, Decider};
 use crate::style::{self, BAD, BOLD, DIM, GOOD, UNSURE};
 use crate::world::Keep;
@@ -53,6 +53,7 @@ pub fn cluster(scenario: &Scenario, seed: u64, clock: Clock) -> Result<(Bridge, 
     let world =
         simulation::world(scenario, seed, &nobody, keep).map_err(|error| error.to_string())?;
     let store = Store::new(clock);
+    store.set_behind(Behind::new(scenario));
     Ok((Bridge::new(world, store.clone()), store))
 }
 

@@ -22,7 +22,7 @@ use super::status::Failure;
 use super::store::{Key, Store};
 use super::watch::Watch;
 use super::write::Writing;
-use super::{admin, clock, convert, discovery, list, openapi};
+use super::{admin, below, clock, convert, discovery, gate, list, openapi};
 
 /// The largest body that is read, as in the API server.
 const BODY_MAX_BYTES: usize = 3 << 20;
@@ -35,6 +35,8 @@ pub struct Api {
     auth: Arc<Auth>,
     /// Says true when all watches are to end.
     stop: watch::Receiver<bool>,
+    /// Whether only clients on this machine reach it.
+    is_local: bool,
 }
 
 /// What has become of a request that may also go unanswered.
@@ -48,12 +50,18 @@ impl Api {
             faults,
             auth: Arc::new(auth),
             stop: watch::Sender::new(false).subscribe(),
+            is_local: false,
         }
     }
 
     /// The same, with watches that end when `stop` says true.
     pub(super) fn until(self, stop: watch::Receiver<bool>) -> Self {
         Self { stop, ..self }
+    }
+
+    /// The same, for clients on this machine alone.
+    pub(super) fn only_local(self, is_local: bool) -> Self {
+        Self { is_local, ..self }
     }
 
     /// Answers a request.
@@ -112,6 +120,7 @@ impl Api {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let (head, body) = request.into_parts();
+        gate::check(&head.headers, self.is_local)?;
         let text = |name: HeaderName| {
             let value = head.headers.get(name).and_then(|value| value.to_str().ok());
             value.unwrap_or_default().to_owned()
@@ -162,6 +171,9 @@ impl Api {
         let Some(resource) = found else {
             return nowhere(Some(group));
         };
+        if below::is_here(&resource, &request.subresource) && is_allowed(&resource, request) {
+            return below::answer(self, &resource, asked, self.writing(&resource, asked));
+        }
         if asked.head || !is_allowed(&resource, request) {
             return Err(Failure::method_not_allowed());
         }
@@ -181,6 +193,7 @@ impl Api {
             return Ok(words(StatusCode::OK, health));
         }
         if path.starts_with(admin::ROOT) {
+            gate::check_admin(asked.attributes.verb, &asked.content_type)?;
             return admin::answer(self, asked.attributes.verb, path, &asked.body)
                 .map(|v| whole(200, &v));
         }
@@ -282,8 +295,13 @@ impl Api {
 
     fn write(&self, resource: &Resource, asked: &Asked) -> Result<Response<Body>, Failure> {
         let request = &asked.attributes;
-        if request.resource == "selfsubjectaccessreviews" {
-            let review = self.auth.review(&request.user, object(resource, asked)?)?;
+        if resource.plural.starts_with("selfsubject") {
+            let (user, review) = (&request.user, object(resource, asked)?);
+            let review = match resource.plural.as_str() {
+                "selfsubjectaccessreviews" => self.auth.review(user, review)?,
+                "selfsubjectrulesreviews" => self.auth.rules(user, review)?,
+                _ => Auth::who_am_i(user, review),
+            };
             return Ok(whole(201, &review));
         }
         let form = Form::of(&asked.accept, &asked.query.include_object, Answer::Object)?;
@@ -377,7 +395,7 @@ fn is_served(resource: &Resource, request: &Attributes) -> bool {
     let below = match request.subresource.as_str() {
         "" => true,
         "status" => resource.has_status() && named,
-        _ => false,
+        other => below::is_here(resource, other) && named,
     };
     placed && below
 }
@@ -389,7 +407,10 @@ fn is_allowed(resource: &Resource, request: &Attributes) -> bool {
         ("", _) if resource.namespaced && request.namespace.is_empty() => verb != "create",
         ("", _) => true,
         (_, "") => verb != "create",
-        _ => ["get", "update", "patch"].contains(&verb),
+        (_, below) => {
+            let mut subs = resource.subresources.iter().filter(|sub| sub.name == below);
+            return subs.any(|sub| sub.verbs.iter().any(|one| one == verb));
+        }
     };
     let of_objects = ["update", "patch"].contains(&verb);
     here && resource.verbs.iter().any(|one| *one == verb)

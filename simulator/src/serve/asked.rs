@@ -5,6 +5,7 @@ use std::fmt::Write;
 use hyper::body::Bytes;
 use serde_json::{Value, json};
 
+use super::kinds::protobuf;
 use super::patch::parse_yaml;
 use super::query::Query;
 use super::request::Attributes;
@@ -30,11 +31,12 @@ pub(super) fn options(asked: &Asked) -> Result<Value, Failure> {
         json!({"propagationPolicy": asked.query.propagation_policy})
     } else {
         known_format(asked)?;
-        go_json::parse(&asked.body).map_err(|why| {
-            Failure::bad_request(format!(
-                "couldn't get version/kind; json parse error: {why}"
-            ))
-        })?
+        let parsed = match asked.content_type.as_str() {
+            protobuf::CONTENT_TYPE => protobuf::decode(&asked.body),
+            _ => go_json::parse(&asked.body)
+                .map_err(|why| format!("couldn't get version/kind; json parse error: {why}")),
+        };
+        parsed.map_err(Failure::bad_request)?
     };
     let kind = options["kind"].as_str().unwrap_or("DeleteOptions");
     if kind != "DeleteOptions" {
@@ -80,7 +82,7 @@ fn wrong_policy(options: &Value) -> Option<FieldError> {
 /// Whether a body is in a format that objects come in.
 fn known_format(asked: &Asked) -> Result<(), Failure> {
     match asked.content_type.as_str() {
-        "application/json" | "application/yaml" | "" => Ok(()),
+        "application/json" | "application/yaml" | protobuf::CONTENT_TYPE | "" => Ok(()),
         _ => Err(Failure::new(
             415,
             "UnsupportedMediaType",
@@ -120,8 +122,10 @@ pub(super) fn object(resource: &Resource, asked: &Asked) -> Result<Value, Failur
             "the object provided is unrecognized (must be of type {kind}): {why} ({body})"
         ))
     };
-    if asked.content_type == "application/yaml" {
-        return parse_yaml(&asked.body);
+    match asked.content_type.as_str() {
+        "application/yaml" => return parse_yaml(&asked.body),
+        protobuf::CONTENT_TYPE => return protobuf::decode(&asked.body).map_err(unread),
+        _ => {}
     }
     let broken = |why: String| {
         unread(format!(

@@ -168,10 +168,47 @@ impl Auth {
         Ok(review)
     }
 
+    /// Answers `kubectl auth whoami`: a `SelfSubjectReview` with its status.
+    pub(super) fn who_am_i(user: &str, mut review: Value) -> Value {
+        let info = json!({"username": user, "groups": groups(user)});
+        default(&mut review, "metadata", json!({}));
+        set(&mut review, "status", Some(json!({"userInfo": info})));
+        review
+    }
+
+    /// Answers `kubectl auth can-i --list`: a `SelfSubjectRulesReview` with its status.
+    pub(super) fn rules(&self, user: &str, mut review: Value) -> Result<Value, Failure> {
+        let namespace = review["spec"]["namespace"].as_str().unwrap_or_default();
+        if namespace.is_empty() {
+            let message = "no namespace on request";
+            return Err(Failure::bad_request(message));
+        }
+        let here = |permission: &&Permission| {
+            let only = permission.namespace.as_ref();
+            only.is_none_or(|only| only == namespace)
+        };
+        let rule = |permission: &Permission| {
+            json!({
+                "verbs": permission.verbs, "apiGroups": permission.groups,
+                "resources": permission.resources,
+            })
+        };
+        let permissions = self.permissions(user).iter();
+        let resources: Vec<Value> = permissions.filter(here).map(rule).collect();
+        let paths = ["/healthz", "/livez", "/readyz", "/version"];
+        let status = json!({
+            "resourceRules": resources, "incomplete": false,
+            "nonResourceRules": [{"verbs": ["get"], "nonResourceURLs": paths}],
+        });
+        default(&mut review, "metadata", json!({}));
+        set(&mut review, "status", Some(status));
+        Ok(review)
+    }
+
     fn allows(&self, request: &Attributes) -> bool {
         let public = request.resource.is_empty() && is_public(&request.path);
         let known = request.user != ANONYMOUS && is_discovery(&request.path);
-        let review = request.user != ANONYMOUS && request.resource == "selfsubjectaccessreviews";
+        let review = request.user != ANONYMOUS && SELF_REVIEWS.contains(&request.resource.as_str());
         let mut permissions = self.permissions(&request.user).iter();
         public
             || request.resource.is_empty() && known
@@ -186,6 +223,21 @@ impl Auth {
             None if user == ANONYMOUS => &self.anonymous,
             None => &[],
         }
+    }
+}
+
+/// What every user may ask about themselves.
+const SELF_REVIEWS: [&str; 3] = [
+    "selfsubjectaccessreviews",
+    "selfsubjectreviews",
+    "selfsubjectrulesreviews",
+];
+
+fn groups(user: &str) -> [&'static str; 1] {
+    if user == ANONYMOUS {
+        ["system:unauthenticated"]
+    } else {
+        ["system:authenticated"]
     }
 }
 

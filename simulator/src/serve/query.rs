@@ -35,6 +35,8 @@ pub(super) struct Query {
     pub(super) include_object: String,
     pub(super) grace_period_seconds: Option<i64>,
     pub(super) propagation_policy: String,
+    /// Whose logs are asked for.
+    pub(super) container: String,
     /// Say more of one's health.
     pub(super) verbose: bool,
 }
@@ -52,6 +54,7 @@ impl Query {
 
     fn take(&mut self, name: &str, value: String) -> Result<(), Failure> {
         match name {
+            "container" => self.container = value,
             "verbose" => self.verbose = true,
             "watch" => self.watch = flag(&value),
             "sendInitialEvents" => {

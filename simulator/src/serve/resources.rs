@@ -80,6 +80,12 @@ pub(super) struct Resource {
     /// Whether a CRD defines it.
     #[serde(skip)]
     pub(super) custom: bool,
+    /// The schema that the CRD gives it.
+    #[serde(skip)]
+    pub(super) schema: Arc<Value>,
+    /// `additionalPrinterColumns` of the CRD.
+    #[serde(skip)]
+    pub(super) columns: Arc<Value>,
 }
 
 /// A resource below an object.
@@ -215,17 +221,17 @@ fn custom(store: &Store) -> impl Iterator<Item = Resource> {
             .unwrap_or_default()
             .into_iter()
             .filter(|version| version["served"] == true)
-            .map(move |version| defined(&crd, &version))
+            .map(move |version| defined(&crd, version))
     })
 }
 
-fn defined(crd: &Value, version: &Value) -> Resource {
+fn defined(crd: &Value, mut version: Value) -> Resource {
     let names = &crd["spec"]["names"];
     let kind = text(names, "/kind").to_owned();
     let has_status = version.pointer("/subresources/status").is_some();
     Resource {
         group: text(crd, "/spec/group").to_owned(),
-        version: text(version, "/name").to_owned(),
+        version: text(&version, "/name").to_owned(),
         plural: text(names, "/plural").to_owned(),
         singular: match text(names, "/singular") {
             "" => kind.to_lowercase(),
@@ -247,6 +253,8 @@ fn defined(crd: &Value, version: &Value) -> Resource {
             .into_iter()
             .collect(),
         custom: true,
+        schema: Arc::new(version["schema"]["openAPIV3Schema"].take()),
+        columns: Arc::new(version["additionalPrinterColumns"].take()),
         kind,
     }
 }

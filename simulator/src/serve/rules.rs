@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::event;
+use super::job;
 use super::lease;
 use super::metadata;
 use super::names;
@@ -41,7 +42,9 @@ pub(super) fn prepare_new(resource: &Resource, object: &mut Value, now: &str) {
             pod::set_defaults(object);
             pod::begin(object);
         }
+        "jobs" if !resource.custom => job::prepare_new(object),
         "namespaces" => prepare_namespace(object),
+        "secrets" if !resource.custom => default(object, "type", "Opaque"),
         "customresourcedefinitions" => object["status"] = established(object, now),
         _ => {}
     }
@@ -117,6 +120,9 @@ pub(super) fn check_new(resource: &Resource, key: &Key, object: &Value) -> Resul
     if resource.is_core("events") {
         errors.extend(event::check(resource, key, object));
     }
+    if resource.plural == "jobs" && !resource.custom {
+        errors.extend(job::check(object));
+    }
     if resource.plural == "leases" {
         errors.extend(lease::check(object));
     }
@@ -169,6 +175,10 @@ pub(super) fn prepare_change(resource: &Resource, subresource: &str, old: &Value
         // A pod that others have put here may lack what has a default, and is left so.
         if resource.is_core("pods") && !old["spec"]["dnsPolicy"].is_null() {
             pod::set_defaults(new);
+        }
+        let of_job = &old["spec"]["template"]["spec"]["dnsPolicy"];
+        if resource.plural == "jobs" && !resource.custom && !of_job.is_null() {
+            job::set_defaults(new);
         }
         if resource.plural == "namespaces" {
             keep_namespace(old, new);
@@ -240,6 +250,9 @@ pub(super) fn check_change(
     }
     if resource.is_core("events") {
         errors.extend(event::check_change(resource, old, new));
+    }
+    if resource.plural == "jobs" && !resource.custom && subresource.is_empty() {
+        errors.extend(job::check_change(old, new));
     }
     if resource.plural == "leases" {
         errors.extend(lease::check(new));

@@ -6,6 +6,7 @@ use super::fields::{FieldTerm, parse_fields};
 use super::names;
 use super::resources::Resource;
 use super::status::Failure;
+use super::value::{items, text};
 
 /// What objects a list or a watch is about.
 #[derive(Clone, Debug, Default)]
@@ -52,6 +53,28 @@ impl Selector {
             .all(|requirement| requirement.matches(labels))
             && self.fields.iter().all(|term| term.matches(object))
     }
+}
+
+/// Whether a selector in an object, `metav1.LabelSelector`, means these labels. None means nothing, an empty one all.
+pub(super) fn selects(selector: &Value, labels: &Value) -> bool {
+    if selector.is_null() {
+        return false;
+    }
+    let equal = selector["matchLabels"].as_object().into_iter().flatten();
+    let mut equal = equal.map(|(name, value)| labels[name.as_str()] == *value);
+    let mut others = items(selector, "/matchExpressions").iter().map(|one| {
+        let values = items(one, "/values").iter().filter_map(Value::as_str);
+        let values = values.map(str::to_owned).collect();
+        let operator = match text(one, "/operator") {
+            "In" => Operator::In(values),
+            "NotIn" => Operator::NotIn(values),
+            "Exists" => Operator::Exists,
+            _ => Operator::DoesNotExist,
+        };
+        let key = text(one, "/key").to_owned();
+        Requirement { key, operator }.matches(labels)
+    });
+    equal.all(|fits| fits) && others.all(|fits| fits)
 }
 
 impl Requirement {

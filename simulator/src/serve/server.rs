@@ -54,7 +54,9 @@ impl Server {
         let listener = TcpListener::bind(options.address).await?;
         let address = listener.local_addr()?;
         let (stop, stopped) = watch::channel(false);
-        let api = Api::new(store, options.auth, options.faults.clone()).until(stopped);
+        let api = Api::new(store, options.auth, options.faults.clone())
+            .until(stopped)
+            .only_local(address.ip().is_loopback());
         Ok(Running {
             address,
             faults: options.faults,

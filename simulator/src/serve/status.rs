@@ -85,6 +85,18 @@ impl Failure {
         Self::new(410, "Expired", message)
     }
 
+    /// 403, for what is not done here; `why` says what to do instead.
+    pub(super) fn forbidden(resource: &Resource, name: &str, why: &str) -> Self {
+        let message = format!("{} \"{name}\" is forbidden: {why}", resource.qualified());
+        Self::new(403, "Forbidden", message).about(name, &resource.group, &resource.plural)
+    }
+
+    /// 413.
+    pub(super) fn too_large(what: &str) -> Self {
+        let message = format!("Request entity too large: {what}");
+        Self::new(413, "RequestEntityTooLarge", message).with_details(json!({}))
+    }
+
     /// 422, for an object with errors in its fields. `kind` may be empty, as the API server has it in places.
     pub(super) fn invalid(kind: &str, group: &str, name: &str, errors: &[FieldError]) -> Self {
         let qualified = if group.is_empty() {

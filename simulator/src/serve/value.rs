@@ -59,6 +59,28 @@ pub(super) fn members(object: &mut Value) -> &mut Map<String, Value> {
     }
 }
 
+/// How long a value is as JSON, in bytes.
+pub(super) fn bytes(value: &Value) -> usize {
+    let mut counter = Counter(0);
+    // Values have no keys that are no texts, and the counter refuses nothing.
+    let _ = serde_json::to_writer(&mut counter, value);
+    counter.0
+}
+
+/// Counts what is written to it.
+struct Counter(usize);
+
+impl std::io::Write for Counter {
+    fn write(&mut self, text: &[u8]) -> std::io::Result<usize> {
+        self.0 += text.len();
+        Ok(text.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
 /// A value as Go prints it with `%v`.
 pub(super) fn go(value: &Value) -> String {
     match value {

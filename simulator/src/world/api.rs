@@ -84,6 +84,10 @@ pub enum Patch {
     Bind(NodeId),
     /// `metadata.deletionTimestamp`.
     Delete(Timestamp),
+    /// It belongs to nobody any more.
+    Orphan,
+    /// It is evicted.
+    Disrupt,
 }
 
 impl Api {
@@ -205,6 +209,8 @@ fn apply(pod: &mut Pod, patch: Patch) {
             pod.generation += 1;
         }
         Patch::Touch => pod.generation += 1,
+        Patch::Orphan => pod.owner = None,
+        Patch::Disrupt => pod.is_disrupted = true,
         Patch::Bind(node) => {
             pod.node = Some(node);
             pod.generation += 1;

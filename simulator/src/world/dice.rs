@@ -22,6 +22,7 @@ pub enum Drawer {
     Enforcer = 5,
     Uid = 6,
     Fuzz = 7,
+    Name = 8,
 }
 
 /// One sequence of draws: `SplitMix64` (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014).
@@ -45,6 +46,21 @@ impl Dice {
         let mut stream = Stream { state: seed };
         let state = stream.next() ^ id.wrapping_mul(0x9FB2_1C65_1E98_DF25);
         Stream { state }
+    }
+
+    /// Five letters and digits, as Kubernetes ends the names of what it makes
+    /// (`k8s.io/apimachinery/pkg/util/rand`).
+    pub fn suffix(self, id: u64) -> String {
+        const ALPHABET: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
+        let mut chance = self.stream(Drawer::Name, id);
+        let mut letter = || {
+            let place = chance.below(ALPHABET.len() as u64);
+            let letter = usize::try_from(place)
+                .ok()
+                .and_then(|place| ALPHABET.get(place));
+            letter.map_or('x', |letter| char::from(*letter))
+        };
+        (0..5).map(|_| letter()).collect()
     }
 }
 

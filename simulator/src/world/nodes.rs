@@ -29,6 +29,8 @@ pub struct Node {
     pub joined_at: Option<Timestamp>,
     /// When somebody has asked for it, if it is scaled.
     pub is_booting: bool,
+    /// Whether no further pods are placed on it (`spec.unschedulable`).
+    pub is_cordoned: bool,
     /// What it has.
     pub capacity: Resources,
     /// What pods have taken of it, as the scheduler sees it; while a failed pod is put back, more than there is.
@@ -57,6 +59,7 @@ impl Nodes {
                     joins: of.joins,
                     joined_at: None,
                     is_booting: false,
+                    is_cordoned: false,
                     capacity: of.capacity,
                     taken: Resources::default(),
                     runtime: of.runtime,
@@ -96,6 +99,12 @@ impl Nodes {
     /// One of them, to change.
     pub fn get_mut(&mut self, id: NodeId) -> &mut Node {
         &mut self.all[id.index()]
+    }
+
+    /// The one of this name.
+    pub fn named(&self, name: &str) -> Option<NodeId> {
+        let mut all = self.iter();
+        all.find(|(_, node)| node.name == name).map(|(id, _)| id)
     }
 
     /// Those whose names match.

@@ -2,13 +2,19 @@
 //!
 //! Nothing here is used in virtual time, where the world runs on its own.
 
+use std::sync::Arc;
+
 use pullstop_core::cause::Cause;
 use pullstop_core::time::Timestamp;
 
 use super::World;
 use super::api::{Change, Patch};
+use super::cluster::Cluster;
+use super::control::{self, Control};
 use super::enforcer::writes::failed_now;
-use super::ids::PodId;
+use super::ids::{NodeId, PodId};
+use super::pod::Names;
+use crate::scenario::workload::PodTemplate;
 
 impl World {
     /// From now on, changes are kept until they are taken.
@@ -35,6 +41,33 @@ impl World {
         // Without a version it is refused only if the pod is gone.
         let _ = self.cluster.api.patch(pod, None, patch);
         self.spread();
+    }
+
+    /// Somebody has created a pod, perhaps on a node of their choice.
+    pub fn adopt_pod(
+        &mut self,
+        at: Timestamp,
+        names: Names,
+        template: PodTemplate,
+        node: Option<NodeId>,
+    ) -> PodId {
+        self.pass_to(at);
+        let template = Arc::new(template);
+        let id = control::create_named(&mut self.cluster, &template, names, None, node);
+        self.spread();
+        id
+    }
+
+    /// Somebody has done something to the controllers' objects.
+    pub fn order<T>(
+        &mut self,
+        at: Timestamp,
+        what: impl FnOnce(&mut Control, &mut Cluster) -> T,
+    ) -> T {
+        self.pass_to(at);
+        let done = what(&mut self.control, &mut self.cluster);
+        self.spread();
+        done
     }
 
     /// Somebody has removed a pod at once.

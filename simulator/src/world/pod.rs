@@ -41,6 +41,8 @@ pub struct Pod {
     pub status: Status,
     /// The condition `pullstop.dev/ImagePullFailed`, which the kubelet keeps.
     pub mark: Option<Mark>,
+    /// The condition `DisruptionTarget`: it was evicted.
+    pub is_disrupted: bool,
 }
 
 /// What a pod is called.

@@ -67,7 +67,7 @@ fn watch(kubeconfig: &str) -> JoinHandle<Vec<Value>> {
     let (_, server) = kubeconfig.split_once("http://").unwrap();
     let (address, _) = server.split_once('"').unwrap();
     let mut stream = TcpStream::connect(address).unwrap();
-    let request = "GET /api/v1/pods?watch=1 HTTP/1.1\r\nHost: x\r\n\r\n";
+    let request = "GET /api/v1/pods?watch=1 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
     stream.write_all(request.as_bytes()).unwrap();
     std::thread::spawn(move || {
         let lines = BufReader::new(stream).lines().map_while(Result::ok);

@@ -35,7 +35,11 @@ pub(super) struct Answer {
 
 impl Client {
     pub(super) fn new() -> Self {
-        let store = Store::new(Clock::from(START));
+        Self::of(Store::new(Clock::from(START)))
+    }
+
+    /// The same in front of this store.
+    pub(super) fn of(store: Store) -> Self {
         let faults = Faults::default();
         let auth = Auth::closed()
             .with_user("admin", "admin", vec![Permission::all()])

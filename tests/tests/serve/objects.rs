@@ -385,7 +385,7 @@ async fn requests_that_make_no_sense_are_refused_with_a_reason() {
             json!({}),
             405,
         ),
-        ("GET", format!("{PODS}/a/log"), JSON, Value::Null, 404),
+        ("GET", format!("{PODS}/a/nope"), JSON, Value::Null, 404),
     ] {
         let refused = client.ask(method, &path, kind, &body).await;
         assert_eq!(

@@ -21,7 +21,7 @@ async fn start() -> (Store, Running) {
 
 async fn open(server: &Running, path: &str) -> BufReader<TcpStream> {
     let mut stream = TcpStream::connect(server.address).await.unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
     BufReader::new(stream)
 }
@@ -102,7 +102,7 @@ async fn whoever_follows_the_store_hears_who_wrote_what() {
     let mut stream = TcpStream::connect(server.address).await.unwrap();
     let patch = r#"{"status":{"phase":"Failed"}}"#;
     let request = format!(
-        "PATCH /api/v1/namespaces/demo/pods/a/status HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\
+        "PATCH /api/v1/namespaces/demo/pods/a/status HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {}\r\n\
          Content-Type: application/merge-patch+json\r\nConnection: close\r\n\r\n{patch}",
         patch.len()
     );

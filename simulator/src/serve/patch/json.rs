@@ -3,9 +3,14 @@
 use serde_json::Value;
 
 use crate::serve::types::kind_of;
+use crate::serve::value::bytes;
 
-/// How many operations a patch may have, as in the API server.
-const OPERATIONS_MAX: usize = 10_000;
+/// How many operations a patch may have (`maxJSONPatchOperations` in apiserver's `endpoints/handlers/patch.go`).
+pub(super) const OPERATIONS_MAX: usize = 10_000;
+
+/// How much the `copy` operations of a patch may copy together, as JSON (`JSONPatchMaxCopyBytes` in apiserver's
+/// `server/config.go`): without a bound, each may double what is there.
+const COPIED_BYTES_MAX: usize = 3 << 20;
 
 /// One operation. Members that it does not know are ignored, as the RFC says; what it lacks fails only when it is
 /// carried out.
@@ -60,15 +65,14 @@ pub(super) struct Impossible;
 
 /// Carries out all operations, in order.
 pub(super) fn run(target: &mut Value, operations: &[Operation]) -> Result<(), Impossible> {
-    if operations.len() > OPERATIONS_MAX {
-        return Err(Impossible);
-    }
+    let mut copied = 0;
     operations
         .iter()
-        .try_for_each(|operation| step(target, operation))
+        .try_for_each(|operation| step(target, operation, &mut copied))
 }
 
-fn step(target: &mut Value, operation: &Operation) -> Result<(), Impossible> {
+/// Carries out one operation; `copied` is how many bytes were copied so far.
+fn step(target: &mut Value, operation: &Operation, copied: &mut usize) -> Result<(), Impossible> {
     let path = operation.path.as_deref().ok_or(Impossible)?;
     let from = || operation.from.as_deref().ok_or(Impossible);
     let value = &operation.value;
@@ -81,7 +85,12 @@ fn step(target: &mut Value, operation: &Operation) -> Result<(), Impossible> {
             add(target, path, value)
         }
         "copy" => {
-            let value = read(target, from()?)?.clone();
+            let value = read(target, from()?)?;
+            *copied += bytes(value);
+            if *copied > COPIED_BYTES_MAX {
+                return Err(Impossible);
+            }
+            let value = value.clone();
             add(target, path, value)
         }
         "test" => {
@@ -254,6 +263,17 @@ mod tests {
         ] {
             assert_eq!(run_on(target, &json!([operation])).unwrap(), expected);
         }
+    }
+
+    /// Each copy doubles the list: 20 of them would make a million elements of one.
+    #[test]
+    fn copies_cannot_grow_without_bound() {
+        let double = |times: usize| {
+            let copy = json!({"op": "copy", "from": "/l", "path": "/l/-"});
+            run_on(json!({"l": ["x".repeat(1000)]}), &vec![copy; times].into())
+        };
+        assert!(double(10).is_ok());
+        assert_eq!(double(20), Err(Impossible));
     }
 
     #[test]

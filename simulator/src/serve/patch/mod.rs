@@ -59,10 +59,10 @@ impl Patch {
                 Value::Null => Err(Failure::bad_request("Invalid JSON Patch")),
                 patch => an_object(patch).map(Self::Merge).map_err(undecoded),
             },
-            JSON => json()
-                .and_then(|operations| json::parse(&operations))
-                .map(Self::Json)
-                .map_err(undecoded),
+            JSON => {
+                let operations = json().and_then(|operations| json::parse(&operations));
+                few_enough(operations.map_err(undecoded)?).map(Self::Json)
+            }
             APPLY => parse_applied(body).map(Self::Apply),
             _ => json()
                 .and_then(an_object)
@@ -125,6 +125,16 @@ fn an_object(patch: Value) -> Result<Value, String> {
 fn unsupported() -> Failure {
     let message = "415: Unsupported Media Type";
     Failure::new(415, "UnsupportedMediaType", message).with_details(serde_json::json!({}))
+}
+
+fn few_enough(operations: Vec<json::Operation>) -> Result<Vec<json::Operation>, Failure> {
+    let (count, most) = (operations.len(), json::OPERATIONS_MAX);
+    if count <= most {
+        return Ok(operations);
+    }
+    Err(Failure::too_large(&format!(
+        "The allowed maximum operations in a JSON patch is {most}, got {count}"
+    )))
 }
 
 /// The API server does not say which operation of a JSON patch failed.

@@ -114,6 +114,7 @@ pub(in crate::serve) fn check_change(old: &Value, new: &Value) -> Vec<FieldError
     }
     errors.extend(check_tolerations(new));
     errors.extend(check_deadline(old, new));
+    errors.extend(new_gates(old, new));
     if !keeps_tolerations(old, new) {
         let why = "existing toleration can not be modified except its tolerationSeconds";
         errors.push(FieldError::forbidden("spec.tolerations", why));
@@ -121,6 +122,20 @@ pub(in crate::serve) fn check_change(old: &Value, new: &Value) -> Vec<FieldError
         errors.push(FieldError::forbidden("spec", FIXED));
     }
     errors
+}
+
+/// Scheduling gates may only be taken away (`validateOnlyDeletedSchedulingGates`).
+fn new_gates(old: &Value, new: &Value) -> Vec<FieldError> {
+    let gates = |pod| items(pod, "/spec/schedulingGates");
+    let is_new =
+        |(_, gate): &(usize, &Value)| gates(old).iter().all(|one| one["name"] != gate["name"]);
+    let new = gates(new).iter().enumerate().filter(is_new);
+    new.map(|(at, gate)| {
+        let name = text(gate, "/name");
+        let why = format!("only deletion is allowed, but found new scheduling gate '{name}'");
+        FieldError::forbidden(format!("spec.schedulingGates[{at}].name"), &why)
+    })
+    .collect()
 }
 
 /// The API server adds the difference of the two specifications.
@@ -214,6 +229,7 @@ fn fixed_part(pod: &Value, old: &Value) -> Value {
     let fixed = members(&mut spec);
     fixed.remove("tolerations");
     fixed.remove("activeDeadlineSeconds");
+    fixed.remove("schedulingGates");
     if pod["spec"]["terminationGracePeriodSeconds"] == 1
         && old["spec"]["terminationGracePeriodSeconds"].as_i64() < Some(0)
     {

@@ -12,6 +12,15 @@ use super::value::{default, items, items_mut, members, set, text};
 /// Fills in what a pod leaves out.
 pub(super) fn set_defaults(pod: &mut Value) {
     let spec = &mut pod["spec"];
+    set_template_defaults(spec);
+    default(spec, "priority", 0);
+    default(spec, "enableServiceLinks", true);
+    default(spec, "preemptionPolicy", "PreemptLowerPriority");
+    tolerate_trouble(spec);
+}
+
+/// Fills in what the specification in a pod template leaves out: less than of a pod, which passes admission.
+pub(super) fn set_template_defaults(spec: &mut Value) {
     for list in ["containers", "initContainers"] {
         for container in items_mut(spec, &format!("/{list}")) {
             container_defaults(container);
@@ -23,10 +32,6 @@ pub(super) fn set_defaults(pod: &mut Value) {
     default(spec, "dnsPolicy", "ClusterFirst");
     default(spec, "securityContext", json!({}));
     default(spec, "schedulerName", "default-scheduler");
-    default(spec, "priority", 0);
-    default(spec, "enableServiceLinks", true);
-    default(spec, "preemptionPolicy", "PreemptLowerPriority");
-    tolerate_trouble(spec);
 }
 
 /// The status of a new pod.

@@ -4,7 +4,7 @@ mod state;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -12,6 +12,7 @@ use tokio::sync::watch;
 pub(super) use self::state::at_version;
 
 use self::state::State;
+use super::behind::Behind;
 use super::clock::Clock;
 use super::convert;
 use super::resources::{self, Resource};
@@ -27,6 +28,7 @@ struct Shared {
     state: Mutex<State>,
     version: watch::Sender<u64>,
     clock: Clock,
+    behind: OnceLock<Behind>,
 }
 
 /// Where an object is.
@@ -120,6 +122,7 @@ impl Store {
                 state: Mutex::default(),
                 version: watch::Sender::new(0),
                 clock,
+                behind: OnceLock::new(),
             }),
         };
         store.need_namespace("default");
@@ -130,6 +133,31 @@ impl Store {
     /// The cluster's clock.
     pub fn clock(&self) -> Clock {
         self.shared.clock
+    }
+
+    /// From now on, what clients write is meant for this simulated cluster.
+    pub fn set_behind(&self, behind: Behind) {
+        // The first one stays: there is only one cluster behind a store.
+        let _ = self.shared.behind.set(behind);
+    }
+
+    /// The simulated cluster that acts on what is stored, if there is one.
+    pub(super) fn behind(&self) -> Option<&Behind> {
+        self.shared.behind.get()
+    }
+
+    /// A uid for an object that has to know it before it is stored.
+    pub(super) fn new_uid(&self) -> String {
+        self.lock().new_uid()
+    }
+
+    /// Where everything in a namespace is.
+    pub(super) fn keys_in(&self, namespace: &str) -> Vec<Key> {
+        let state = self.lock();
+        let keys = state.objects.keys();
+        keys.filter(|key| key.namespace == namespace)
+            .cloned()
+            .collect()
     }
 
     /// The version of the last change.

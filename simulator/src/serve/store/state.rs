@@ -95,8 +95,8 @@ impl State {
         if let Some(uid) = kept("uid") {
             members(metadata).insert("uid".to_owned(), uid);
         } else if text(metadata, "/uid").is_empty() {
-            self.created += 1;
-            members(metadata).insert("uid".to_owned(), uid(self.created).into());
+            let uid = self.new_uid();
+            members(metadata).insert("uid".to_owned(), uid.into());
         }
         let now = || clock::text(clock.now()).into();
         let born = kept("creationTimestamp").unwrap_or_else(now);
@@ -113,6 +113,11 @@ impl State {
         self.objects.insert(key.clone(), Arc::clone(&object));
         self.note(key, before, Some(Arc::clone(&object)), by);
         object
+    }
+
+    pub(super) fn new_uid(&mut self) -> String {
+        self.created += 1;
+        uid(self.created)
     }
 
     /// Removes an object; what it was, at the version of its end.

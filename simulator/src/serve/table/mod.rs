@@ -1,15 +1,17 @@
 //! Tables, as `kubectl get` shows them.
 
 mod age;
+mod custom;
 mod pods;
+mod workloads;
 
 use pullstop_core::time::Timestamp;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::clock::moment;
 use super::form::metadata_only;
 use super::resources::Resource;
-use super::value::{items, text};
+use super::value::text;
 
 /// A cell that has nothing to show.
 const NONE: &str = "<none>";
@@ -50,113 +52,122 @@ fn columns(resource: &Resource) -> Value {
         };
         names.iter().map(column).collect()
     };
+    if resource.custom {
+        let Value::Array(mut all) = named(&[("Name", 0)]) else {
+            return Value::Null;
+        };
+        all.extend(custom::columns(&resource.columns));
+        return all.into();
+    }
     match resource.plural.as_str() {
         "pods" if resource.is_core("pods") => pods::columns(),
-        "events" => named(&[
-            ("Last Seen", 0),
-            ("Type", 0),
-            ("Reason", 0),
-            ("Object", 0),
-            ("Message", 0),
-            ("Count", 1),
-            ("Name", 1),
-        ]),
-        "jobs" => named(&[("Name", 0), ("Status", 0), ("Completions", 0), ("Age", 0)]),
-        "nodes" => named(&[("Name", 0), ("Status", 0), ("Age", 0), ("Version", 0)]),
+        "events" => named(EVENTS),
+        "jobs" => named(workloads::JOBS),
+        "deployments" => named(workloads::DEPLOYMENTS),
+        "replicasets" => named(workloads::REPLICA_SETS),
+        "poddisruptionbudgets" => named(workloads::BUDGETS),
+        "nodes" => named(workloads::NODES),
         "namespaces" => named(&[("Name", 0), ("Status", 0), ("Age", 0)]),
         "leases" => named(&[("Name", 0), ("Holder", 0), ("Age", 0)]),
+        "configmaps" => named(&[("Name", 0), ("Data", 0), ("Age", 0)]),
+        "secrets" => named(&[("Name", 0), ("Type", 0), ("Data", 0), ("Age", 0)]),
         _ => named(&[("Name", 0), ("Age", 0)]),
     }
 }
 
 fn cells(resource: &Resource, object: &Value, now: Timestamp) -> Vec<Value> {
-    let name = || text(object, "/metadata/name").to_owned();
-    let age = || since(text(object, "/metadata/creationTimestamp"), now);
-    let cells = match resource.plural.as_str() {
-        "pods" if resource.is_core("pods") => pods::cells(object, now),
+    let name = || Value::from(text(object, "/metadata/name"));
+    let age = || Value::from(since(text(object, "/metadata/creationTimestamp"), now));
+    let data = || object["data"].as_object().map_or(0, Map::len).to_string();
+    if resource.custom {
+        let mut all = vec![name()];
+        all.extend(custom::cells(&resource.columns, object, now));
+        return all;
+    }
+    match resource.plural.as_str() {
+        "pods" if resource.is_core("pods") => pods::cells(object, now)
+            .into_iter()
+            .map(Value::from)
+            .collect(),
         "events" => event(object, now),
-        "jobs" => vec![name(), job_status(object), completions(object), age()],
-        "nodes" => {
-            let version = text(object, "/status/nodeInfo/kubeletVersion").to_owned();
-            vec![name(), node_status(object), age(), version]
-        }
-        "namespaces" => vec![name(), text(object, "/status/phase").to_owned(), age()],
-        "leases" => vec![
-            name(),
-            text(object, "/spec/holderIdentity").to_owned(),
-            age(),
-        ],
+        "jobs" => workloads::job(object, now),
+        "deployments" => workloads::deployment(object, now),
+        "replicasets" => workloads::replica_set(object, now),
+        "poddisruptionbudgets" => workloads::budget(object, now),
+        "nodes" => workloads::node(object, now),
+        "namespaces" => vec![name(), text(object, "/status/phase").into(), age()],
+        "leases" => vec![name(), text(object, "/spec/holderIdentity").into(), age()],
+        "configmaps" => vec![name(), data().into(), age()],
+        "secrets" => vec![name(), text(object, "/type").into(), data().into(), age()],
         _ => vec![name(), age()],
-    };
-    cells.into_iter().map(Value::from).collect()
+    }
 }
 
-/// An event of either group.
-fn event(event: &Value, now: Timestamp) -> Vec<String> {
-    let either = |old: &str, new: &str| match text(event, old) {
-        "" => text(event, new).to_owned(),
-        found => found.to_owned(),
+const EVENTS: &[(&str, u8)] = &[
+    ("Last Seen", 0),
+    ("Type", 0),
+    ("Reason", 0),
+    ("Object", 0),
+    ("Subobject", 1),
+    ("Source", 1),
+    ("Message", 0),
+    ("First Seen", 1),
+    ("Count", 1),
+    ("Name", 1),
+];
+
+/// An event of either group (`printEvent` in `pkg/printers/internalversion/printers.go`).
+fn event(event: &Value, now: Timestamp) -> Vec<Value> {
+    let first = |pointers: &[&str]| {
+        let mut found = pointers.iter().map(|pointer| text(event, pointer));
+        found.find(|found| !found.is_empty()).unwrap_or_default()
     };
-    let last = [
-        text(event, "/series/lastObservedTime"),
-        text(event, "/lastTimestamp"),
-        text(event, "/deprecatedLastTimestamp"),
-        text(event, "/eventTime"),
-    ];
-    let last = last.into_iter().find(|time| !time.is_empty());
-    let kind = either("/involvedObject/kind", "/regarding/kind").to_lowercase();
-    let object = either("/involvedObject/name", "/regarding/name");
-    let count = [
+    let begun = first(&["/firstTimestamp", "/deprecatedFirstTimestamp", "/eventTime"]);
+    let last = match first(&[
+        "/series/lastObservedTime",
+        "/lastTimestamp",
+        "/deprecatedLastTimestamp",
+    ]) {
+        "" => begun,
+        last => last,
+    };
+    let kind = first(&["/involvedObject/kind", "/regarding/kind"]).to_lowercase();
+    let object = match first(&["/involvedObject/name", "/regarding/name"]) {
+        "" => kind,
+        name => format!("{kind}/{name}"),
+    };
+    let component = first(&[
+        "/source/component",
+        "/deprecatedSource/component",
+        "/reportingComponent",
+        "/reportingController",
+    ]);
+    let source = match first(&[
+        "/source/host",
+        "/deprecatedSource/host",
+        "/reportingInstance",
+    ]) {
+        "" => component.to_owned(),
+        host => format!("{component}, {host}"),
+    };
+    let counts = [
         &event["series"]["count"],
         &event["count"],
         &event["deprecatedCount"],
     ];
-    let count = count.into_iter().find_map(Value::as_u64).unwrap_or(1);
+    let count = counts.into_iter().find_map(Value::as_u64);
     vec![
-        since(last.unwrap_or_default(), now),
-        text(event, "/type").to_owned(),
-        text(event, "/reason").to_owned(),
-        format!("{kind}/{object}"),
-        either("/message", "/note").trim().to_owned(),
-        count.to_string(),
-        text(event, "/metadata/name").to_owned(),
+        since(last, now).into(),
+        text(event, "/type").into(),
+        text(event, "/reason").into(),
+        object.into(),
+        first(&["/involvedObject/fieldPath", "/regarding/fieldPath"]).into(),
+        source.into(),
+        first(&["/message", "/note"]).trim().into(),
+        since(begun, now).into(),
+        count.unwrap_or(1).to_string().into(),
+        text(event, "/metadata/name").into(),
     ]
-}
-
-fn job_status(job: &Value) -> String {
-    let is = |kind: &&str| {
-        let mut conditions = items(job, "/status/conditions").iter();
-        conditions.any(|one| text(one, "/type") == *kind && text(one, "/status") == "True")
-    };
-    let known = [
-        "Complete",
-        "Failed",
-        "Suspended",
-        "FailureTarget",
-        "SuccessCriteriaMet",
-    ];
-    known
-        .iter()
-        .find(|kind| is(kind))
-        .map_or("Running", |kind| kind)
-        .to_owned()
-}
-
-fn completions(job: &Value) -> String {
-    let succeeded = job["status"]["succeeded"].as_u64().unwrap_or(0);
-    let wanted = job["spec"]["completions"].as_u64().unwrap_or(1);
-    format!("{succeeded}/{wanted}")
-}
-
-fn node_status(node: &Value) -> String {
-    let ready = items(node, "/status/conditions")
-        .iter()
-        .any(|one| text(one, "/type") == "Ready" && text(one, "/status") == "True");
-    let status = if ready { "Ready" } else { "NotReady" };
-    if node["spec"]["unschedulable"] == true {
-        return format!("{status},SchedulingDisabled");
-    }
-    status.to_owned()
 }
 
 /// How long ago something was, as kubectl says it.

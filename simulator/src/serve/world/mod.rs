@@ -16,10 +16,12 @@
 //! Versions of the world and of the store have nothing to do with each other, and the world has no clock: it is moved on
 //! to the time that the store's clock shows. Objects carry the store's time at the start plus virtual time.
 
+mod clients;
 mod events;
 mod nodes;
 mod owners;
 mod pod;
+mod read;
 mod status;
 mod take_in;
 
@@ -32,7 +34,9 @@ use serde_json::Value;
 
 use self::take_in::{Told, Wanted};
 use super::clock;
+use super::disruption;
 use super::store::{Key, Store};
+use super::value::{items, text};
 use crate::world::api::{Change, ChangeKind, Writer};
 use crate::world::ids::{OwnerId, PodId};
 use crate::world::pod::Pod;
@@ -79,7 +83,7 @@ impl Bridge {
     /// and with nobody in it who decides.
     pub fn new(mut world: World, store: Store) -> Self {
         world.tell_outside();
-        Self {
+        let bridge = Self {
             began: store.clock().now(),
             position: store.version(),
             world,
@@ -89,7 +93,11 @@ impl Bridge {
             owners: BTreeMap::new(),
             nodes_shown: 0,
             expiring: VecDeque::new(),
+        };
+        for namespace in store_namespaces(&bridge.store) {
+            bridge.add_account(&namespace);
         }
+        bridge
     }
 
     /// The world.
@@ -149,8 +157,9 @@ impl Bridge {
             if [KUBELET, CONTROL].contains(&&*change.by) {
                 continue;
             }
-            if let (Some(id), Some(before)) = (self.by_key.get(&change.key), change.before) {
-                self.take_in_pod(*id, &before, change.after);
+            match (self.by_key.get(&change.key), &change.before) {
+                (Some(id), Some(before)) => self.take_in_pod(*id, before, change.after),
+                _ => self.take_in_other(&change),
             }
         }
     }
@@ -165,6 +174,7 @@ impl Bridge {
             let after = key.and_then(|key| self.store.get(&key));
             self.take_in_pod(id, &before, after);
         }
+        self.take_in_all_others();
     }
 
     /// A client has written to a pod.
@@ -186,6 +196,14 @@ impl Bridge {
             mirror.told = Some(told);
         }
         self.carry_out(now, id, wanted);
+        let is_gated = |pod: &Value| !items(pod, "/spec/schedulingGates").is_empty();
+        let is_free = self
+            .pods
+            .get(&id)
+            .is_some_and(|mirror| !is_gated(&mirror.object));
+        if is_gated(before) && is_free {
+            self.world.order(now, |control, c| control.ungate(c, id));
+        }
     }
 
     fn carry_out(&mut self, now: Timestamp, id: PodId, wanted: Wanted) {
@@ -212,6 +230,7 @@ impl Bridge {
         self.show_changes();
         self.show_owners();
         self.show_events();
+        disruption::publish(&self.store);
     }
 
     fn show_changes(&mut self) {
@@ -285,6 +304,12 @@ impl Bridge {
             self.store.delete(&mirror.key, CONTROL);
         }
     }
+}
+
+fn store_namespaces(store: &Store) -> Vec<String> {
+    let namespaces = store.objects("", "namespaces").into_iter();
+    let name = |namespace: Arc<Value>| text(&namespace, "/metadata/name").to_owned();
+    namespaces.map(name).collect()
 }
 
 const fn writer(by: Writer) -> &'static str {

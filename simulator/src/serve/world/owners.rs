@@ -6,28 +6,65 @@ use pullstop_core::time::Timestamp;
 use serde_json::{Value, json};
 
 use super::pod::spec;
-use super::{Bridge, CONTROL};
+use super::{Bridge, CONTROL, Mirror};
 use crate::scenario::workload::{
     PodFailureAction, PodFailureMatch, PodFailureRule, PodReplacement, PodTemplate,
 };
+use crate::serve::behind::QUEUE_LABEL;
 use crate::serve::store::Key;
 use crate::serve::value::{items, set, text};
 use crate::world::control::OwnerState;
 use crate::world::control::job::JobState;
 use crate::world::control::replica_set::ReplicaSetState;
 use crate::world::ids::OwnerId;
+use crate::world::pod::{Pod, Ready};
 
-/// The label by which Kueue knows a Job's queue.
-const QUEUE_LABEL: &str = "kueue.x-k8s.io/queue-name";
+/// Finalizers that the garbage collector takes away: its pods go first, or stay.
+const FOREGROUND: &str = "foregroundDeletion";
+pub(super) const ORPHAN: &str = "orphan";
 
 /// An owner as the store has it.
 #[derive(Debug)]
 pub(super) struct Shown {
     key: Key,
     object: Arc<Value>,
+    /// Whether a client has created it.
+    is_adopted: bool,
+    /// Whether it was deleted; another may have its name by now.
+    is_gone: bool,
 }
 
 impl Shown {
+    /// What a client has created.
+    pub(super) const fn adopted(key: Key, object: Arc<Value>) -> Self {
+        Self {
+            key,
+            object,
+            is_adopted: true,
+            is_gone: false,
+        }
+    }
+
+    /// It was deleted.
+    pub(super) const fn forget(&mut self) {
+        self.is_gone = true;
+    }
+
+    /// Whether it is what stands there.
+    pub(super) fn is_at(&self, key: &Key) -> bool {
+        !self.is_gone && self.key == *key
+    }
+
+    /// Its name and what was last seen of it, while it is there.
+    pub(super) fn seen(&self, id: OwnerId) -> Option<(OwnerId, Key, Arc<Value>)> {
+        (!self.is_gone).then(|| (id, self.key.clone(), Arc::clone(&self.object)))
+    }
+
+    /// `spec.template`, if a client has written it.
+    pub(super) fn own_template(&self) -> Option<&Value> {
+        self.is_adopted.then(|| &self.object["spec"]["template"])
+    }
+
     /// `metadata.uid`.
     pub(super) fn uid(&self) -> Value {
         self.object["metadata"]["uid"].clone()
@@ -64,21 +101,31 @@ impl Bridge {
             text(&object, "/metadata/name"),
         );
         let key = Key::of(group, resource, namespace, name);
-        self.owners.insert(id, Shown { key, object });
+        let shown = Shown {
+            key,
+            object,
+            is_adopted: false,
+            is_gone: false,
+        };
+        self.owners.insert(id, shown);
         self.show_status(id);
     }
 
     fn show_status(&mut self, id: OwnerId) {
-        let Some(shown) = self.owners.get(&id) else {
+        let Some(shown) = self.owners.get(&id).filter(|shown| !shown.is_gone) else {
             return;
         };
         let state = &self.world.control.owners()[id.index()];
+        if state.is_removed() {
+            self.finish_removed(id);
+            return;
+        }
         let (status, suspended) = match state {
             OwnerState::Job(job) => (
                 self.job_status(job, &shown.object),
                 Some(job.started_at.is_none()),
             ),
-            OwnerState::ReplicaSet(set) => (json!({"replicas": set.replicas()}), None),
+            OwnerState::ReplicaSet(set) => (self.replica_set_status(set), None),
         };
         if shown.object["status"] == status {
             return;
@@ -91,6 +138,38 @@ impl Bridge {
         });
         if let (Some(written), Some(shown)) = (written, self.owners.get_mut(&id)) {
             shown.object = written;
+        }
+    }
+
+    /// A Job that was to go first lets its pods go; then it is gone.
+    fn finish_removed(&mut self, id: OwnerId) {
+        let is_its = |mirror: &Mirror| mirror.shown.owner.is_some_and(|owner| owner.id == id);
+        let waits = self.pods.values().any(is_its);
+        let Some(shown) = self.owners.get_mut(&id) else {
+            return;
+        };
+        let uid = shown.uid();
+        let object = self.store.get(&shown.key);
+        let object = object.filter(|object| object["metadata"]["uid"] == uid);
+        let finalizers = object
+            .as_ref()
+            .map_or(&[][..], |object| items(object, "/metadata/finalizers"));
+        if waits && finalizers.contains(&FOREGROUND.into()) {
+            return;
+        }
+        shown.forget();
+        let is_others = |one: &Value| ![FOREGROUND, ORPHAN].contains(&one.as_str().unwrap_or(""));
+        let left: Vec<Value> = finalizers
+            .iter()
+            .filter(|one| is_others(one))
+            .cloned()
+            .collect();
+        if object.is_some() && left.is_empty() {
+            self.store.delete(&shown.key, CONTROL);
+        } else if object.is_some() {
+            self.store.update(&shown.key, CONTROL, |object| {
+                object["metadata"]["finalizers"] = left.into();
+            });
         }
     }
 
@@ -145,6 +224,23 @@ impl Bridge {
                 "template": {"metadata": {"labels": labels}, "spec": template(of.template())},
             },
         })
+    }
+
+    fn replica_set_status(&self, set: &ReplicaSetState) -> Value {
+        let is_active = |pod: &&Arc<Pod>| !pod.is_terminal() && pod.deleting_since.is_none();
+        let pods = set.pods().iter();
+        let pods = pods.filter_map(|pod| self.world.cluster.api.get(*pod));
+        let (mut replicas, mut ready) = (0_u32, 0_u32);
+        for pod in pods.filter(is_active) {
+            replicas += 1;
+            ready += u32::from(pod.status.conditions.ready == Ready::Yes);
+        }
+        let mut status = json!({"replicas": replicas});
+        if ready > 0 {
+            status["readyReplicas"] = ready.into();
+            status["availableReplicas"] = ready.into();
+        }
+        status
     }
 
     fn job_status(&self, job: &JobState, shown: &Value) -> Value {

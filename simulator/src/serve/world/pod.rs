@@ -25,6 +25,10 @@ impl Bridge {
     /// A pod that was just made.
     pub(super) fn pod_object(&self, pod: &Pod) -> Value {
         let mut labels = Map::new();
+        let mut spec = spec(&pod.template, |place| {
+            Arc::clone(self.world.cluster.supply.name(pod.images[place]))
+        });
+        let mut notes = annotations(&pod.template);
         let mut metadata = json!({
             "name": pod.names.name, "namespace": pod.names.namespace, "uid": pod.names.uid,
             "creationTimestamp": self.stamp(pod.created_at), "generation": 1,
@@ -35,19 +39,21 @@ impl Bridge {
             let state = &self.world.control.owners()[owner.id.index()];
             metadata["ownerReferences"] = json!([owner_reference(owner, state, &uid)]);
             labels = owner_labels(owner, state, &uid);
+            if let Some(own) = shown.and_then(super::owners::Shown::own_template) {
+                spec.clone_from(&own["spec"]);
+                let of_template = |member: &str| own["metadata"][member].as_object().cloned();
+                labels.extend(of_template("labels").unwrap_or_default());
+                notes.extend(of_template("annotations").unwrap_or_default());
+            }
         }
         if !labels.is_empty() {
             metadata["labels"] = labels.into();
         }
-        let wishes = annotations(&pod.template);
-        if !wishes.is_empty() {
-            metadata["annotations"] = wishes.into();
+        if !notes.is_empty() {
+            metadata["annotations"] = notes.into();
         }
         let mut object = json!({
-            "apiVersion": "v1", "kind": "Pod", "metadata": metadata,
-            "spec": spec(&pod.template, |place| {
-                Arc::clone(self.world.cluster.supply.name(pod.images[place]))
-            }),
+            "apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec,
         });
         set_defaults(&mut object);
         begin(&mut object);
@@ -173,6 +179,9 @@ pub(super) fn change(
     if pod.deleting_since.is_some() && before.deleting_since.is_none() {
         object["metadata"]["deletionTimestamp"] = now.into();
         object["metadata"]["deletionGracePeriodSeconds"] = GRACE_SECONDS.into();
+    }
+    if pod.owner.is_none() && before.owner.is_some() {
+        set(&mut object["metadata"], "ownerReferences", None);
     }
     if pod.status.phase != before.status.phase {
         status::set_phase(object, &pod.status, told);

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::serve::value::{items, text};
 use crate::world::api::{FAILED_REASON, Patch};
-use crate::world::control::job::OWN_CONDITION;
+use crate::world::control::job::{DISRUPTION, OWN_CONDITION};
 use crate::world::pod::{Mark, Pod};
 use crate::world::supply::Supply;
 
@@ -47,6 +47,9 @@ pub(super) fn wanted(old: &Value, new: &Value, shown: &Pod, supply: &mut Supply)
     if let Some(deadline) = deadline.filter(|_| differs("/spec/activeDeadlineSeconds")) {
         let deadline = Duration::from_secs(deadline);
         wanted.patches.push(Patch::ActiveDeadline(deadline));
+    }
+    if mark_of(new, DISRUPTION).is_some() && !shown.is_disrupted {
+        wanted.patches.push(Patch::Disrupt);
     }
     let wakes = differs("/metadata/labels") || differs("/metadata/annotations");
     let mark = mark(new, OWN_CONDITION);
@@ -97,8 +100,12 @@ fn edited<'a>(old: &Value, new: &'a Value, shown: &Pod) -> Vec<(usize, &'a str)>
 
 /// The cause that a condition names while it is `True`.
 fn mark(pod: &Value, condition: &str) -> Option<Cause> {
+    mark_of(pod, condition).map(|reason| reason.parse().unwrap_or(Cause::Unknown))
+}
+
+/// The reason of a condition that is `True`.
+fn mark_of<'a>(pod: &'a Value, condition: &str) -> Option<&'a str> {
     let mut conditions = items(pod, "/status/conditions").iter();
     let found = conditions.find(|one| text(one, "/type") == condition)?;
-    (text(found, "/status") == "True")
-        .then(|| text(found, "/reason").parse().unwrap_or(Cause::Unknown))
+    (text(found, "/status") == "True").then(|| text(found, "/reason"))
 }

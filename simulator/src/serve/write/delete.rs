@@ -5,6 +5,7 @@ use std::time::Duration;
 use pullstop_core::time::Timestamp;
 use serde_json::{Value, json};
 
+use super::super::behind::Behind;
 use super::super::clock;
 use super::super::rules;
 use super::super::status::Failure;
@@ -21,6 +22,16 @@ impl Writing<'_> {
             "" => self.query.propagation_policy.as_str(),
             policy => policy,
         };
+        let policy = match policy {
+            // A Job's pods stay unless somebody says otherwise (`DefaultGarbageCollectionPolicy` in
+            // `pkg/registry/batch/job/strategy.go`).
+            "" if self.has_dependents() && self.resource.plural == "jobs" => "Orphan",
+            policy => policy,
+        };
+        if self.store.behind().is_some() {
+            Behind::may_delete(self.resource, &self.key.name)?;
+        }
+        let somebody_waits = self.has_dependents();
         let mut told = Value::Null;
         let mut gone = false;
         self.write(|current| {
@@ -28,12 +39,13 @@ impl Writing<'_> {
             self.check_preconditions(current, options)?;
             let marked = self.marked(current, asked, policy);
             told.clone_from(&marked);
-            // Nobody else is here who would delete what depends on it, and take these finalizers away.
+            // Where nobody deletes what depends on it, nobody would take these finalizers away.
             let waits = items(&marked, "/metadata/finalizers").iter();
             let mut waits = waits.filter(|one| {
-                !["foregroundDeletion", "orphan"]
-                    .map(Value::from)
-                    .contains(one)
+                somebody_waits
+                    || !["foregroundDeletion", "orphan"]
+                        .map(Value::from)
+                        .contains(one)
             });
             gone = marked["metadata"]["deletionGracePeriodSeconds"] == 0 && waits.next().is_none();
             Ok(if gone {
@@ -51,6 +63,13 @@ impl Writing<'_> {
             return Ok(self.deleted(&uid));
         }
         Ok(self.written(200, &told, Vec::new()))
+    }
+
+    /// Whether somebody looks after what depends on the object: in a simulated cluster, what makes pods does.
+    fn has_dependents(&self) -> bool {
+        let makers = [("batch", "jobs"), ("apps", "replicasets")];
+        let this = (self.resource.group.as_str(), self.resource.plural.as_str());
+        self.store.behind().is_some() && makers.contains(&this)
     }
 
     /// The object with the mark of its deletion; what is marked already may only be given less time.

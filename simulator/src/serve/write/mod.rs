@@ -8,8 +8,10 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use self::check::{undeclared, unpatchable};
+use super::behind::Behind;
 use super::clock;
 use super::convert;
+use super::job;
 use super::metadata;
 use super::patch::{self, Manager, Patch};
 use super::query::{Query, no_version};
@@ -19,7 +21,7 @@ use super::schema;
 use super::status::Failure;
 use super::store::{Key, Store, Write};
 use super::types;
-use super::value::{go, items, members, set, text};
+use super::value::{bytes, go, items, members, set, text};
 
 /// One write, and all that it needs to know.
 pub(in crate::serve) struct Writing<'a> {
@@ -44,7 +46,7 @@ impl Writing<'_> {
     /// POST: a new object. Its name comes from the object.
     pub(in crate::serve) fn create(mut self, mut object: Value) -> Result<Written, Failure> {
         self.take_identity(&mut object)?;
-        let (object, warnings) = self.without_unknown(object, self.unreadable())?;
+        let (object, mut warnings) = self.without_unknown(object, self.unreadable())?;
         if !version(&object).is_empty() {
             let message = "resourceVersion should not be set on objects to be created";
             return Err(Failure::new(500, "", message));
@@ -53,9 +55,11 @@ impl Writing<'_> {
         rules::prepare_new(self.resource, &mut object, &self.now());
         rules::check_new(self.resource, &self.key, &object)?;
         self.need_namespace()?;
+        warnings.extend(self.admit(&object)?);
+        let uid = self.uid_of_new();
         let written = self.write(|current| match current {
             Some(_) => Err(Failure::already_exists(self.resource, &self.key.name)),
-            None => Ok(Write::Put(self.born(object))),
+            None => Ok(Write::Put(self.born(object, &uid))),
         })?;
         Ok(self.written(201, &written, warnings))
     }
@@ -77,7 +81,7 @@ impl Writing<'_> {
                 code = 201;
                 rules::prepare_new(self.resource, &mut object, &now);
                 rules::check_new(self.resource, &self.key, &object)?;
-                return Ok(Write::Put(self.born(object)));
+                return Ok(Write::Put(self.born(object, "")));
             };
             self.check_uid(current, &object)?;
             self.need_version(&object)?;
@@ -144,6 +148,8 @@ impl Writing<'_> {
             time: &now,
         };
         let mut code = 200;
+        let mut warnings = Vec::new();
+        let uid = self.uid_of_new();
         let written = self.write(|current| {
             let Some(current) = current else {
                 if !self.subresource.is_empty() {
@@ -157,7 +163,8 @@ impl Writing<'_> {
                 rules::check_new(self.resource, &self.key, &object)?;
                 members(&mut object["metadata"])
                     .insert("name".to_owned(), self.key.name.as_str().into());
-                return Ok(Write::Put(self.born(object)));
+                warnings = self.admit(&object)?;
+                return Ok(Write::Put(self.born(object, &uid)));
             };
             let served = convert::served(self.resource, current);
             let mut applied = patch::apply(&served, &config, manager)?;
@@ -168,7 +175,25 @@ impl Writing<'_> {
             }
             self.replace(current, convert::stored(self.resource, applied))
         })?;
-        Ok(self.written(code, &written, Vec::new()))
+        Ok(self.written(code, &written, warnings))
+    }
+
+    /// What the simulated cluster says of a new object, if there is one: nothing is taken that nobody acts on.
+    fn admit(&self, object: &Value) -> Result<Vec<String>, Failure> {
+        let behind = self.store.behind();
+        behind.map_or_else(
+            || Ok(Vec::new()),
+            |behind| behind.admit(self.resource, object),
+        )
+    }
+
+    /// A Job's selector and labels have its uid in them.
+    fn uid_of_new(&self) -> String {
+        if self.resource.plural == "jobs" && !self.resource.custom && !self.query.is_dry_run() {
+            self.store.new_uid()
+        } else {
+            String::new()
+        }
     }
 
     /// The new object in place of the old one, with what this write may not change put back.
@@ -188,6 +213,9 @@ impl Writing<'_> {
             errors.extend([error.clone(), error]);
         }
         rules::prepare_change(self.resource, self.subresource, current, &mut new);
+        if self.store.behind().is_some() {
+            Behind::fits(self.resource, &new)?;
+        }
         let wrong = rules::check_change(self.resource, self.subresource, current, &new);
         errors.extend(wrong);
         if !errors.is_empty() {
@@ -218,6 +246,13 @@ impl Writing<'_> {
                 Write::Keep | Write::Delete => current.unwrap_or_default(),
             });
         }
+        let fits = |write| match &write {
+            Write::Put(object) if bytes(object) > STORED_BYTES_MAX => {
+                Err(Failure::new(500, "", "etcdserver: request is too large"))
+            }
+            _ => Ok(write),
+        };
+        let decide = |current: Option<&Arc<Value>>| decide(current).and_then(fits);
         let written = self.store.write(&self.key, self.user, decide)?;
         Ok(written.unwrap_or_default())
     }
@@ -249,7 +284,11 @@ impl Writing<'_> {
     }
 
     /// A new object, with what the store would give it: for those who only look what would come of it.
-    fn born(&self, mut object: Value) -> Value {
+    fn born(&self, mut object: Value, uid: &str) -> Value {
+        if !uid.is_empty() {
+            members(&mut object["metadata"]).insert("uid".to_owned(), uid.into());
+            job::select_pods(&mut object, uid);
+        }
         if self.query.is_dry_run() {
             let metadata = members(&mut object["metadata"]);
             metadata.insert("uid".to_owned(), NO_UID.into());
@@ -291,6 +330,9 @@ impl Writing<'_> {
         clock::text(self.store.clock().now())
     }
 }
+
+/// How large an object may grow, by however many patches: what etcd takes (`--max-request-bytes`).
+const STORED_BYTES_MAX: usize = 1_572_864;
 
 /// The uid of what is not stored.
 const NO_UID: &str = "00000000-0000-4000-8000-ffffffffffff";

@@ -1,5 +1,6 @@
 //! What controllers do: workloads arrive, wait in queues, are scheduled, and are replaced.
 
+pub mod clients;
 pub mod job;
 mod quota;
 pub mod replica_set;
@@ -138,6 +139,7 @@ impl Control {
             Event::Expire(id) => {
                 if let Some(OwnerState::Job(job)) = self.owners.get_mut(id.index()) {
                     job.expire(c);
+                    job.remove();
                 }
             }
         }
@@ -146,7 +148,8 @@ impl Control {
     /// A pod has changed.
     pub fn hear(&mut self, c: &mut Cluster, change: &Change) {
         let pod = &change.pod;
-        if change.kind == ChangeKind::Created {
+        // A client may have said on which node it is to run.
+        if change.kind == ChangeKind::Created && pod.node.is_none() {
             self.wait_for_node(c, pod);
         } else {
             self.scheduler.hear(c, change);
@@ -245,12 +248,24 @@ fn create_pod(
     name: String,
     owner: Option<Owner>,
 ) -> PodId {
-    let id = c.api.next_id();
-    let names = Arc::new(Names {
+    let names = Names {
         namespace: namespace.to_owned(),
         name,
-        uid: uid::of(id, c.dice),
-    });
+        uid: uid::of(c.api.next_id(), c.dice),
+    };
+    create_named(c, template, names, owner, None)
+}
+
+/// Creates a pod that has all its names, and perhaps a node.
+pub(in crate::world) fn create_named(
+    c: &mut Cluster,
+    template: &Arc<PodTemplate>,
+    names: Names,
+    owner: Option<Owner>,
+    node: Option<NodeId>,
+) -> PodId {
+    let id = c.api.next_id();
+    let names = Arc::new(names);
     let images = template
         .containers
         .iter()
@@ -261,7 +276,7 @@ fn create_pod(
         owner,
         template: Arc::clone(template),
         created_at: c.now,
-        bound: None,
+        bound: node.map(|node| (node, c.now)),
         attempts: Vec::new(),
         idle: Idle::default(),
         ran_at: None,
@@ -280,11 +295,12 @@ fn create_pod(
         created_at: c.now,
         version: 0,
         deleting_since: None,
-        node: None,
+        node,
         active_deadline: template.active_deadline,
         generation: 0,
         status: Status::fresh(),
         mark: None,
+        is_disrupted: false,
     })
 }
 
@@ -303,6 +319,14 @@ impl OwnerState {
         match self {
             Self::Job(job) => &job.name,
             Self::ReplicaSet(set) => &set.name,
+        }
+    }
+
+    /// Whether it was deleted, or has expired.
+    pub const fn is_removed(&self) -> bool {
+        match self {
+            Self::Job(job) => job.is_removed,
+            Self::ReplicaSet(set) => set.is_removed(),
         }
     }
 

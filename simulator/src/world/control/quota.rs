@@ -54,6 +54,13 @@ impl Queues {
         state.waiting.insert(place, (priority, job));
     }
 
+    /// A Job does not wait any more.
+    pub(super) fn forget(&mut self, name: &str, job: OwnerId) {
+        if let Some(state) = self.all.iter_mut().find(|s| s.queue.name == name) {
+            state.waiting.retain(|(_, waiting)| *waiting != job);
+        }
+    }
+
     /// A Job gives back what it took.
     pub(super) fn release(&mut self, name: &str, need: &Need) {
         if let Some(state) = self.all.iter_mut().find(|s| s.queue.name == name) {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{Event, create_pod};
 use crate::scenario::workload::PodTemplate;
+use crate::world::api::Patch;
 use crate::world::cluster::Cluster;
 use crate::world::ids::{OwnerId, PodId};
 use crate::world::pod::{Owner, OwnerKind, Pod};
@@ -23,6 +24,7 @@ pub struct ReplicaSetState {
     pods: Vec<PodId>,
     made: u32,
     is_due: bool,
+    is_removed: bool,
 }
 
 impl ReplicaSetState {
@@ -40,7 +42,23 @@ impl ReplicaSetState {
             pods: Vec::new(),
             made: 0,
             is_due: false,
+            is_removed: false,
         }
+    }
+
+    pub(super) const fn scale(&mut self, replicas: u32) {
+        self.replicas = replicas;
+    }
+
+    /// It makes no pods any more; those that it had.
+    pub(super) fn remove(&mut self) -> Vec<PodId> {
+        self.is_removed = true;
+        std::mem::take(&mut self.pods)
+    }
+
+    /// Whether it was deleted.
+    pub const fn is_removed(&self) -> bool {
+        self.is_removed
     }
 
     /// `metadata.namespace`.
@@ -51,6 +69,11 @@ impl ReplicaSetState {
     /// `spec.replicas`.
     pub const fn replicas(&self) -> u32 {
         self.replicas
+    }
+
+    /// The pods that it knows of, as of its last look.
+    pub fn pods(&self) -> &[PodId] {
+        &self.pods
     }
 
     /// `spec.template`.
@@ -78,6 +101,17 @@ impl ReplicaSetState {
         let is_active = |pod: &Arc<Pod>| !pod.is_terminal() && pod.deleting_since.is_none();
         self.pods
             .retain(|pod| c.api.get(*pod).is_some_and(is_active));
+        if self.is_removed {
+            return;
+        }
+        // Those that have come least far go first, the newest before the others.
+        while self.pods.len() > self.replicas as usize {
+            let is_bound = |pod: &PodId| c.api.get(*pod).is_some_and(|pod| pod.node.is_some());
+            let place = self.pods.iter().rposition(|pod| !is_bound(pod));
+            let pod = self.pods.remove(place.unwrap_or(self.pods.len() - 1));
+            // It may be gone already, which is just as well.
+            let _ = c.api.patch(pod, None, Patch::Delete(c.now));
+        }
         while self.pods.len() < self.replicas as usize {
             let owner = Owner {
                 kind: OwnerKind::ReplicaSet,

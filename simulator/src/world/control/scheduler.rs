@@ -201,7 +201,10 @@ impl Scheduler {
         let mut groups = groups.filter(|(place, _)| class.may_use(*place));
         groups.find_map(|(_, group)| {
             let (before, from) = group.joined.split_at(group.next.min(group.joined.len()));
-            let fits = |node: &&NodeId| c.nodes.get(**node).free().holds(&wanted);
+            let fits = |id: &&NodeId| {
+                let node = c.nodes.get(**id);
+                !node.is_cordoned && node.free().holds(&wanted)
+            };
             let node = *from.iter().chain(before).find(fits)?;
             let place = group.joined.iter().position(|n| *n == node)?;
             group.next = (place + 1) % group.joined.len();

@@ -14,6 +14,9 @@ use crate::world::pod::{ContainerState, Mark, Pod, Ready};
 /// The condition that Pullstop sets.
 pub(crate) const OWN_CONDITION: &str = "pullstop.dev/ImagePullFailed";
 
+/// The condition of a pod that was evicted.
+pub(crate) const DISRUPTION: &str = "DisruptionTarget";
+
 impl JobState {
     /// Takes into account what has ended since the last look.
     pub(super) fn count(&mut self, c: &Cluster) {
@@ -75,6 +78,7 @@ impl JobState {
             match on {
             PodFailureMatch::Condition(name) => {
                 name == OWN_CONDITION && matches!(pod.mark, Some(Mark::Failed(_)))
+                    || name == DISRUPTION && pod.is_disrupted
             }
             PodFailureMatch::ExitCodes(codes) => pod.status.containers.iter().any(|c| {
                 matches!(c.state, ContainerState::Terminated { exit_code, .. } if codes.contains(&exit_code))

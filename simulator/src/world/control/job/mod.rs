@@ -10,7 +10,7 @@ use std::time::Duration;
 use pullstop_core::pod::Phase;
 use pullstop_core::time::Timestamp;
 
-pub(crate) use self::count::OWN_CONDITION;
+pub(crate) use self::count::{DISRUPTION, OWN_CONDITION};
 use super::quota::Need;
 use super::{Event, FIRST_LOOK, create_pod};
 use crate::scenario::workload::{Job, PodReplacement, PodTemplate};
@@ -40,6 +40,10 @@ pub struct JobState {
     pub succeeded: u32,
     /// How it ended.
     pub finished: Option<Finished>,
+    /// Whether a client has created it, rather than the scenario.
+    pub is_adopted: bool,
+    /// Whether it is gone.
+    pub is_removed: bool,
     namespace: String,
     template: Arc<PodTemplate>,
     pods: Vec<Owned>,
@@ -94,6 +98,8 @@ impl JobState {
             failed: 0,
             succeeded: 0,
             finished: None,
+            is_adopted: false,
+            is_removed: false,
             namespace: namespace.to_owned(),
             template,
             pods: Vec::new(),
@@ -147,12 +153,47 @@ impl JobState {
     }
 
     pub(super) fn resume(&mut self, c: &mut Cluster, id: OwnerId) {
-        if self.started_at.is_none() && self.finished.is_none() {
+        if self.started_at.is_none() && self.finished.is_none() && !self.is_removed {
             self.started_at = Some(c.now);
             c.journal
                 .add(c.now, None, || What::Owner(id, "started".to_owned()));
             self.look_after(c, id, FIRST_LOOK);
         }
+    }
+
+    /// Its pods are deleted, and it makes none until it is resumed. What becomes of them is not counted: their
+    /// finalizers are taken away (`deleteActivePods`).
+    pub(super) fn suspend(&mut self, c: &mut Cluster) {
+        if self.started_at.take().is_none() || self.finished.is_some() {
+            return;
+        }
+        self.spec.suspended_until.get_or_insert_default();
+        for (pod, _) in self.active_pods(c) {
+            delete(c, pod);
+        }
+        for owned in &mut self.pods {
+            owned.counted = true;
+        }
+    }
+
+    /// Takes over what may change of its specification.
+    pub(super) fn revise(&mut self, c: &mut Cluster, id: OwnerId, to: &Job) {
+        let had_ttl = self.spec.ttl_after_finished;
+        self.spec.parallelism = to.parallelism;
+        self.spec.backoff_limit = to.backoff_limit;
+        self.spec.failed_indexes_max = to.failed_indexes_max;
+        self.spec.active_deadline = to.active_deadline;
+        self.spec.ttl_after_finished = to.ttl_after_finished;
+        if self.finished.is_some() && had_ttl != to.ttl_after_finished {
+            self.expire_later(c, id);
+        }
+        self.look_after(c, id, Duration::ZERO);
+    }
+
+    /// It does nothing any more; the pods that it had.
+    pub(super) fn remove(&mut self) -> Vec<PodId> {
+        self.is_removed = true;
+        self.pods.iter().map(|owned| owned.pod).collect()
     }
 
     /// The Job is looked at after a while, together with all that happens until then.
@@ -175,7 +216,7 @@ impl JobState {
 
     pub(super) fn sync(&mut self, c: &mut Cluster, id: OwnerId) {
         self.looks.retain(|at| *at > c.now);
-        if self.finished.is_some() || self.started_at.is_none() {
+        if self.finished.is_some() || self.started_at.is_none() || self.is_removed {
             return;
         }
         self.count(c);
@@ -207,11 +248,14 @@ impl JobState {
             );
             What::Owner(id, how)
         });
-        if let Some(ttl) = self.spec.ttl_after_finished {
-            c.agenda.add(
-                c.now.after(ttl),
-                crate::world::Event::Control(Event::Expire(id)),
-            );
+        self.expire_later(c, id);
+    }
+
+    fn expire_later(&self, c: &mut Cluster, id: OwnerId) {
+        if let (Some(ttl), Some(finished)) = (self.spec.ttl_after_finished, self.finished) {
+            let at = finished.at.after(ttl).max(c.now);
+            c.agenda
+                .add(at, crate::world::Event::Control(Event::Expire(id)));
         }
     }
 
@@ -318,10 +362,16 @@ impl JobState {
 
     fn make(&mut self, c: &mut Cluster, id: OwnerId, place: usize) {
         let index = u32::try_from(place).unwrap_or(u32::MAX);
-        let name = if self.spec.indexed {
-            format!("{}-{index}-{}", self.name, self.made)
+        let suffix = if self.is_adopted {
+            // A Job of the same name may have been there before, whose pods are still shutting down.
+            c.dice.suffix(c.api.next_id().0.into())
         } else {
-            format!("{}-{}", self.name, self.made)
+            self.made.to_string()
+        };
+        let name = if self.spec.indexed {
+            format!("{}-{index}-{suffix}", self.name)
+        } else {
+            format!("{}-{suffix}", self.name)
         };
         self.made += 1;
         let owner = Owner {
