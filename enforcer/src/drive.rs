@@ -10,6 +10,7 @@
 mod lanes;
 mod past;
 mod sight;
+mod state;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -18,18 +19,19 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
-use pullstop_core::engine::{Effect, Explanation, Input};
-use pullstop_core::pod::{Phase, PodRef};
+use pullstop_core::engine::{Effect, Input};
+use pullstop_core::pod::Phase;
 use pullstop_core::policy::{Bounds, Mode, Policy};
 use pullstop_core::time::Timestamp;
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, watch};
 
 use self::lanes::{Lane, Lanes, Task};
 use self::past::Recalled;
+pub use self::state::{Question, State};
 use crate::clock::Clock;
 use crate::engines::{self, Engines, Home, Policies};
 use crate::lease::{Claim, Stop};
-use crate::metrics::{Metric, Metrics};
+use crate::metrics::Metrics;
 use crate::pods::feed::News;
 use crate::pods::history::Historian;
 use crate::pods::jobs::{Job, Report};
@@ -66,15 +68,6 @@ pub struct Links {
     pub stop: watch::Receiver<bool>,
 }
 
-/// A question about the present state.
-#[derive(Debug)]
-pub struct Question {
-    /// Whether pods are asked for, or only how the program is.
-    pub with_pods: bool,
-    /// Where the answer goes.
-    pub answer: oneshot::Sender<State>,
-}
-
 /// What no policy goes beyond.
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -82,27 +75,6 @@ pub struct Limits {
     pub ceiling: Mode,
     /// Only these namespaces: names, or beginnings of names followed by `*`; all if empty.
     pub namespaces: Vec<String>,
-}
-
-/// The present state, for people.
-#[derive(Clone, Debug, Default)]
-pub struct State {
-    /// Whether all pods have been listed.
-    pub view_is_whole: bool,
-    /// Whether this replica may write.
-    pub leads: bool,
-    /// Whether the kill switch is thrown, and by whom.
-    pub stop: Option<Stop>,
-    /// How far verdicts go at present.
-    pub mode: Option<Mode>,
-    /// Time since the watch last said anything.
-    pub watch_lag: Duration,
-    /// Reads and writes under way.
-    pub queue: usize,
-    /// Pods with failing containers.
-    pub tracked: usize,
-    /// What is thought of some of them.
-    pub pods: Vec<(PodRef, Vec<Explanation>)>,
 }
 
 /// The driver.
@@ -452,46 +424,6 @@ impl Driver {
         )
     }
 
-    fn show(&self) {
-        let now = self.clock.now();
-        self.metrics
-            .set(Metric::TrackedPods, &[], self.engines.tracked());
-        self.metrics.set(Metric::QueueDepth, &[], self.lanes.len());
-        self.metrics
-            .set(Metric::ViewIsWhole, &[], usize::from(self.view_is_whole));
-        self.metrics
-            .set_duration(Metric::WatchLag, now.since(self.heard_at));
-        let in_force = self.mode();
-        for mode in [Mode::Enforce, Mode::Warn, Mode::DryRun, Mode::Off] {
-            let labels = [("mode", mode_name(mode))];
-            self.metrics
-                .set(Metric::Mode, &labels, usize::from(mode == in_force));
-        }
-    }
-
-    fn state(&self, with_pods: bool) -> State {
-        /// The page is for people.
-        const PODS_MAX: usize = 1000;
-        let pods_max = if with_pods { PODS_MAX } else { 0 };
-        let now = self.clock.now();
-        let explain = |pod: &PodRef| (pod.clone(), self.engines.explain(&pod.uid()));
-        State {
-            view_is_whole: self.view_is_whole,
-            leads: self.leads(),
-            stop: None,
-            mode: Some(self.mode()),
-            watch_lag: now.since(self.heard_at),
-            queue: self.lanes.len(),
-            tracked: self.engines.tracked(),
-            pods: self
-                .telling
-                .pods()
-                .map(explain)
-                .filter(|(_, said)| !said.is_empty())
-                .take(pods_max)
-                .collect(),
-        }
-    }
 }
 
 /// Selects the pods that any of the policies is about.
