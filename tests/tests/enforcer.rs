@@ -206,7 +206,7 @@ fn pods_that_cannot_be_read_are_named_with_the_reason() {
     let ran = enforcer(&["scan", "--from", &file]);
     assert_eq!(ran.code, 2, "{}", ran.err);
     for said in [
-        "error: cannot read the pod n/phase: the pod's `status.phase` is `Lost `, which Kubernetes does not write\n",
+        "error: cannot read the pod n/phase: the pod's `status.phase` is `Lost\\u{1b}`, which Kubernetes does not write\n",
         "error: cannot read the pod n/version: the pod's `metadata.resourceVersion` is `x`",
         "error: cannot read the pod n/odd: invalid type",
     ] {

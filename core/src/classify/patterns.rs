@@ -1,5 +1,6 @@
 //! Patterns, ready to search with.
 
+use std::fmt;
 use std::ops::Deref;
 use std::sync::{Arc, LazyLock};
 
@@ -12,7 +13,7 @@ use super::table::{self, Pattern};
 pub const OWN_BYTES_MAX: usize = 64 << 10;
 
 /// A policy's own patterns. They are prepared once; copies share that.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Patterns(Arc<Searcher>);
 
 impl Patterns {
@@ -59,6 +60,12 @@ impl Deref for Patterns {
 
     fn deref(&self) -> &[Pattern] {
         &self.0.patterns
+    }
+}
+
+impl fmt::Debug for Patterns {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
     }
 }
 

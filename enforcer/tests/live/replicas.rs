@@ -184,7 +184,12 @@ async fn the_kill_switch_stops_every_write() {
     let writes = cluster.requests("PATCH", "/status");
     sleep(Duration::from_secs(300)).await;
     assert_eq!(cluster.requests("PATCH", "/status"), writes);
-    assert_eq!(replica.metric("pullstop_mode{mode=\"DryRun\"}"), "1");
+    assert_eq!(replica.metric("pullstop_stopped"), "1");
+    assert_eq!(
+        replica.metric("pullstop_mode{mode=\"Enforce\"}"),
+        "1",
+        "the policy is what it was"
+    );
     annotate("false");
     let after = failed_after(&cluster, &name).await;
     assert!(after < 60, "{after}");
