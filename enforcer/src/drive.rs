@@ -423,7 +423,6 @@ impl Driver {
             |engine| engine.policy().overrides.clone(),
         )
     }
-
 }
 
 /// Selects the pods that any of the policies is about.

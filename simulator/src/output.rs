@@ -67,7 +67,7 @@ mod tests {
     fn colours_and_lines_pass_and_nothing_else() {
         let mut out = Vec::new();
         let mut clean = Clean(&mut out);
-        write!(clean, "{BAD}no{BAD:#} {BOLD}{UNSURE}é{UNSURE:#}\n").unwrap();
+        writeln!(clean, "{BAD}no{BAD:#} {BOLD}{UNSURE}é{UNSURE:#}").unwrap();
         write!(
             clean,
             "\u{1b}[2J\u{1b}]0;x\u{7}\u{9b}1m\u{202e}\u{e0041}\t.\u{1b}"

@@ -228,8 +228,8 @@ struct Hit {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooManyPatterns;
 
-impl std::fmt::Display for TooManyPatterns {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for TooManyPatterns {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
             "the patterns are too many or too long to search for at once: together they may have {OWN_BYTES_MAX} bytes"

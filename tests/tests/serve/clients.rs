@@ -56,8 +56,8 @@ impl Cluster {
         self.client.ask("POST", path, JSON, object).await
     }
 
-    pub(super) async fn patch(&self, path: &str, patch: &Value) -> Answer {
-        self.client.ask("PATCH", path, MERGE, patch).await
+    pub(super) async fn patch(&self, path: &str, change: &Value) -> Answer {
+        self.client.ask("PATCH", path, MERGE, change).await
     }
 
     async fn delete(&self, path: &str, policy: &str) -> Answer {

@@ -108,7 +108,7 @@ async fn a_local_server_goes_by_local_names_only() {
         let mut stream = TcpStream::connect(server.address).await.unwrap();
 
         let text =
-            format!("GET /simulator/clock HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n",);
+            format!("GET /simulator/clock HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
         stream.write_all(text.as_bytes()).await.unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.unwrap();
