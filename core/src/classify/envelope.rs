@@ -111,11 +111,16 @@ fn behind_quoted(text: &str) -> Option<&str> {
 /// The error in a line of the kubelet's log, with or without its head: `E0220 10:12:44.905551 1711 pod_workers.go:1301]
 /// "Error syncing pod, skipping" err="…" pod="…`.
 fn logged(text: &str) -> Option<&str> {
+    const HEADLESS: &str = "\"Error syncing pod, skipping\"";
     let is_head =
         |head: &[u8]| b"IWEF".contains(&head[0]) && head[1..].iter().all(u8::is_ascii_digit);
     let has_head = text.as_bytes().get(..5).is_some_and(is_head);
+    // What begins otherwise need not be searched.
+    if !has_head && !text.starts_with(HEADLESS) {
+        return None;
+    }
     let (before, error) = text.split_once(" err=\"")?;
-    if !has_head && before != "\"Error syncing pod, skipping\"" {
+    if !has_head && before != HEADLESS {
         return None;
     }
     Some(
@@ -128,11 +133,11 @@ fn logged(text: &str) -> Option<&str> {
 /// The error in `failed to "StartContainer" for "x" with ErrImagePull: "…"`, which logs and Events about syncs have
 /// (`pkg/kubelet/container/sync_result.go`); the quotes may be escaped.
 fn failed_sync(text: &str) -> Option<&str> {
-    let (what, error) = [" with ErrImagePull: ", " with ImagePullBackOff: "]
+    let action = text.strip_prefix("failed to ")?.trim_start_matches(QUOTES);
+    let rest = action.strip_prefix("StartContainer")?;
+    let (_, error) = [" with ErrImagePull: ", " with ImagePullBackOff: "]
         .iter()
-        .find_map(|reason| text.split_once(reason))?;
-    let action = what.strip_prefix("failed to ")?.trim_start_matches(QUOTES);
-    action.strip_prefix("StartContainer")?;
+        .find_map(|reason| rest.split_once(reason))?;
     Some(error.trim_matches(QUOTES))
 }
 
