@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Writes simulator/src/serve/kinds/types.txt: the fields of Kubernetes' own kinds, from the Go types of its API.
+"""Writes simulator/apiserver/src/kinds/types.txt: the fields of Kubernetes' own kinds, from the Go types of its API.
 
-    .ci/api-types.py KUBERNETES_SOURCE > simulator/src/serve/kinds/types.txt
+    .ci/api-types.py KUBERNETES_SOURCE > simulator/apiserver/src/kinds/types.txt
 """
 import re
 import sys

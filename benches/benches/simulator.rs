@@ -5,11 +5,11 @@
 use std::path::Path;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use pullstop_cluster::scenario::{self, Scenario};
+use pullstop_cluster::simulation::{self, Decider};
+use pullstop_cluster::world::enforcer::rivals::Rival;
+use pullstop_cluster::world::{Keep, World};
 use pullstop_core::policy::Policy;
-use pullstop_simulator::scenario::{self, Scenario};
-use pullstop_simulator::simulation::{self, Decider};
-use pullstop_simulator::world::enforcer::rivals::Rival;
-use pullstop_simulator::world::{Keep, World};
 
 fn world(scenario: &Scenario, decider: &Decider) -> World {
     simulation::world(scenario, 1, decider, Keep::default())

@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use kube::{Client, Config};
+use pullstop_apiserver::{
+    self as apiserver, Fault, Faults, Kubelet, Options, Rule, Server, Store, Timing,
+};
 use pullstop_benches::Pod;
 use pullstop_benches::server::runtime;
 use pullstop_benches::wire::{Image, Printer};
@@ -19,9 +22,6 @@ use pullstop_enforcer::engines::Policies;
 use pullstop_enforcer::http::Listeners;
 use pullstop_enforcer::metrics::Metrics;
 use pullstop_enforcer::run::{Parts, RunArgs, enforce};
-use pullstop_simulator::serve::{
-    self, Fault, Faults, Kubelet, Options, Rule, Server, Store, Timing,
-};
 use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::sleep_until;
@@ -108,7 +108,7 @@ fn policy() -> Policy {
 
 /// Lets pods fail, and waits until all are failed. How late each was.
 async fn cluster(count: usize, at_once: usize, tell_url: &mpsc::Sender<String>) -> Vec<Duration> {
-    let store = Store::new(serve::Clock::wall());
+    let store = Store::new(apiserver::Clock::wall());
     let faults = Faults::default();
     faults.add(Rule::every(Fault::Delay { millis: API_MS }));
     let options = Options {

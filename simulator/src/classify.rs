@@ -3,13 +3,14 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use pullstop_cluster::input_error::{InputError, Place};
 use pullstop_core::cause::Permanence;
 use pullstop_core::classify::{Classification, Classifier};
 use serde::{Deserialize, Serialize};
 
 use crate::args::{ClassifyArgs, Output};
 use crate::exit::{Exit, Failure};
-use crate::input::{self, InputError, Place};
+use crate::input;
 use crate::output::json_line;
 use crate::style;
 

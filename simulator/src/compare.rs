@@ -5,6 +5,9 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use pullstop_cluster::scenario::metric::{Count, Figure, Figures, Statistic, Timing, Waste};
+use pullstop_cluster::simulation::Decider;
+use pullstop_cluster::world::enforcer::rivals::Rival;
 use serde_json::json;
 
 use crate::args::{CompareArgs, CompareOutput};
@@ -13,9 +16,6 @@ use crate::input;
 use crate::output::json_line;
 use crate::run::plan::{self, Plan};
 use crate::run::pool::{self, Options, Progress};
-use crate::scenario::metric::{Count, Figure, Figures, Statistic, Timing, Waste};
-use crate::simulation::Decider;
-use crate::world::enforcer::rivals::Rival;
 
 /// One line of the table.
 #[derive(Clone, Debug)]

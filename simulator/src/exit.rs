@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::process::ExitCode;
 
-use crate::input::InputError;
+use pullstop_cluster::input_error::InputError;
 
 /// The exit codes, frozen: scripts rely on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

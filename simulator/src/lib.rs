@@ -1,6 +1,7 @@
 //! The simulator: recordings and virtual time around the same brain that the enforcer has.
 
 pub mod args;
+pub mod bridge;
 pub mod classify;
 pub mod compare;
 pub mod exit;
@@ -14,12 +15,8 @@ pub mod new;
 mod output;
 pub mod replay;
 pub mod run;
-pub mod scenario;
-pub mod serve;
-pub mod simulation;
 pub mod style;
 pub mod timeline;
-pub mod world;
 
 use std::io::Write;
 
@@ -55,6 +52,6 @@ pub fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit
 }
 
 fn schema(out: &mut dyn Write) -> Result<Exit, Failure> {
-    writeln!(out, "{:#}", scenario::json_schema())?;
+    writeln!(out, "{:#}", pullstop_cluster::scenario::json_schema())?;
     Ok(Exit::Success)
 }

@@ -8,14 +8,14 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
+use pullstop_cluster::scenario::{self, Scenario};
+use pullstop_cluster::simulation::{self, Decider};
+use pullstop_cluster::world::enforcer::rivals::Rival;
+use pullstop_cluster::world::ids::PodId;
+use pullstop_cluster::world::journal::What;
+use pullstop_cluster::world::kubelet::EventKind;
+use pullstop_cluster::world::{Keep, World, ZERO};
 use pullstop_core::pod::Phase;
-use pullstop_simulator::scenario::{self, Scenario};
-use pullstop_simulator::simulation::{self, Decider};
-use pullstop_simulator::world::enforcer::rivals::Rival;
-use pullstop_simulator::world::ids::PodId;
-use pullstop_simulator::world::journal::What;
-use pullstop_simulator::world::kubelet::EventKind;
-use pullstop_simulator::world::{Keep, World, ZERO};
 
 mod controllers;
 

@@ -12,6 +12,9 @@ use clap::Parser;
 use hyper::Request;
 use hyper::header::{AUTHORIZATION, HeaderValue};
 use kube::Client;
+use pullstop_apiserver::{
+    self as apiserver, Auth, Fault, Faults, Key, Kubelet, Permission, Rule, Store, Timing,
+};
 use pullstop_core::time::Timestamp;
 use pullstop_enforcer::api::Api;
 use pullstop_enforcer::clock::Clock;
@@ -19,9 +22,6 @@ use pullstop_enforcer::http::Listeners;
 use pullstop_enforcer::metrics::Metrics;
 use pullstop_enforcer::policies;
 use pullstop_enforcer::run::{Parts, RunArgs, enforce};
-use pullstop_simulator::serve::{
-    self, Auth, Fault, Faults, Key, Kubelet, Permission, Rule, Store, Timing,
-};
 use pullstop_tests::{enforcer, root};
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -79,7 +79,7 @@ impl World {
 
     pub(crate) fn with(setup: Setup) -> Self {
         let began = Timestamp::from_millis(1_795_000_000_000);
-        let store = Store::new(serve::Clock::from(began));
+        let store = Store::new(apiserver::Clock::from(began));
         let namespace = read("deploy/base/namespace.yaml");
         for object in documents(&(namespace + &enforcer(&["crds"]).out)) {
             store.put(object, "admin").unwrap();
@@ -95,7 +95,7 @@ impl World {
         let rights: Vec<Permission> = rights.collect();
         let api = |permissions| {
             let auth = Auth::closed().with_user("token", "pullstop", permissions);
-            serve::Api::new(store.clone(), auth, faults.clone())
+            apiserver::Api::new(store.clone(), auth, faults.clone())
         };
         let at_first = api(setup.rights_at_first.unwrap_or_else(|| rights.clone()));
         let later = api(rights);

@@ -7,19 +7,19 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use pullstop_cluster::world::cluster::Cluster;
+use pullstop_cluster::world::enforcer::pullstop::Pullstop;
+use pullstop_cluster::world::enforcer::{Brain, Command, MakeBrain, Notice, Verdict};
+use pullstop_cluster::world::ids::{ImageId, PodId};
+use pullstop_cluster::world::oracle;
+use pullstop_cluster::world::pod::{ContainerState, Pod};
+use pullstop_cluster::world::truth::Ending;
 use pullstop_core::engine::GoneFrom;
 use pullstop_core::plugin::Profile;
 use pullstop_core::pod::Phase;
 use pullstop_core::policy::Policy;
 use pullstop_core::time::Timestamp;
 use pullstop_simulator::fuzz::{draw, hunt};
-use pullstop_simulator::world::cluster::Cluster;
-use pullstop_simulator::world::enforcer::pullstop::Pullstop;
-use pullstop_simulator::world::enforcer::{Brain, Command, MakeBrain, Notice, Verdict};
-use pullstop_simulator::world::ids::{ImageId, PodId};
-use pullstop_simulator::world::oracle;
-use pullstop_simulator::world::pod::{ContainerState, Pod};
-use pullstop_simulator::world::truth::Ending;
 
 /// So many worlds are tried.
 const WORLDS: u64 = 400;

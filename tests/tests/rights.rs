@@ -7,8 +7,8 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use pullstop_apiserver::Permission;
 use pullstop_enforcer::http::Listeners;
-use pullstop_simulator::serve::Permission;
 use pullstop_tests::golden;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

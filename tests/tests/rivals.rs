@@ -3,11 +3,11 @@
 use std::fmt::Write;
 use std::path::Path;
 
+use pullstop_cluster::scenario::{self, Scenario};
+use pullstop_cluster::simulation::{self, Decider};
+use pullstop_cluster::world::enforcer::rivals::Rival;
+use pullstop_cluster::world::{Keep, World, ZERO};
 use pullstop_core::time::Human;
-use pullstop_simulator::scenario::{self, Scenario};
-use pullstop_simulator::simulation::{self, Decider};
-use pullstop_simulator::world::enforcer::rivals::Rival;
-use pullstop_simulator::world::{Keep, World, ZERO};
 use pullstop_tests::golden;
 
 const PODS: &str = r#"

@@ -1,9 +1,7 @@
 //! `enforcer scan` and `enforcer explain` in a cluster: by which policy they judge, what they read with which rights.
 
+use pullstop_apiserver::{Auth, Clock, Options, Permission, Running, Server, Store, kubeconfig};
 use pullstop_core::time::Timestamp;
-use pullstop_simulator::serve::{
-    Auth, Clock, Options, Permission, Running, Server, Store, kubeconfig,
-};
 use pullstop_tests::{Ran, enforcer};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;

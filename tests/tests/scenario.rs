@@ -6,9 +6,9 @@ use std::path::Path;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
+use pullstop_cluster::input_error::InputError;
+use pullstop_cluster::scenario::{self, Scenario};
 use pullstop_core::policy::{Policy, document};
-use pullstop_simulator::input::InputError;
-use pullstop_simulator::scenario::{self, Scenario};
 use pullstop_tests::{golden, root};
 
 const HEAD: &str = "apiVersion: pullstop.dev/v1alpha1\nkind: Scenario\nmetadata: {name: s}\n";
@@ -377,7 +377,7 @@ fn edit() -> impl Strategy<Value = Edit> {
 
 fn parse(text: &str) -> Result<Scenario, Vec<InputError>> {
     scenario::parse("scenario.yaml", text, &mut |path: &Path| {
-        let place = pullstop_simulator::input::Place { line: 4, column: 9 };
+        let place = pullstop_cluster::input_error::Place { line: 4, column: 9 };
         match path.file_name().and_then(|name| name.to_str()) {
             Some("missing.yaml") => Err(vec![InputError::about(path, "no such file")]),
             Some("broken.yaml") => Err(vec![InputError::at(path, place, "unknown mode")]),

@@ -1,7 +1,7 @@
 //! The JSON Schemas of policies and scenarios are those of the code, and agree with the readers.
 
+use pullstop_cluster::scenario;
 use pullstop_core::policy::{Policy, document};
-use pullstop_simulator::scenario;
 use pullstop_tests::golden;
 
 #[test]

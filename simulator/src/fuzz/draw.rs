@@ -6,22 +6,24 @@
 
 use std::time::Duration;
 
+use pullstop_cluster::pull_errors::{PullError, Runtime};
+use pullstop_cluster::scenario::fault::{Fault, FaultKind, Write, WriteTrouble};
+use pullstop_cluster::scenario::supply::{
+    Exists, Image, RateLimit, Registry, Secret, Trouble, TroubleKind,
+};
+use pullstop_cluster::scenario::workload::{
+    Arrival, Container, Job, Kind, Pace, PodFailureAction, PodFailureMatch, PodFailureRule,
+    PodReplacement, PodTemplate, PullPolicy, Workload,
+};
+use pullstop_cluster::scenario::{
+    DEFAULT_PATIENCE, Enforcer, Joins, KubeletConfig, NodeGroup, Places, Queue, QueueOrder, Quota,
+    Resources, Scenario,
+};
+use pullstop_cluster::world::dice::{Dice, Drawer, Stream};
 use pullstop_core::pod::{ContainerKind, RestartPolicy, Wishes};
 use pullstop_core::policy::Policy;
 
 use super::shrink::tidied;
-use crate::scenario::fault::{Fault, FaultKind, Write, WriteTrouble};
-use crate::scenario::supply::{Exists, Image, RateLimit, Registry, Secret, Trouble, TroubleKind};
-use crate::scenario::workload::{
-    Arrival, Container, Job, Kind, Pace, PodFailureAction, PodFailureMatch, PodFailureRule,
-    PodReplacement, PodTemplate, PullPolicy, Workload,
-};
-use crate::scenario::{
-    DEFAULT_PATIENCE, Enforcer, Joins, KubeletConfig, NodeGroup, Places, Queue, QueueOrder, Quota,
-    Resources, Scenario,
-};
-use crate::world::dice::{Dice, Drawer, Stream};
-use crate::world::errors::{PullError, Runtime};
 
 /// How long things go on when nothing goes wrong any more: four times the longest of the standard thresholds.
 pub const LIVENESS: Duration = Duration::from_secs(5 * 3600);
@@ -466,7 +468,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::scenario::{parse, write};
+    use pullstop_cluster::scenario::{parse, write};
 
     #[test]
     fn what_is_drawn_can_be_written_and_read_again() {

@@ -2,22 +2,22 @@
 
 use std::time::Duration;
 
+use pullstop_cluster::scenario::Scenario;
+use pullstop_cluster::scenario::fault::{Fault, FaultKind};
+use pullstop_cluster::world::checks::Broken;
+use pullstop_cluster::world::dice::{Dice, Drawer};
+use pullstop_cluster::world::enforcer::MakeBrain;
+use pullstop_cluster::world::enforcer::pullstop::Pullstop;
+use pullstop_cluster::world::ids::PodId;
+use pullstop_cluster::world::oracle;
+use pullstop_cluster::world::truth::PodTruth;
+use pullstop_cluster::world::{Keep, World, ZERO};
 use pullstop_core::plugin::Profile;
 use pullstop_core::pod::Phase;
 use pullstop_core::policy::{Action, Mode, Policy};
 use pullstop_core::time::{Human, Timestamp};
 
 use crate::run::outcome::fingerprint;
-use crate::scenario::Scenario;
-use crate::scenario::fault::{Fault, FaultKind};
-use crate::world::checks::Broken;
-use crate::world::dice::{Dice, Drawer};
-use crate::world::enforcer::MakeBrain;
-use crate::world::enforcer::pullstop::Pullstop;
-use crate::world::ids::PodId;
-use crate::world::oracle;
-use crate::world::truth::PodTruth;
-use crate::world::{Keep, World, ZERO};
 
 /// Who is hunted: a way to make brains for a policy.
 pub struct Hunt<'a> {

@@ -11,6 +11,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
+use pullstop_cluster::input_error::InputError;
+use pullstop_cluster::scenario::{Scenario, write};
+use pullstop_cluster::world::checks::Broken;
 use pullstop_core::policy::Policy;
 
 use self::hunt::{Hunt, Seen};
@@ -19,8 +22,6 @@ use crate::exit::{Exit, Failure};
 use crate::input;
 use crate::run::plan;
 use crate::run::pool::Progress;
-use crate::scenario::{Scenario, write};
-use crate::world::checks::Broken;
 
 /// A world in which something is broken.
 #[derive(Clone, Debug)]
@@ -111,7 +112,7 @@ fn report(
         return Ok(());
     };
     input::write(file, yaml.as_bytes())
-        .map_err(|error| input::InputError::about(file, format!("cannot be written: {error}")))?;
+        .map_err(|error| InputError::about(file, format!("cannot be written: {error}")))?;
     let name = file.display();
     writeln!(
         out,

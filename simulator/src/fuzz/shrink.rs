@@ -3,13 +3,12 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use pullstop_cluster::input_error::InputError;
+use pullstop_cluster::scenario::fault::FaultKind;
+use pullstop_cluster::scenario::workload::Kind;
+use pullstop_cluster::scenario::{self, Enforcer, Scenario, write};
+use pullstop_cluster::world;
 use pullstop_core::image::ImageReference;
-
-use crate::input::InputError;
-use crate::scenario::fault::FaultKind;
-use crate::scenario::workload::Kind;
-use crate::scenario::{self, Enforcer, Scenario, write};
-use crate::world;
 
 /// The smallest world found of those that `still_breaks`: whatever can be left out is left out, one thing at a time,
 /// until nothing more can. Every world that is tried can be written to a file and read again.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use pullstop_cluster::scenario::fault::{Fault, FaultKind, Write};
 use pullstop_core::time::Human;
 
 use super::nodes::pattern_of;
@@ -9,7 +10,6 @@ use super::notes::Notes;
 use super::recording::Recording;
 use super::sights::PodSight;
 use super::workloads;
-use crate::scenario::fault::{Fault, FaultKind, Write};
 
 /// How long a kubelet was away that was seen to come back.
 const KUBELET_DOWN: Duration = Duration::from_secs(30);

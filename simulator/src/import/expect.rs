@@ -3,9 +3,10 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use pullstop_cluster::scenario::write::quoted;
+
 use super::recording::Recording;
 use super::sights::PodSight;
-use crate::scenario::write::quoted;
 
 /// A pull that would have succeeded at once may be tried as late as this: the longest back-off, and the kubelet's look
 /// at the pod after it.

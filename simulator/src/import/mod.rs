@@ -21,6 +21,12 @@ mod workloads;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use pullstop_cluster::input_error::{InputError, STDIN};
+use pullstop_cluster::scenario::{
+    DEFAULT_PATIENCE, DEFAULT_SEED, DURATION_MAX, Enforcer, Places, Scenario, write,
+};
+use pullstop_cluster::simulation::{self, Decider};
+use pullstop_cluster::world::Keep;
 use pullstop_core::classify::Classifier;
 use pullstop_core::policy::Policy;
 use pullstop_core::time::Human;
@@ -29,15 +35,10 @@ use self::notes::Notes;
 use self::recording::Recording;
 use crate::args::ImportArgs;
 use crate::exit::{Exit, Failure};
-use crate::input::{self, InputError};
+use crate::input;
 use crate::replay::{moment, trace};
 use crate::run::outcome::Outcome;
 use crate::run::plan;
-use crate::scenario::{
-    DEFAULT_PATIENCE, DEFAULT_SEED, DURATION_MAX, Enforcer, Places, Scenario, write,
-};
-use crate::simulation::{self, Decider};
-use crate::world::Keep;
 
 /// So many seeds are tried, until one lets come true what chance decides: whether a kubelet puts a pod back that was
 /// failed by hand.
@@ -67,11 +68,7 @@ pub fn run(args: &ImportArgs, out: &mut dyn Write, err: &mut dyn Write) -> Resul
     let mut likely = (DEFAULT_SEED..).take(SEEDS_MAX).map(with_seed);
     let text = likely.find(|text| comes_true(text));
     let text = text.unwrap_or_else(|| with_seed(DEFAULT_SEED));
-    match args
-        .out
-        .as_deref()
-        .filter(|file| *file != Path::new(input::STDIN))
-    {
+    match args.out.as_deref().filter(|file| *file != Path::new(STDIN)) {
         None => out.write_all(text.as_bytes())?,
         Some(file) => input::write(file, text.as_bytes())
             .map_err(|error| InputError::about(file, format!("cannot be written: {error}")))?,

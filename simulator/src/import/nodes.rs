@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use pullstop_cluster::pull_errors::Runtime;
+use pullstop_cluster::scenario::workload::PullPolicy;
+use pullstop_cluster::scenario::{Joins, NodeGroup, Resources};
+
 use super::notes::Notes;
 use super::recording::Recording;
 use super::sights::PodSight;
 use super::workloads::{label, requests};
-use crate::scenario::workload::PullPolicy;
-use crate::scenario::{Joins, NodeGroup, Resources};
-use crate::world::errors::Runtime;
 
 /// The group of a node that never comes, for pods that were never placed.
 const NOWHERE: &str = "nowhere";

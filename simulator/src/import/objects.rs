@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use pullstop_cluster::input_error::InputError;
 use pullstop_core::wire::WirePod;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::input::InputError;
 use crate::replay::trace::Reader;
 
 /// An object of a recording.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use pullstop_cluster::scenario::fault::Write;
 use pullstop_core::pod::{
     ContainerKind, ContainerSnapshot, ContainerState, Phase, PodSnapshot, RestartPolicy, Trouble,
     WaitingReason, Wishes,
@@ -11,7 +12,6 @@ use pullstop_core::pod::{
 use super::objects::{ContainerStatus, Pod, Terminated};
 use super::words::Words;
 use crate::replay::moment;
-use crate::scenario::fault::Write;
 
 /// What was seen of a pod. Times are from the start of the recording.
 #[derive(Debug)]

@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use pullstop_cluster::pull_errors::{PullError, Runtime};
+use pullstop_cluster::scenario::quantity::MEBIBYTES_MAX;
+use pullstop_cluster::scenario::supply::{Exists, Image, Registry, Secret, Trouble, TroubleKind};
 use pullstop_core::cause::Cause;
 use pullstop_core::classify::Classifier;
 use pullstop_core::image::ImageReference;
@@ -11,9 +14,6 @@ use pullstop_core::time::Human;
 use super::notes::Notes;
 use super::recording::Recording;
 use super::words::{self, Words};
-use crate::scenario::raw::read::MEBIBYTES_MAX;
-use crate::scenario::supply::{Exists, Image, Registry, Secret, Trouble, TroubleKind};
-use crate::world::errors::{PullError, Runtime};
 
 /// What pulls met.
 #[derive(Debug, Default)]

@@ -3,6 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use pullstop_cluster::scenario::quantity::{SIZE_MAX, cpu_millis, mebibytes};
+use pullstop_cluster::scenario::workload::{
+    Arrival, Container, Job, Kind, Pace, PodFailureAction, PodFailureMatch, PodFailureRule,
+    PodReplacement, PodTemplate, PullPolicy, Workload,
+};
+use pullstop_cluster::scenario::{DURATION_MAX, Resources};
 use pullstop_core::pod::{ContainerKind, RestartPolicy};
 use pullstop_core::time::Human;
 use pullstop_core::yaml::is_label;
@@ -12,12 +18,6 @@ use super::notes::Notes;
 use super::objects::{JobSpec, PodFailureRule as RecordedRule};
 use super::recording::Recording;
 use super::sights::{ContainerSight, PodSight};
-use crate::scenario::raw::read::{Bytes, Cpu, Read, SIZE_MAX};
-use crate::scenario::workload::{
-    Arrival, Container, Job, Kind, Pace, PodFailureAction, PodFailureMatch, PodFailureRule,
-    PodReplacement, PodTemplate, PullPolicy, Workload,
-};
-use crate::scenario::{DURATION_MAX, Resources};
 
 /// The workloads, and what each recorded pod is called among them.
 #[derive(Debug, Default)]
@@ -308,8 +308,8 @@ pub(super) fn requests(pod: &PodSight) -> Resources {
         amounts.filter_map(|amount| read(amount)).sum()
     };
     Resources {
-        cpu_millis: sum("cpu", &|amount| Cpu::read(amount).ok()),
-        memory_mib: sum("memory", &|amount| Bytes::read(amount).ok()),
+        cpu_millis: sum("cpu", &|amount| cpu_millis(amount).ok()),
+        memory_mib: sum("memory", &|amount| mebibytes(amount).ok()),
         gpus: sum("nvidia.com/gpu", &|amount| amount.parse().ok()),
         pods: 1,
     }

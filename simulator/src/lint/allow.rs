@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::input::{InputError, Place};
+use pullstop_cluster::input_error::{InputError, Place};
 
 /// How such a comment begins.
 const MARK: &str = "# lint: allow";

@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
+use pullstop_cluster::scenario::{API_VERSION, KIND};
+
 use super::{RULES, Rule};
-use crate::scenario::{API_VERSION, KIND};
 use crate::style::{BOLD, DIM};
 
 impl Rule {

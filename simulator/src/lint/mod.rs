@@ -16,16 +16,16 @@ mod subject;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use pullstop_cluster::input_error::InputError;
+use pullstop_cluster::scenario::{Place, Scenario};
+use pullstop_cluster::simulation::{self, Decider};
+use pullstop_cluster::world::Keep;
 use pullstop_core::suggest;
 
 use self::subject::Subject;
 use crate::args::{Deny, LintArgs};
 use crate::exit::{Exit, Failure};
-use crate::input::InputError;
 use crate::run::plan::{self, Opened, Skipped};
-use crate::scenario::{Place, Scenario};
-use crate::simulation::{self, Decider};
-use crate::world::Keep;
 
 pub use self::document::document;
 pub use self::rules::RULES;

@@ -2,19 +2,19 @@
 
 use std::time::Duration;
 
+use pullstop_cluster::scenario::expect::{Expected, JobsExpected, PodsExpected};
+use pullstop_cluster::scenario::metric::Figures;
+use pullstop_cluster::scenario::supply::Trouble;
+use pullstop_cluster::scenario::workload::{Kind, Workload};
+use pullstop_cluster::scenario::{Place, Scenario};
+use pullstop_cluster::world::ids::PodId;
+use pullstop_cluster::world::truth::{Attempt, Ending, PodTruth};
+use pullstop_cluster::world::{World, ZERO};
 use pullstop_core::cause::Cause;
 use pullstop_core::image::ImageReference;
 use pullstop_core::policy::Rule;
 
 use crate::run::outcome;
-use crate::scenario::expect::{Expected, Fate, JobsExpected, PodsExpected};
-use crate::scenario::metric::Figures;
-use crate::scenario::supply::Trouble;
-use crate::scenario::workload::{Kind, Workload};
-use crate::scenario::{Place, Scenario};
-use crate::world::ids::PodId;
-use crate::world::truth::{Attempt, Ending, PodTruth};
-use crate::world::{World, ZERO};
 
 /// A pod that runs so soon after its creation was in no trouble: the default image takes 2.4 s.
 const SOON: Duration = Duration::from_secs(60);
@@ -162,50 +162,23 @@ impl Pull<'_> {
     }
 }
 
-impl PodTruth {
-    /// Whether nothing ever kept it from running: it ran soon, and had every image at once.
-    pub(super) fn was_calm(&self) -> bool {
-        let ran_soon = self
-            .ran_at
-            .is_some_and(|at| at.since(self.created_at) <= SOON);
-        let pulled = |attempt: &Attempt| matches!(attempt.ended, Some((_, Ending::Pulled)));
-        ran_soon && self.attempts.iter().all(pulled)
-    }
-
-    /// How many of its pulls failed, in the sense in which failures are counted.
-    pub(super) fn failures(&self) -> usize {
-        let failed = |attempt: &&Attempt| attempt.ended.is_some_and(|(_, e)| e.is_failure());
-        self.attempts.iter().filter(failed).count()
-    }
-
-    /// The cause for which its last pull failed.
-    pub(super) fn last_cause(&self) -> Option<Cause> {
-        let mut endings = self
-            .attempts
-            .iter()
-            .rev()
-            .filter_map(|attempt| attempt.ended);
-        endings.find_map(|(_, ending)| ending.cause().filter(|_| ending.is_failure()))
-    }
+/// Whether nothing ever kept the pod from running: it ran soon, and had every image at once.
+pub(super) fn was_calm(pod: &PodTruth) -> bool {
+    let ran_soon = pod
+        .ran_at
+        .is_some_and(|at| at.since(pod.created_at) <= SOON);
+    let pulled = |attempt: &Attempt| matches!(attempt.ended, Some((_, Ending::Pulled)));
+    ran_soon && pod.attempts.iter().all(pulled)
 }
 
-impl PodsExpected {
-    /// Whether nothing is expected but that they are spared.
-    pub(super) fn is_never_failed_only(&self) -> bool {
-        self.fate == Some(Fate::NeverFailed) && self.phase.is_none() && self.runs_by.is_none()
-    }
-}
-
-impl Workload {
-    /// How people call it: `Job train`.
-    pub(super) fn shown(&self) -> String {
-        let kind = match &self.kind {
-            Kind::Pod => "pod",
-            Kind::Job(_) => "Job",
-            Kind::Deployment { .. } => "Deployment",
-        };
-        format!("{kind} `{}`", self.name)
-    }
+/// How people call a workload: `Job train`.
+pub(super) fn shown(workload: &Workload) -> String {
+    let kind = match &workload.kind {
+        Kind::Pod => "pod",
+        Kind::Job(_) => "Job",
+        Kind::Deployment { .. } => "Deployment",
+    };
+    format!("{kind} `{}`", workload.name)
 }
 
 /// Whether an image comes from this host.

@@ -8,20 +8,22 @@ use std::io::{self, Write};
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use crate::bridge::{Behind, Bridge};
+use pullstop_apiserver::{Clock, Options, Running, Server, Store, kubeconfig};
+use pullstop_cluster::input_error::InputError;
+use pullstop_cluster::scenario::Scenario;
+use pullstop_cluster::simulation::{self, Decider};
+use pullstop_cluster::world::Keep;
+use pullstop_cluster::world::enforcer::rivals::Rival;
 use pullstop_core::time::Human;
 
 use self::tell::Teller;
 use crate::args::ServeArgs;
 use crate::exit::{Exit, Failure};
-use crate::input::{self, InputError};
+use crate::input;
 use crate::run::outcome::Outcome;
 use crate::run::plan;
-use crate::scenario::Scenario;
-use crate::serve::{Behind, Bridge, Clock, Options, Running, Server, Store, kubeconfig};
-use crate::simulation::{self, Decider};
 use crate::style::{self, BAD, BOLD, DIM, GOOD, UNSURE};
-use crate::world::Keep;
-use crate::world::enforcer::rivals::Rival;
 
 /// How long a cluster that is kept goes on after its scenario: a year of its time.
 const KEPT_FOR: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -53,7 +55,7 @@ pub fn cluster(scenario: &Scenario, seed: u64, clock: Clock) -> Result<(Bridge, 
     let world =
         simulation::world(scenario, seed, &nobody, keep).map_err(|error| error.to_string())?;
     let store = Store::new(clock);
-    store.set_behind(Behind::new(scenario));
+    store.set_admission(Behind::new(scenario));
     Ok((Bridge::new(world, store.clone()), store))
 }
 

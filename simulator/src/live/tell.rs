@@ -2,11 +2,11 @@
 
 use std::io::{self, Write};
 
+use pullstop_apiserver::{Change, Store};
 use pullstop_core::time::{Human, Timestamp};
 use serde_json::Value;
 
 use super::whole;
-use crate::serve::{Change, Store};
 use crate::style::{self, BAD, BOLD, DIM, GOOD};
 
 /// Somebody who tells what changes in a store, each change once.

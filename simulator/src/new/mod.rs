@@ -3,9 +3,11 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use pullstop_cluster::input_error::{InputError, STDIN};
+
 use crate::args::{NewArgs, Template};
 use crate::exit::{Exit, Failure};
-use crate::input::{self, InputError};
+use crate::input;
 
 /// Runs the command.
 ///
@@ -19,7 +21,7 @@ pub fn run(args: &NewArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
         .clone()
         .unwrap_or_else(|| PathBuf::from(format!("{name}.yaml")));
     let scenario = renamed(template, name);
-    if file == Path::new(input::STDIN) {
+    if file == Path::new(STDIN) {
         out.write_all(scenario.as_bytes())?;
         return Ok(Exit::Success);
     }

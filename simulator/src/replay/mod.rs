@@ -15,12 +15,13 @@ pub mod trace;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use pullstop_cluster::input_error::InputError;
 use pullstop_core::plugin::Profile;
 use pullstop_core::policy::Policy;
 
 use crate::args::{Output, ReplayArgs};
 use crate::exit::{Exit, Failure};
-use crate::input::{self, InputError};
+use crate::input;
 use drive::Settings;
 use story::Story;
 use trace::{Event, Trace};

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use pullstop_cluster::input_error::{InputError, Place};
 use pullstop_core::time::Timestamp;
 use pullstop_core::wire::WirePod;
 use serde::Deserialize;
@@ -15,7 +16,7 @@ use serde_json::value::RawValue;
 
 use super::moment;
 use crate::classify::without_place;
-use crate::input::{self, InputError, Place};
+use crate::input;
 
 /// One recording.
 #[derive(Debug)]

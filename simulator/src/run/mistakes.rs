@@ -7,15 +7,15 @@
 
 use std::fmt;
 
+use pullstop_cluster::scenario::Scenario;
+use pullstop_cluster::scenario::expect::Expected;
+use pullstop_cluster::scenario::metric::{Count, Figure, Figures};
+use pullstop_cluster::world::World;
+use pullstop_cluster::world::ids::PodId;
+use pullstop_cluster::world::truth::PodTruth;
 use pullstop_core::time::Timestamp;
 
 use super::outcome::{is_false, is_missed};
-use crate::scenario::Scenario;
-use crate::scenario::expect::Expected;
-use crate::scenario::metric::{Count, Figure, Figures};
-use crate::world::World;
-use crate::world::ids::PodId;
-use crate::world::truth::PodTruth;
 
 /// How many verdicts were wrong, or were wanting.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -15,6 +15,10 @@ pub mod verify;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use pullstop_cluster::input_error::InputError;
+use pullstop_cluster::simulation::Decider;
+use pullstop_cluster::world::enforcer::coverage::Coverage;
+use pullstop_cluster::world::enforcer::rivals::Rival;
 use pullstop_core::policy::Mode;
 use pullstop_core::suggest;
 
@@ -22,10 +26,7 @@ use self::plan::{Plan, Task};
 use self::pool::{Options, Progress, Ran};
 use crate::args::RunArgs;
 use crate::exit::{Exit, Failure};
-use crate::input::{self, InputError};
-use crate::simulation::Decider;
-use crate::world::enforcer::coverage::Coverage;
-use crate::world::enforcer::rivals::Rival;
+use crate::input;
 
 /// Runs the command.
 ///

@@ -2,18 +2,17 @@
 
 use std::time::Duration;
 
+use pullstop_cluster::scenario::Scenario;
+use pullstop_cluster::scenario::metric::{Count, Figures, Timing, Waste};
+use pullstop_cluster::world::World;
+use pullstop_cluster::world::checks::Broken;
+use pullstop_cluster::world::control::OwnerState;
+use pullstop_cluster::world::control::job::JobState;
+use pullstop_cluster::world::enforcer::coverage::Coverage;
+use pullstop_cluster::world::ids::PodId;
+use pullstop_cluster::world::oracle;
+use pullstop_cluster::world::truth::{Failed, PodTruth};
 use pullstop_core::time::Timestamp;
-
-use crate::scenario::Scenario;
-use crate::scenario::metric::{Count, Figures, Timing, Waste};
-use crate::world::World;
-use crate::world::checks::Broken;
-use crate::world::control::OwnerState;
-use crate::world::control::job::JobState;
-use crate::world::enforcer::coverage::Coverage;
-use crate::world::ids::PodId;
-use crate::world::oracle;
-use crate::world::truth::{Failed, PodTruth};
 
 use super::mistakes::{Mark, Mistakes, Unforeseen};
 use super::verify::{self, Unmet};

@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use crate::input::{self, InputError};
-use crate::scenario::{self, Scenario, glob, kind};
+use pullstop_cluster::input_error::InputError;
+use pullstop_cluster::scenario::{self, Scenario, glob, kind};
+
+use crate::input;
 
 /// All that is to be run.
 #[derive(Debug, Default)]

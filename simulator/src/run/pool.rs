@@ -7,16 +7,16 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
+use pullstop_cluster::input_error::InputError;
+use pullstop_cluster::scenario::Scenario;
+use pullstop_cluster::simulation::{self, Decider};
+use pullstop_cluster::world::Keep;
 use pullstop_core::classify::TooManyPatterns;
 
 use super::outcome::Outcome;
 use super::plan::{Plan, Task};
 use super::story;
 use crate::exit::Failure;
-use crate::input::InputError;
-use crate::scenario::Scenario;
-use crate::simulation::{self, Decider};
-use crate::world::Keep;
 
 /// How to run.
 #[derive(Clone, Copy, Debug, Default)]

@@ -1,15 +1,15 @@
 //! What happened to a pod, in words.
 
+use pullstop_cluster::world::World;
+use pullstop_cluster::world::ids::PodId;
+use pullstop_cluster::world::journal::{Entry, What};
+use pullstop_cluster::world::truth::Ending;
 use pullstop_core::engine::{Decision, Happening, StartedOver};
 use pullstop_core::plugin::{Deed, Said};
 use pullstop_core::time::{Human, Timestamp};
 
 use super::outcome::Outcome;
 use super::verify::clock;
-use crate::world::World;
-use crate::world::ids::PodId;
-use crate::world::journal::{Entry, What};
-use crate::world::truth::Ending;
 
 /// What happened to a pod.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
+use pullstop_cluster::scenario::expect::{Expected, Fate, JobOutcome, JobsExpected, PodsExpected};
+use pullstop_cluster::scenario::metric::{Condition, Figures};
+use pullstop_cluster::scenario::{Scenario, glob};
+use pullstop_cluster::world::control::job::JobState;
+use pullstop_cluster::world::ids::PodId;
+use pullstop_cluster::world::truth::PodTruth;
+use pullstop_cluster::world::{World, ZERO};
 use pullstop_core::pod::Phase;
 use pullstop_core::time::{Human, Timestamp};
 
 use super::outcome::jobs;
-use crate::scenario::expect::{Expected, Fate, JobOutcome, JobsExpected, PodsExpected};
-use crate::scenario::metric::{Condition, Figures};
-use crate::scenario::{Scenario, glob};
-use crate::world::control::job::JobState;
-use crate::world::ids::PodId;
-use crate::world::truth::PodTruth;
-use crate::world::{World, ZERO};
 
 /// Something that was expected and did not come.
 #[derive(Clone, Debug, PartialEq, Eq)]

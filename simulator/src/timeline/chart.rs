@@ -2,12 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use pullstop_cluster::world::ZERO;
+use pullstop_cluster::world::truth::Ending;
 use pullstop_core::cause::Cause;
 use pullstop_core::time::Timestamp;
 use serde::Serialize;
-
-use crate::world::ZERO;
-use crate::world::truth::Ending;
 
 /// All that is drawn. Its JSON lies in the page; times are milliseconds from the start.
 #[derive(Debug, Default, Serialize)]

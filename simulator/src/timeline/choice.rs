@@ -1,13 +1,13 @@
 //! Which pods get a row: all if they are few, and otherwise those that people ask about.
 
+use pullstop_cluster::scenario::Scenario;
+use pullstop_cluster::scenario::expect::Expected;
+use pullstop_cluster::world::World;
+use pullstop_cluster::world::ids::{OwnerId, PodId};
+use pullstop_cluster::world::truth::PodTruth;
 use pullstop_core::pod::Phase;
 
 use crate::run::outcome::Outcome;
-use crate::scenario::Scenario;
-use crate::scenario::expect::Expected;
-use crate::world::World;
-use crate::world::ids::{OwnerId, PodId};
-use crate::world::truth::PodTruth;
 
 /// So many rows at most: more make the page slow to open, and nobody reads them.
 const ROWS_MAX: usize = 2000;
@@ -98,9 +98,9 @@ fn interest(scenario: &Scenario, outcome: &Outcome, id: PodId, pod: &PodTruth) -
 
 fn jobs_without_pods(world: &World) -> Vec<OwnerId> {
     let owners = world.control.owners().iter().enumerate();
-    let waits = |owner: &crate::world::control::OwnerState| match owner {
-        crate::world::control::OwnerState::Job(job) => job.made() == 0,
-        crate::world::control::OwnerState::ReplicaSet(_) => false,
+    let waits = |owner: &pullstop_cluster::world::control::OwnerState| match owner {
+        pullstop_cluster::world::control::OwnerState::Job(job) => job.made() == 0,
+        pullstop_cluster::world::control::OwnerState::ReplicaSet(_) => false,
     };
     owners
         .filter(|(_, owner)| waits(owner))

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use pullstop_cluster::scenario::fault::FaultKind;
+use pullstop_cluster::scenario::supply::{Image, Registry, Trouble, TroubleKind};
+use pullstop_cluster::scenario::{Joins, NodeGroup, Scenario};
+use pullstop_cluster::world::ZERO;
 use pullstop_core::time::{Human, Timestamp};
 
 use super::chart::{Group, Kind, Row, Texts};
-use crate::scenario::fault::FaultKind;
-use crate::scenario::supply::{Image, Registry, Trouble, TroubleKind};
-use crate::scenario::{Joins, NodeGroup, Scenario};
-use crate::world::ZERO;
 
 /// All of it; none if nothing happens to the cluster.
 pub(super) fn group(scenario: &Scenario, texts: &mut Texts) -> Option<Group> {

@@ -155,7 +155,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::world::ZERO;
+    use pullstop_cluster::world::ZERO;
 
     const DURATION_MS: u64 = 2 * 3600 * 1000;
 

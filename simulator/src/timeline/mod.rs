@@ -16,14 +16,16 @@ mod rows;
 use std::io::Write;
 use std::path::Path;
 
+use pullstop_cluster::input_error::{InputError, STDIN};
+use pullstop_cluster::simulation;
+use pullstop_cluster::world::Keep;
+
 use self::page::Page;
 use crate::args::TimelineArgs;
 use crate::exit::{Exit, Failure};
-use crate::input::{self, InputError};
+use crate::input;
 use crate::run::outcome::Outcome;
 use crate::run::{self, plan};
-use crate::simulation;
-use crate::world::Keep;
 
 /// Runs the command.
 ///
@@ -59,7 +61,7 @@ pub fn run(args: &TimelineArgs, out: &mut dyn Write, err: &mut dyn Write) -> Res
         chart: &chart,
         chosen: &chosen,
     });
-    if args.out == Path::new(input::STDIN) {
+    if args.out == Path::new(STDIN) {
         out.write_all(text.as_bytes())?;
     } else {
         input::write(&args.out, text.as_bytes())

@@ -2,14 +2,14 @@
 
 use std::fmt::{self, Write};
 
+use pullstop_cluster::scenario::Scenario;
+use pullstop_cluster::scenario::metric::{Count, Figure, Figures, Statistic, Timing, Waste};
 use pullstop_core::time::Human;
 
 use super::chart::Chart;
 use super::choice::Chosen;
 use crate::run::outcome::Outcome;
 use crate::run::verify::{Unmet, clock};
-use crate::scenario::Scenario;
-use crate::scenario::metric::{Count, Figure, Figures, Statistic, Timing, Waste};
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = concat!(

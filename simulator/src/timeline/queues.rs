@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use pullstop_cluster::scenario::{Queue, Quota, Scenario};
+use pullstop_cluster::world::control::OwnerState;
+use pullstop_cluster::world::control::job::JobState;
+use pullstop_cluster::world::{World, ZERO};
 use pullstop_core::time::Timestamp;
 
 use super::chart::{Group, Kind, Row, Texts};
-use crate::scenario::{Queue, Quota, Scenario};
-use crate::world::control::OwnerState;
-use crate::world::control::job::JobState;
-use crate::world::{World, ZERO};
 
 /// The lane of what is in use.
 const USED: usize = 0;

@@ -2,6 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use pullstop_cluster::scenario::Scenario;
+use pullstop_cluster::world::World;
+use pullstop_cluster::world::control::OwnerState;
+use pullstop_cluster::world::control::job::JobState;
+use pullstop_cluster::world::ids::{OwnerId, PodId};
+use pullstop_cluster::world::journal::{Entry, What};
+use pullstop_cluster::world::truth::{Attempt, PodTruth};
 use pullstop_core::cause::Cause;
 use pullstop_core::engine::{Decision, Happening};
 use pullstop_core::plugin::Deed;
@@ -13,13 +20,6 @@ use super::choice::Chosen;
 use super::{cluster, fold, queues};
 use crate::run::story;
 use crate::run::verify::{self, clock};
-use crate::scenario::Scenario;
-use crate::world::World;
-use crate::world::control::OwnerState;
-use crate::world::control::job::JobState;
-use crate::world::ids::{OwnerId, PodId};
-use crate::world::journal::{Entry, What};
-use crate::world::truth::{Attempt, PodTruth};
 
 /// The cluster's troubles first, then each owner with its pods, in the order of the choice.
 pub(super) fn chart(world: &World, scenario: &Scenario, chosen: &Chosen) -> Chart {

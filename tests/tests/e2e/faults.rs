@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use pullstop_simulator::serve::{Fault, Rule};
-use pullstop_simulator::world::dice::{Dice, Drawer, Stream};
+use pullstop_apiserver::{Fault, Rule};
+use pullstop_cluster::world::dice::{Dice, Drawer, Stream};
 
 use super::cases::assert_failed_once;
 use super::stage::Stage;

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use pullstop_simulator::serve::KUBELET;
-use pullstop_simulator::world::dice::{Dice, Drawer};
+use pullstop_cluster::world::dice::{Dice, Drawer};
+use pullstop_simulator::bridge::KUBELET;
 use serde_json::Value;
 
 use super::faults::{MIXED, judge};

@@ -11,10 +11,10 @@ use hyper::body::Bytes;
 use hyper::{Method, Request, Response};
 use kube::Client;
 use kube::client::Body;
+use pullstop_apiserver::{Api, Cut, Key, Store};
+use pullstop_cluster::world::dice::{Dice, Drawer, Stream};
 use pullstop_core::time::Timestamp;
 use pullstop_enforcer::clock;
-use pullstop_simulator::serve::{self, Api, Cut, Key, Store};
-use pullstop_simulator::world::dice::{Dice, Drawer, Stream};
 use tokio::sync::{oneshot, watch};
 use tokio::time::sleep;
 
@@ -195,7 +195,7 @@ impl Wire {
     }
 
     /// An answer's body, as long as the wire lets it through.
-    fn streamed(self, body: serve::Body) -> UnsyncBoxBody<Bytes, Cut> {
+    fn streamed(self, body: pullstop_apiserver::Body) -> UnsyncBoxBody<Bytes, Cut> {
         let frames = stream::unfold((body, self), async |(mut body, wire)| {
             let frame = body.frame().await?;
             wire.passable().await;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pullstop_simulator::world::dice::{Dice, Drawer, Stream};
+use pullstop_cluster::world::dice::{Dice, Drawer, Stream};
 
 use super::faults::{MIXED, judge};
 use super::network::{Weather, Wire, Write};

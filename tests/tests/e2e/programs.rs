@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread::{JoinHandle, sleep};
 use std::time::{Duration, Instant};
 
-use pullstop_simulator::world::dice::{Dice, Drawer};
+use pullstop_cluster::world::dice::{Dice, Drawer};
 use pullstop_tests::root;
 use serde_json::Value;
 

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use hyper::Request;
 use kube::Client;
+use pullstop_apiserver::{Api, Auth, Clock, Faults, Key, Rule, Store};
+use pullstop_cluster::scenario::{self, Scenario};
 use pullstop_core::time::Timestamp;
+use pullstop_simulator::bridge::Bridge;
 use pullstop_simulator::input;
 use pullstop_simulator::live;
 use pullstop_simulator::run::outcome::Outcome;
-use pullstop_simulator::scenario::{self, Scenario};
-use pullstop_simulator::serve::{Api, Auth, Bridge, Clock, Faults, Key, Rule, Store};
 use serde_json::Value;
 use tokio::sync::watch;
 

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
+use pullstop_cluster::scenario::Scenario;
+use pullstop_cluster::simulation::{self, Decider};
+use pullstop_cluster::world::control::OwnerState;
+use pullstop_cluster::world::control::job::JobState;
+use pullstop_cluster::world::ids::PodId;
+use pullstop_cluster::world::{Keep, World, ZERO};
 use pullstop_core::pod::Phase;
-use pullstop_simulator::scenario::Scenario;
-use pullstop_simulator::simulation::{self, Decider};
-use pullstop_simulator::world::control::OwnerState;
-use pullstop_simulator::world::control::job::JobState;
-use pullstop_simulator::world::ids::PodId;
-use pullstop_simulator::world::{Keep, World, ZERO};
 
 use super::{SEEDS, read, run, within};
 

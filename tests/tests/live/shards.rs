@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pullstop_simulator::serve::{Fault, Key, Rule};
+use pullstop_apiserver::{Fault, Key, Rule};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 

@@ -1,7 +1,7 @@
 //! Whatever a client sends, it gets an answer, and objects stay objects.
 
 use proptest::prelude::*;
-use pullstop_simulator::serve::{Kubelet, Timing};
+use pullstop_apiserver::{Kubelet, Timing};
 use serde_json::{Map, Value, json};
 
 use super::client::{APPLY, Client, JSON, JSON_PATCH, MERGE, STRATEGIC};

@@ -6,7 +6,7 @@ use hyper::header::HeaderMap;
 use hyper::{Request, Response};
 use pullstop_core::time::Timestamp;
 
-use pullstop_simulator::serve::{Api, Auth, Body, Clock, Cut, Faults, Permission, Store};
+use pullstop_apiserver::{Api, Auth, Body, Clock, Cut, Faults, Permission, Store};
 use serde_json::{Value, json};
 
 pub(super) const STRATEGIC: &str = "application/strategic-merge-patch+json";

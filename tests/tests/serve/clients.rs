@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use pullstop_apiserver::{Clock, Key};
+use pullstop_cluster::scenario;
+use pullstop_simulator::bridge::Bridge;
 use pullstop_simulator::live;
-use pullstop_simulator::scenario;
-use pullstop_simulator::serve::{Bridge, Clock, Key};
 use serde_json::{Value, json};
 
 use super::client::{Answer, Client, JSON, MERGE, START, STRATEGIC};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use pullstop_simulator::serve::{Fault, Key, Rule};
+use pullstop_apiserver::{Fault, Key, Rule};
 use serde_json::Value;
 use tokio::time::timeout;
 

@@ -2,9 +2,9 @@
 
 use std::process::Command;
 
+use pullstop_apiserver::{Clock, Options, Server};
+use pullstop_cluster::scenario;
 use pullstop_simulator::live;
-use pullstop_simulator::scenario;
-use pullstop_simulator::serve::{Clock, Options, Server};
 
 const SCENARIO: &str = r#"
 apiVersion: pullstop.dev/v1alpha1

@@ -1,6 +1,6 @@
 //! Writes of all kinds, lists and what a CRD brings.
 
-use pullstop_simulator::serve::Key;
+use pullstop_apiserver::Key;
 use serde_json::{Value, json};
 
 use super::client::{APPLY, Answer, Client, JSON, JSON_PATCH, MERGE, STRATEGIC};

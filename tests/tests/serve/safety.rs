@@ -1,6 +1,6 @@
 //! What a hostile client, or a web page, cannot do to the simulated API.
 
-use pullstop_simulator::serve::{Clock, Options, Server, Store};
+use pullstop_apiserver::{Clock, Options, Server, Store};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;

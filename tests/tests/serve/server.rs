@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pullstop_simulator::serve::{Clock, Fault, Key, Options, Rule, Running, Server, Store};
+use pullstop_apiserver::{Clock, Fault, Key, Options, Rule, Running, Server, Store};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use hyper::header::HeaderMap;
-use pullstop_simulator::serve::{Key, Kubelet, Timing};
+use pullstop_apiserver::{Key, Kubelet, Timing};
 use pullstop_tests::root;
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;

@@ -97,7 +97,7 @@ async fn what_enters_and_leaves_a_selection_is_added_and_deleted() {
     }
     client
         .store
-        .delete(&pullstop_simulator::serve::Key::pod("demo", "a"), "test");
+        .delete(&pullstop_apiserver::Key::pod("demo", "a"), "test");
     let lines = watch.lines().await;
     let story: Vec<String> = lines.iter().map(told).collect();
     assert_eq!(story, ["ADDED a", "DELETED a", "ADDED a", "DELETED a"]);

@@ -1,8 +1,7 @@
 //! Pods are expected to be spared that were never in danger.
 
-use crate::lint::subject::Subject;
+use crate::lint::subject::{Subject, was_calm};
 use crate::lint::{Found, Rule};
-use crate::world::truth::PodTruth;
 
 pub(super) const RULE: Rule = Rule {
     code: "S002",
@@ -39,10 +38,7 @@ fn check(subject: &Subject<'_>) -> Vec<Found> {
     let mut found = Vec::new();
     for (place, expected) in subject.pods_expected() {
         let pods = || subject.pods_named(&expected.pods).map(|(_, pod)| pod);
-        if expected.is_never_failed_only()
-            && pods().next().is_some()
-            && pods().all(PodTruth::was_calm)
-        {
+        if expected.is_never_failed_only() && pods().next().is_some() && pods().all(was_calm) {
             found.push(Found::at(
                 place,
                 format!(

@@ -1,8 +1,7 @@
 //! No pull fails.
 
-use crate::lint::subject::Subject;
+use crate::lint::subject::{Subject, was_calm};
 use crate::lint::{Found, Rule};
-use crate::world::truth::PodTruth;
 
 pub(super) const RULE: Rule = Rule {
     code: "S003",
@@ -31,7 +30,7 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(subject: &Subject<'_>) -> Vec<Found> {
     let pods = subject.pods();
-    if !pods.is_empty() && pods.iter().all(PodTruth::was_calm) {
+    if !pods.is_empty() && pods.iter().all(was_calm) {
         vec![Found::at(
             None,
             "nothing goes wrong: every pod has its images at once and runs",

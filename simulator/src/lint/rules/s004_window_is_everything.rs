@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use pullstop_cluster::scenario::expect::Fate;
 use pullstop_core::time::Human;
 
 use crate::lint::subject::Subject;
 use crate::lint::{Found, Rule};
-use crate::scenario::expect::Fate;
 
 pub(super) const RULE: Rule = Rule {
     code: "S004",

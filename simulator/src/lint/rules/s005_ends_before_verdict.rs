@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use pullstop_cluster::world::ids::PodId;
+use pullstop_cluster::world::truth::PodTruth;
 use pullstop_core::policy::Action;
 use pullstop_core::time::Human;
 
 use crate::lint::subject::Subject;
 use crate::lint::{Found, Rule};
-use crate::world::ids::PodId;
-use crate::world::truth::PodTruth;
 
 pub(super) const RULE: Rule = Rule {
     code: "S005",

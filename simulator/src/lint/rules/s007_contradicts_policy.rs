@@ -1,13 +1,13 @@
 //! Pods are expected to be spared that the policy is told to fail.
 
+use pullstop_cluster::scenario::expect::Fate;
+use pullstop_cluster::scenario::supply::TroubleKind;
+use pullstop_cluster::world::ZERO;
+use pullstop_cluster::world::truth::PodTruth;
 use pullstop_core::time::Human;
 
 use crate::lint::subject::Subject;
 use crate::lint::{Found, Rule};
-use crate::scenario::expect::Fate;
-use crate::scenario::supply::TroubleKind;
-use crate::world::ZERO;
-use crate::world::truth::PodTruth;
 
 pub(super) const RULE: Rule = Rule {
     code: "S007",

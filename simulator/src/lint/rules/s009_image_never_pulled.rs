@@ -1,8 +1,9 @@
 //! An entry of `images` to which no pull comes.
 
+use pullstop_cluster::scenario::glob;
+
 use crate::lint::subject::Subject;
 use crate::lint::{Found, Rule};
-use crate::scenario::glob;
 
 pub(super) const RULE: Rule = Rule {
     code: "S009",
@@ -45,7 +46,8 @@ pub(super) const RULE: Rule = Rule {
 fn check(subject: &Subject<'_>) -> Vec<Found> {
     let scenario = subject.scenario;
     let entry_of = |name: &str| {
-        let is_meant = |image: &crate::scenario::Image| glob::matches(&image.reference, name);
+        let is_meant =
+            |image: &pullstop_cluster::scenario::Image| glob::matches(&image.reference, name);
         scenario.images.iter().position(is_meant)
     };
     let mut is_pulled = vec![false; scenario.images.len()];

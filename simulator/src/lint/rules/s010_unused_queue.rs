@@ -1,8 +1,9 @@
 //! A queue in which no Job waits.
 
+use pullstop_cluster::scenario::workload::Kind;
+
 use crate::lint::subject::Subject;
 use crate::lint::{Found, Rule};
-use crate::scenario::workload::Kind;
 
 pub(super) const RULE: Rule = Rule {
     code: "S010",

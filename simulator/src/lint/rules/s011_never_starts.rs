@@ -1,13 +1,13 @@
 //! A workload that does not come, or never gets a node.
 
+use pullstop_cluster::scenario::glob;
+use pullstop_cluster::scenario::workload::{Kind, Workload};
+use pullstop_cluster::world::control::OwnerState;
+use pullstop_cluster::world::truth::PodTruth;
 use pullstop_core::time::Human;
 
-use crate::lint::subject::Subject;
+use crate::lint::subject::{Subject, shown};
 use crate::lint::{Found, Rule};
-use crate::scenario::glob;
-use crate::scenario::workload::{Kind, Workload};
-use crate::world::control::OwnerState;
-use crate::world::truth::PodTruth;
 
 pub(super) const RULE: Rule = Rule {
     code: "S011",
@@ -61,7 +61,7 @@ fn missing(subject: &Subject<'_>, workload: &Workload, pods: &[&PodTruth]) -> Op
     } else if !has_node && !is_expected(subject, workload, pods) {
         Some(format!(
             "{} never gets a node, and nothing is expected of it",
-            workload.shown()
+            shown(workload)
         ))
     } else {
         None

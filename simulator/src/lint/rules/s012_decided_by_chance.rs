@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use pullstop_cluster::scenario::expect::Fate;
+use pullstop_cluster::scenario::workload::Pace;
+use pullstop_cluster::world::kubelet::back_off;
+use pullstop_cluster::world::truth::PodTruth;
+
 use crate::lint::subject::Subject;
 use crate::lint::{Found, Rule};
-use crate::scenario::expect::Fate;
-use crate::scenario::workload::Pace;
-use crate::world::kubelet::back_off;
-use crate::world::truth::PodTruth;
 
 pub(super) const RULE: Rule = Rule {
     code: "S012",

@@ -1,9 +1,10 @@
 //! A rate limit that nobody reaches.
 
+use pullstop_cluster::pull_errors::PullError;
+use pullstop_cluster::world::truth::Ending;
+
 use crate::lint::subject::Subject;
 use crate::lint::{Found, Rule};
-use crate::world::errors::PullError;
-use crate::world::truth::Ending;
 
 pub(super) const RULE: Rule = Rule {
     code: "S013",

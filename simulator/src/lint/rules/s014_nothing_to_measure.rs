@@ -1,12 +1,13 @@
 //! A metric of something that cannot happen here.
 
+use pullstop_cluster::scenario::Scenario;
+use pullstop_cluster::scenario::expect::Expected;
+use pullstop_cluster::scenario::fault::FaultKind;
+use pullstop_cluster::scenario::metric::{Count, Figure, Timing, Waste};
+use pullstop_cluster::scenario::workload::Kind;
+
 use crate::lint::subject::Subject;
 use crate::lint::{Found, Rule};
-use crate::scenario::Scenario;
-use crate::scenario::expect::Expected;
-use crate::scenario::fault::FaultKind;
-use crate::scenario::metric::{Count, Figure, Timing, Waste};
-use crate::scenario::workload::Kind;
 
 pub(super) const RULE: Rule = Rule {
     code: "S014",

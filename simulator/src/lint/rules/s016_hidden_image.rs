@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use pullstop_cluster::scenario::glob;
+
 use crate::lint::subject::Subject;
 use crate::lint::{Found, Rule};
-use crate::scenario::glob;
 
 pub(super) const RULE: Rule = Rule {
     code: "S016",

@@ -1,10 +1,10 @@
 //! Pods are expected to be failed for what the policy fails nobody for.
 
+use pullstop_cluster::scenario::expect::Fate;
 use pullstop_core::policy::Action;
 
 use crate::lint::subject::Subject;
 use crate::lint::{Found, Rule};
-use crate::scenario::expect::Fate;
 
 pub(super) const RULE: Rule = Rule {
     code: "S017",

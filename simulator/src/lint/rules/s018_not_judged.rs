@@ -1,8 +1,9 @@
 //! Something is expected of the policy for pods that it does not judge.
 
+use pullstop_cluster::scenario::expect::Fate;
+
 use crate::lint::subject::Subject;
 use crate::lint::{Found, Rule};
-use crate::scenario::expect::Fate;
 
 pub(super) const RULE: Rule = Rule {
     code: "S018",

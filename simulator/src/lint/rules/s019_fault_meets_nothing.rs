@@ -1,11 +1,12 @@
 //! A fault that hits nothing.
 
+use pullstop_cluster::scenario::fault::{Fault, FaultKind};
+use pullstop_cluster::scenario::glob;
+use pullstop_cluster::world::ZERO;
+use pullstop_cluster::world::truth::PodTruth;
+
 use crate::lint::subject::Subject;
 use crate::lint::{Found, Rule};
-use crate::scenario::fault::{Fault, FaultKind};
-use crate::scenario::glob;
-use crate::world::ZERO;
-use crate::world::truth::PodTruth;
 
 pub(super) const RULE: Rule = Rule {
     code: "S019",

@@ -2,13 +2,13 @@
 
 use std::io::{self, Write};
 
+use pullstop_cluster::world::enforcer::coverage::Coverage;
 use pullstop_core::time::Human;
 
 use super::{Ran, Run, seeds};
 use crate::run::mistakes::{Mark, Mistakes};
 use crate::run::story::{self, Story};
 use crate::style::{self, BAD, BOLD, DIM, GOOD, UNSURE};
-use crate::world::enforcer::coverage::Coverage;
 
 /// So many problems of one run are told; the rest is counted.
 const PROBLEMS_MAX: usize = 10;

@@ -2,13 +2,13 @@
 
 use std::io::{self, Write};
 
+use pullstop_cluster::scenario::metric::{Count, Figure, Figures, Statistic, Timing, Waste};
+use pullstop_cluster::world::ZERO;
 use serde_json::{Map, Value, json};
 
 use super::{Ran, Run};
 use crate::output::json_line;
 use crate::run::story::Story;
-use crate::scenario::metric::{Count, Figure, Figures, Statistic, Timing, Waste};
-use crate::world::ZERO;
 
 pub(super) fn print(ran: &Ran<'_>, out: &mut dyn Write) -> io::Result<()> {
     for run in &ran.runs {

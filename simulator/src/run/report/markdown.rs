@@ -2,10 +2,10 @@
 
 use std::io::{self, Write};
 
+use pullstop_cluster::scenario::metric::{Count, Figure, Statistic, Timing};
 use pullstop_core::time::Human;
 
 use super::Ran;
-use crate::scenario::metric::{Count, Figure, Statistic, Timing};
 
 pub(super) fn print(ran: &Ran<'_>, out: &mut dyn Write) -> io::Result<()> {
     write!(out, "**{}", ran.tally())?;

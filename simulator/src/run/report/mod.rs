@@ -10,6 +10,10 @@ mod seeds;
 use std::collections::BTreeSet;
 use std::io::Write;
 
+use pullstop_cluster::input_error::InputError;
+use pullstop_cluster::scenario::Scenario;
+use pullstop_cluster::world::enforcer::coverage::Coverage;
+
 use super::mistakes::Mistakes;
 use super::outcome::Outcome;
 use super::plan::{Plan, Task};
@@ -18,9 +22,7 @@ use super::verify::clock;
 use super::{Decider, pool};
 use crate::args::{ReportFormat, ReportTo, RunArgs};
 use crate::exit::Failure;
-use crate::input::{self, InputError};
-use crate::scenario::Scenario;
-use crate::world::enforcer::coverage::Coverage;
+use crate::input;
 
 /// All runs.
 #[derive(Debug)]
