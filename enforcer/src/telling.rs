@@ -14,6 +14,7 @@ use pullstop_core::time::{Human, Timestamp};
 
 use crate::clock;
 use crate::metrics::{Metric, Metrics};
+use crate::pods::kind::VerdictWrite;
 
 /// Tells what happens.
 #[derive(Debug)]
@@ -65,8 +66,12 @@ impl Telling {
         }
     }
 
-    /// A verdict is to be carried out.
-    pub fn verdict(&self, deed: &'static str, decision: &Decision) {
+    /// A verdict is to be carried out by this write.
+    pub fn verdict(&self, write: VerdictWrite, decision: &Decision) {
+        self.count_verdict(write.label(), decision);
+    }
+
+    fn count_verdict(&self, deed: &'static str, decision: &Decision) {
         let Decision {
             pod,
             container,
@@ -223,7 +228,7 @@ impl Telling {
                     "a verdict is held"
                 );
             }
-            Happening::Would(decision) => self.verdict("report", decision),
+            Happening::Would(decision) => self.count_verdict("report", decision),
             Happening::PutBack { times } => {
                 count(Metric::PutBack);
                 tracing::warn!(

@@ -5,6 +5,7 @@ mod cut;
 pub mod feed;
 pub mod history;
 pub mod jobs;
+pub mod kind;
 pub mod memory;
 pub mod pages;
 pub mod patch;
