@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
+use pullstop_core::names::LEASE;
 use pullstop_core::policy::Mode;
 use pullstop_core::time::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
@@ -83,7 +84,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "ADDRESS")]
     pub debug_listen: Option<ListenAddress>,
     /// Name of the Lease that replicas agree by
-    #[arg(long, value_name = "NAME", default_value = "pullstop")]
+    #[arg(long, value_name = "NAME", default_value = LEASE)]
     pub lease: String,
     /// Namespace of the Lease; by default the one that the program runs in
     #[arg(long, value_name = "NAMESPACE")]

@@ -11,8 +11,8 @@ use pullstop_core::plugin::Said;
 use pullstop_core::pod::PodRef;
 use pullstop_core::policy::Policy;
 use pullstop_core::time::{Human, Timestamp};
+use pullstop_core::wire::timestamp;
 
-use crate::clock;
 use crate::metrics::{Metric, Metrics};
 use crate::pods::kind::VerdictWrite;
 
@@ -176,7 +176,7 @@ impl Telling {
                 tracing::info!(namespace, pod, container, %cause, %permanence, matched, failures, "a pull has failed");
             }
             Happening::Recollected { failures, since } => {
-                let since = clock::print_seconds(*since);
+                let since = timestamp::print_seconds(*since);
                 tracing::info!(
                     namespace,
                     pod,

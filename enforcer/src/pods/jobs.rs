@@ -1,6 +1,7 @@
 //! What is done about one pod: it is read again, written to under its version, and said how that ended.
 
 use pullstop_core::engine::{Decision, Memory, Outcome};
+use pullstop_core::names::WARNING_CONDITION;
 use pullstop_core::pod::{PodRef, ResourceVersion, Wishes};
 use pullstop_core::policy::Bounds;
 use pullstop_core::wire::WirePod;
@@ -209,7 +210,7 @@ fn is_warned_of(pod: &WirePod, decision: &Decision) -> bool {
     pod.status
         .conditions
         .iter()
-        .any(|c| c.r#type == patch::WARNING && c.reason.as_deref() == cause)
+        .any(|c| c.r#type == WARNING_CONDITION && c.reason.as_deref() == cause)
 }
 
 /// The error text that the container's status shows.

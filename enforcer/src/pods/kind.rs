@@ -3,6 +3,7 @@
 //! Every `match` here is exhaustive on purpose: a new kind does not compile until all of that is said of it.
 
 use pullstop_core::engine::Decision;
+use pullstop_core::names::{FAILED_REASON, WARNING_EVENT_REASON};
 use pullstop_core::pod::PodRef;
 use pullstop_core::time::Timestamp;
 use serde_json::Value;
@@ -83,8 +84,8 @@ impl VerdictWrite {
     /// The reason of the event that tells of it.
     pub(super) const fn event_reason(self) -> &'static str {
         match self {
-            Self::Fail | Self::Deadline => patch::REASON,
-            Self::Warn => patch::REASON_WARNING,
+            Self::Fail | Self::Deadline => FAILED_REASON,
+            Self::Warn => WARNING_EVENT_REASON,
         }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use hyper::Method;
 use pullstop_core::engine::Outcome;
+use pullstop_core::names::FIELD_MANAGER;
 use pullstop_core::pod::{PodRef, ResourceVersion};
 use pullstop_core::wire::WirePod;
 use serde::Deserialize;
@@ -118,7 +119,7 @@ impl Writer {
             // The server gives it up at the same time: a write must not land after the lease.
             let path = write
                 .path(pod)?
-                .with("fieldManager", "pullstop")
+                .with("fieldManager", FIELD_MANAGER)
                 .with("timeout", format_args!("{}s", CALL_TIMEOUT.as_secs()));
             let call = Call::write(write.right(), Method::PATCH, path, STRATEGIC_PATCH, body);
             self.api.call(call, CALL_TIMEOUT).await

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use pullstop_core::classify::OWN_BYTES_MAX;
+use pullstop_core::names::{ACCEPTED, INVALID_REASON, NOT_IN_FORCE_REASON};
 use pullstop_core::policy::Policy;
 use pullstop_core::text::printable;
 
@@ -28,11 +29,6 @@ pub struct Opinion {
     pub message: String,
 }
 
-/// The reason of those that are in force, and the type of the condition that says so.
-pub const ACCEPTED: &str = "Accepted";
-/// The reason of those that cannot be used.
-pub const INVALID: &str = "Invalid";
-
 impl Opinion {
     fn accepted() -> Self {
         Self {
@@ -45,7 +41,7 @@ impl Opinion {
         let message =
             format!("only the policy called `{NAME}` is in force: rename this one, or remove it");
         Self {
-            reason: "NotInForce",
+            reason: NOT_IN_FORCE_REASON,
             message,
         }
     }
@@ -69,7 +65,7 @@ impl Opinion {
         }
         message.push_str("the last good policy stays in force");
         Self {
-            reason: INVALID,
+            reason: INVALID_REASON,
             message,
         }
     }

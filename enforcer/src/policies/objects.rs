@@ -7,16 +7,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::Method;
+use pullstop_core::names::{ACCEPTED, INVALID_REASON};
 use pullstop_core::policy::Policy;
 use pullstop_core::policy::document::{self, API_VERSION, CLUSTER_KIND, NAMESPACED_KIND};
+use pullstop_core::wire::timestamp;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use super::accepted::{ACCEPTED, Accepted, INVALID, Opinion};
+use super::accepted::{Accepted, Opinion};
 use crate::api::{Api, ApiPath, Call, MERGE_PATCH, NoName, Right, Trouble, rights};
-use crate::clock::{self, Clock};
+use crate::clock::Clock;
 use crate::engines::Policies;
 use crate::lease::Claim;
 use crate::metrics::{Metric, Metrics};
@@ -104,7 +106,7 @@ impl Objects {
             let Ok(status) = object.status() else {
                 continue;
             };
-            let now = clock::print_seconds(self.clock.now());
+            let now = timestamp::print_seconds(self.clock.now());
             let body = json!({ "status": { "conditions": [object.condition(opinion, &now)] } });
             let call = Call::write(object.right(), Method::PATCH, status, MERGE_PATCH, &body);
             match self.api.call(call, CALL_TIMEOUT).await {
@@ -143,7 +145,7 @@ pub async fn in_force(api: &Api) -> Result<(Accepted, Vec<String>), Trouble> {
     let mut accepted = Accepted::default();
     let opinions = accepted.take_in(&found);
     let wrong = found.iter().zip(opinions);
-    let wrong = wrong.filter(|(_, opinion)| opinion.reason == INVALID);
+    let wrong = wrong.filter(|(_, opinion)| opinion.reason == INVALID_REASON);
     let complaints =
         wrong.map(|(object, opinion)| format!("{}: {}", object.path(), opinion.message));
     Ok((accepted, complaints.collect()))

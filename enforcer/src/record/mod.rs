@@ -11,12 +11,13 @@ use std::time::Duration;
 
 use clap::Parser;
 use pullstop_core::time::parse_duration;
+use pullstop_core::wire::timestamp;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use self::pseudonyms::Pseudonyms;
 use crate::api::{Api, ApiPath, Backoff, Call, Trouble, rights};
-use crate::clock::{self, Clock};
+use crate::clock::Clock;
 use crate::connect::ConnectArgs;
 use crate::metrics::Metrics;
 use crate::pods::pages::Source;
@@ -232,7 +233,7 @@ impl<W: Write> Recorder<'_, W> {
             pseudonyms.apply(&mut pod);
         }
         self.events += 1;
-        let received = clock::print(self.clock.now());
+        let received = timestamp::print(self.clock.now());
         writeln!(
             self.out,
             "{}",

@@ -14,13 +14,14 @@ use clap::{Parser, ValueEnum};
 use pullstop_core::plugin::Profile;
 use pullstop_core::policy::Policy;
 use pullstop_core::time::Timestamp;
+use pullstop_core::wire::timestamp;
 
 use self::ended::Record;
 use self::look::{Stuck, Subject};
 use self::policies::InForce;
 use self::sight::{View, Wanted};
 use crate::api::{Name, NoName};
-use crate::clock::{self, Clock};
+use crate::clock::Clock;
 use crate::connect::{ClusterArgs, ConnectArgs};
 use crate::wishes::{Kind, Source};
 
@@ -314,5 +315,5 @@ fn pod_name(text: &str) -> Result<(Name, Name), String> {
 }
 
 fn moment(text: &str) -> Result<Timestamp, String> {
-    clock::parse(text).ok_or_else(|| "write a moment such as `2026-11-22T15:06:00Z`".to_owned())
+    timestamp::parse(text).ok_or_else(|| "write a moment such as `2026-11-22T15:06:00Z`".to_owned())
 }

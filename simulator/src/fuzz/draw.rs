@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use pullstop_core::names::FAILED_CONDITION;
 use pullstop_core::pod::{ContainerKind, RestartPolicy, Wishes};
 use pullstop_core::policy::Policy;
 
@@ -309,7 +310,7 @@ impl Draw {
     fn job(&mut self) -> Job {
         let fails_job = PodFailureRule {
             action: PodFailureAction::FailJob,
-            on: PodFailureMatch::Condition("pullstop.dev/ImagePullFailed".to_owned()),
+            on: PodFailureMatch::Condition(FAILED_CONDITION.to_owned()),
         };
         let pod_failure_policy = if self.coin() {
             vec![fails_job]

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use pullstop_core::names::{MODE_ANNOTATION, PATIENCE_ANNOTATION};
 use pullstop_core::pod::{ContainerKind, RestartPolicy};
 use pullstop_core::policy::Mode;
-use pullstop_core::wire::{MODE_ANNOTATION, PATIENCE_ANNOTATION};
 use serde_json::{Map, Value, json};
 
 use super::Bridge;

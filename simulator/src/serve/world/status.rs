@@ -1,5 +1,6 @@
 //! A pod's status as its kubelet publishes it: its own fields, and nobody else's.
 
+use pullstop_core::names::FAILED_REASON;
 use pullstop_core::pod::{ContainerKind, Phase};
 use pullstop_core::time::Timestamp;
 use serde_json::{Value, json};
@@ -9,7 +10,6 @@ use crate::scenario::workload::Container;
 use crate::serve::clock;
 use crate::serve::value::{items, members, set, text};
 use crate::world::ZERO;
-use crate::world::api::FAILED_REASON;
 use crate::world::cluster::Cluster;
 use crate::world::pod::{ContainerState, ContainerStatus, Pod, Ready, Status};
 
