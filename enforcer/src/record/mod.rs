@@ -51,7 +51,7 @@ pub(crate) fn run(args: &RecordArgs, err: &mut dyn Write) -> io::Result<u8> {
                 "error: {}: cannot be written: {error}",
                 args.file.display()
             )?;
-            return Ok(crate::INVALID);
+            return Ok(crate::exit::INVALID);
         }
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -72,10 +72,9 @@ pub(crate) fn run(args: &RecordArgs, err: &mut dyn Write) -> io::Result<u8> {
             .map_err(|error| format!("cannot write the recording: {error}"))
     });
     match recorded {
-        Ok(events) => {
-            writeln!(err, "{events} events in {}", args.file.display()).map(|()| crate::SUCCESS)
-        }
-        Err(error) => writeln!(err, "error: {error}").map(|()| crate::INTERNAL),
+        Ok(events) => writeln!(err, "{events} events in {}", args.file.display())
+            .map(|()| crate::exit::SUCCESS),
+        Err(error) => writeln!(err, "error: {error}").map(|()| crate::exit::INTERNAL),
     }
 }
 

@@ -12,8 +12,8 @@ use pullstop_core::wire::timestamp;
 use pullstop_core::wire::{WireError, WirePod};
 
 use crate::pods::history::Past;
-use crate::pods::is_stuck;
 use crate::pods::memory::with_snapshot;
+use crate::stuck::is_stuck;
 
 /// One pod that is looked at.
 #[derive(Clone, Copy, Debug)]

@@ -155,13 +155,13 @@ pub(crate) fn explain(
         if view.unreadable.is_empty() {
             let error = format!("error: there is no pod {namespace}/{name}");
             writeln!(err, "{}", print::one_line(&error))?;
-            return Ok(crate::INVALID);
+            return Ok(crate::exit::INVALID);
         }
         return sight.tell_gaps(&view, err);
     };
     if record.has_ended() {
         print::ended(&record, view.end.as_ref(), sight.now(), out)?;
-        return Ok(crate::SUCCESS);
+        return Ok(crate::exit::SUCCESS);
     }
     let all = match sight.judge(&view, &policies) {
         Ok(all) => all,
@@ -191,8 +191,8 @@ enum Failure {
 impl Failure {
     fn tell(self, err: &mut dyn Write) -> io::Result<u8> {
         let (errors, code) = match self {
-            Self::Input(errors) => (errors, crate::INVALID),
-            Self::Cluster(error) => (vec![error], crate::INTERNAL),
+            Self::Input(errors) => (errors, crate::exit::INVALID),
+            Self::Cluster(error) => (vec![error], crate::exit::INTERNAL),
         };
         for error in errors {
             writeln!(err, "error: {error}")?;
@@ -297,9 +297,9 @@ impl Sight {
             writeln!(err, "error: cannot read {} more pods", view.unnamed)?;
         }
         Ok(match (view.unreadable.is_empty(), &self.from) {
-            (true, _) => crate::SUCCESS,
-            (false, Some(_)) => crate::INVALID,
-            (false, None) => crate::INTERNAL,
+            (true, _) => crate::exit::SUCCESS,
+            (false, Some(_)) => crate::exit::INVALID,
+            (false, None) => crate::exit::INTERNAL,
         })
     }
 }
