@@ -23,6 +23,7 @@ pub mod classify;
 pub mod engine;
 mod hash;
 pub mod image;
+pub mod names;
 pub mod plugin;
 pub mod pod;
 pub mod policy;

@@ -5,13 +5,12 @@
 
 mod annotations;
 mod ours;
+pub mod timestamp;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Deserializer};
-
-pub use self::annotations::{MODE_ANNOTATION, PATIENCE_ANNOTATION};
 
 use crate::pod::{
     ContainerKind, ContainerSnapshot, ContainerState, Owner, Phase, PodSnapshot, ResourceVersion,

@@ -2,7 +2,6 @@
 
 use std::time::{Duration, SystemTime};
 
-use jiff::Timestamp as Calendar;
 use pullstop_core::time::Timestamp;
 use tokio::time::Instant;
 
@@ -64,41 +63,6 @@ impl Clock {
     }
 }
 
-/// Reads RFC 3339, as Kubernetes writes it; cut to the millisecond.
-pub fn parse(text: &str) -> Option<Timestamp> {
-    let moment: Calendar = text.parse().ok()?;
-    u64::try_from(moment.as_millisecond())
-        .ok()
-        .map(Timestamp::from_millis)
-}
-
-/// Reads what HTTP writes into `Date`.
-pub fn parse_http(text: &str) -> Option<Timestamp> {
-    let moment = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text);
-    let millis = u64::try_from(moment.ok()?.as_millisecond()).ok()?;
-    Some(Timestamp::from_millis(millis))
-}
-
-/// Prints RFC 3339 in UTC, to the millisecond.
-pub fn print(moment: Timestamp) -> String {
-    calendar(moment).map_or_else(|| moment.as_millis().to_string(), |m| format!("{m:.3}"))
-}
-
-/// Prints RFC 3339 in UTC, to the second: `metav1.Time`.
-pub fn print_seconds(moment: Timestamp) -> String {
-    calendar(moment).map_or_else(|| moment.as_millis().to_string(), |m| format!("{m:.0}"))
-}
-
-/// Prints RFC 3339 in UTC, to the microsecond: `metav1.MicroTime`.
-pub fn print_micros(moment: Timestamp) -> String {
-    calendar(moment).map_or_else(|| moment.as_millis().to_string(), |m| format!("{m:.6}"))
-}
-
-fn calendar(moment: Timestamp) -> Option<Calendar> {
-    let millis = i64::try_from(moment.as_millis()).ok()?;
-    Calendar::from_millisecond(millis).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,19 +84,5 @@ mod tests {
         assert_eq!(clock.now(), Timestamp::from_millis(60_000));
         let wake = clock.instant(Timestamp::from_millis(120_000));
         assert_eq!(wake - Instant::now(), Duration::from_secs(1));
-    }
-
-    #[test]
-    fn moments_are_written_as_kubernetes_writes_them() {
-        let moment = parse("2026-11-22T15:04:29.598418Z").unwrap();
-        assert_eq!(print(moment), "2026-11-22T15:04:29.598Z");
-        assert_eq!(print_seconds(moment), "2026-11-22T15:04:29Z");
-        assert_eq!(print_micros(moment), "2026-11-22T15:04:29.598000Z");
-        assert_eq!(parse("yesterday"), None);
-        let date = parse_http("Sun, 22 Nov 2026 15:04:29 GMT");
-        assert_eq!(date, parse("2026-11-22T15:04:29Z"));
-        assert_eq!(parse_http("2026-11-22T15:04:29Z"), None);
-        assert_eq!(parse("1960-01-01T00:00:00Z"), None);
-        assert_eq!(print(Timestamp::NEVER), u64::MAX.to_string());
     }
 }

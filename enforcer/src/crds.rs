@@ -6,13 +6,11 @@
 use std::io::{self, Write};
 
 use pullstop_core::classify::OWN_BYTES_MAX;
+use pullstop_core::names::GROUP;
 use pullstop_core::policy::document::{self, CLUSTER_KIND, NAMESPACED_KIND, PATTERNS_MAX};
 use serde_json::{Map, Value, json};
 
-use crate::policies::objects::NAME;
-
-/// The group of the policies.
-const GROUP: &str = "pullstop.dev";
+use crate::policies::opinion::NAME;
 
 /// Prints both definitions as YAML. Returns the exit code.
 pub(crate) fn run(out: &mut dyn Write) -> io::Result<u8> {
@@ -20,7 +18,7 @@ pub(crate) fn run(out: &mut dyn Write) -> io::Result<u8> {
         let yaml = serde_saphyr::to_string(&definition).map_err(io::Error::other)?;
         writeln!(out, "---\n{}", yaml.trim_end())?;
     }
-    Ok(crate::SUCCESS)
+    Ok(crate::exit::SUCCESS)
 }
 
 /// The definition of one kind.

@@ -19,7 +19,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
-use pullstop_core::engine::{Effect, Input};
+use pullstop_core::engine::{Decision, Effect, Input};
 use pullstop_core::pod::Phase;
 use pullstop_core::policy::{Bounds, Mode, Policy};
 use pullstop_core::time::Timestamp;
@@ -35,6 +35,7 @@ use crate::metrics::Metrics;
 use crate::pods::feed::News;
 use crate::pods::history::Historian;
 use crate::pods::jobs::{Job, Report};
+use crate::pods::kind::VerdictWrite;
 use crate::pods::wire::field_selector;
 use crate::pods::write::Writer;
 use crate::policy::mode_name;
@@ -350,21 +351,18 @@ impl Driver {
                     version,
                     memories,
                 },
-                Effect::Fail(decision) => {
-                    self.telling.verdict("fail", &decision);
-                    Job::Fail(decision, self.bounds(&home))
-                }
-                Effect::Deadline(decision) => {
-                    self.telling.verdict("deadline", &decision);
-                    Job::Deadline(decision, self.bounds(&home))
-                }
-                Effect::Warn(decision) => {
-                    self.telling.verdict("warn", &decision);
-                    Job::Warn(decision, self.bounds(&home))
-                }
+                Effect::Fail(decision) => self.verdict(VerdictWrite::Fail, &home, decision),
+                Effect::Deadline(decision) => self.verdict(VerdictWrite::Deadline, &home, decision),
+                Effect::Warn(decision) => self.verdict(VerdictWrite::Warn, &home, decision),
             };
             self.begin(home, Why::Asked, job);
         }
+    }
+
+    /// Tells of a verdict that is to be carried out by this write.
+    fn verdict(&mut self, write: VerdictWrite, home: &Home, decision: Box<Decision>) -> Job {
+        self.telling.verdict(write, &decision);
+        Job::Verdict(write, decision, self.bounds(home))
     }
 
     fn begin(&mut self, home: Home, why: Why, job: Job) {

@@ -11,7 +11,7 @@ pub mod connect;
 pub mod crds;
 pub mod drive;
 pub mod engines;
-mod hello;
+mod exit;
 pub mod http;
 pub mod input;
 pub mod lease;
@@ -24,6 +24,7 @@ pub mod policy;
 pub mod record;
 pub mod run;
 pub mod scan;
+pub mod stuck;
 pub mod telling;
 pub mod wishes;
 
@@ -32,13 +33,6 @@ use std::io::{self, Write};
 use clap::{Parser, Subcommand};
 
 use self::output::{Clean, Form};
-
-/// All went well.
-pub(crate) const SUCCESS: u8 = 0;
-/// Invalid input.
-pub(crate) const INVALID: u8 = 2;
-/// An error of the program or its surroundings.
-pub(crate) const INTERNAL: u8 = 3;
 
 /// Fail pods that can never pull their image.
 #[derive(Debug, Parser)]

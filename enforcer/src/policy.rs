@@ -11,6 +11,7 @@ use pullstop_core::policy::{Mode, Policy, Rule, document};
 use pullstop_core::text::printable;
 use pullstop_core::time::Human;
 
+pub use self::print::mode_name;
 use crate::input;
 
 /// What can be done with policies.
@@ -33,12 +34,12 @@ pub enum Command {
 pub(crate) fn run(command: &Command, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
     match command {
         Command::Check { files } => check(files, out, err),
-        Command::Print => print::built_in(out).map(|()| crate::SUCCESS),
+        Command::Print => print::built_in(out).map(|()| crate::exit::SUCCESS),
     }
 }
 
 fn check(files: &[PathBuf], out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
-    let mut code = crate::SUCCESS;
+    let mut code = crate::exit::SUCCESS;
     for (place, file) in files.iter().enumerate() {
         match read(file) {
             Ok(policy) => {
@@ -52,7 +53,7 @@ fn check(files: &[PathBuf], out: &mut dyn Write, err: &mut dyn Write) -> io::Res
                 for error in errors {
                     writeln!(err, "error: {error}")?;
                 }
-                code = crate::INVALID;
+                code = crate::exit::INVALID;
             }
         }
     }
@@ -90,16 +91,6 @@ fn of_text(file: &Path, text: Result<String, String>) -> Result<Policy, Vec<Stri
             })
             .collect()
     })
-}
-
-/// A mode as policies write it.
-pub const fn mode_name(mode: Mode) -> &'static str {
-    match mode {
-        Mode::Enforce => "Enforce",
-        Mode::Warn => "Warn",
-        Mode::DryRun => "DryRun",
-        Mode::Off => "Disabled",
-    }
 }
 
 fn describe(policy: &Policy, out: &mut dyn Write) -> io::Result<()> {

@@ -11,9 +11,10 @@ use pullstop_core::plugin::Said;
 use pullstop_core::pod::PodRef;
 use pullstop_core::policy::Policy;
 use pullstop_core::time::{Human, Timestamp};
+use pullstop_core::wire::timestamp;
 
-use crate::clock;
 use crate::metrics::{Metric, Metrics};
+use crate::pods::kind::VerdictWrite;
 
 /// Tells what happens.
 #[derive(Debug)]
@@ -65,8 +66,12 @@ impl Telling {
         }
     }
 
-    /// A verdict is to be carried out.
-    pub fn verdict(&self, deed: &'static str, decision: &Decision) {
+    /// A verdict is to be carried out by this write.
+    pub fn verdict(&self, write: VerdictWrite, decision: &Decision) {
+        self.count_verdict(write.label(), decision);
+    }
+
+    fn count_verdict(&self, deed: &'static str, decision: &Decision) {
         let Decision {
             pod,
             container,
@@ -171,7 +176,7 @@ impl Telling {
                 tracing::info!(namespace, pod, container, %cause, %permanence, matched, failures, "a pull has failed");
             }
             Happening::Recollected { failures, since } => {
-                let since = clock::print_seconds(*since);
+                let since = timestamp::print_seconds(*since);
                 tracing::info!(
                     namespace,
                     pod,
@@ -223,7 +228,7 @@ impl Telling {
                     "a verdict is held"
                 );
             }
-            Happening::Would(decision) => self.verdict("report", decision),
+            Happening::Would(decision) => self.count_verdict("report", decision),
             Happening::PutBack { times } => {
                 count(Metric::PutBack);
                 tracing::warn!(

@@ -3,14 +3,10 @@
 use std::time::Duration;
 
 use super::Metadata;
+use crate::names::{MODE_ANNOTATION, PATIENCE_ANNOTATION};
 use crate::pod::Wishes;
 use crate::policy::Mode;
 use crate::time::parse_duration;
-
-/// How far a verdict may go: `enforce`, `warn` or `off`.
-pub const MODE_ANNOTATION: &str = "pullstop.dev/mode";
-/// How long after the first failure a verdict may come at the earliest.
-pub const PATIENCE_ANNOTATION: &str = "pullstop.dev/patience";
 
 impl Metadata {
     /// What the annotations ask for. A wish that nobody understands is taken for caution: whoever wrote it did not want

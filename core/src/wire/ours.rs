@@ -9,9 +9,8 @@ use serde::de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::Condition;
+use crate::names::PREFIX;
 
-/// What all names of ours begin with.
-const PREFIX: &str = "pullstop.dev/";
 /// The kubelet's condition that tells whether it agrees that a pod has ended.
 pub(super) const READY: &str = "Ready";
 

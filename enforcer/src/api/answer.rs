@@ -7,6 +7,12 @@ use hyper::body::Bytes;
 use serde::Deserialize;
 
 use super::path::NoName;
+use super::shorten::shorten;
+
+/// Larger answers are not taken in. Any single object fits: etcd stores 1.5 MiB (its `--max-request-bytes`), and JSON makes
+/// at most six bytes of one. Of pages of pods, up to five times as much can be in memory at once ([`crate::pods::pages`]),
+/// which is a third of the 512 MiB that `deploy/` allows.
+pub const ANSWER_BYTES_MAX: usize = 32 << 20;
 
 /// For how long the server asks to be left alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +68,7 @@ pub enum Trouble {
     NoAnswer(String),
     /// The answer is not what it should be.
     Unreadable(String),
-    /// The answer has more than [`super::ANSWER_BYTES_MAX`].
+    /// The answer has more than [`ANSWER_BYTES_MAX`].
     TooLarge {
         /// What it begins with.
         beginning: Bytes,
@@ -125,7 +131,7 @@ impl fmt::Display for Trouble {
             Self::NoAnswer(why) => write!(f, "no answer: {why}"),
             Self::Unreadable(why) => write!(f, "the answer cannot be read: {why}"),
             Self::TooLarge { .. } => {
-                let mebibytes = super::ANSWER_BYTES_MAX >> 20;
+                let mebibytes = ANSWER_BYTES_MAX >> 20;
                 write!(f, "the answer is larger than {mebibytes} MiB")
             }
         }
@@ -199,30 +205,6 @@ fn status_of(body: &[u8]) -> Option<Status> {
 /// Longer messages of the API server are cut: they go into logs and statuses.
 const MESSAGE_BYTES_MAX: usize = 500;
 
-/// `text` on one line, without control characters, in at most `bytes_max` bytes.
-pub fn shorten(text: &str, bytes_max: usize) -> String {
-    /// Says that there was more.
-    const MORE: char = '…';
-    let words = text.split(|c: char| c.is_whitespace() || c.is_control());
-    let line = words
-        .filter(|word| !word.is_empty())
-        .collect::<Vec<_>>()
-        .join(" ");
-    if line.len() <= bytes_max {
-        return line;
-    }
-    let room = bytes_max.saturating_sub(MORE.len_utf8());
-    let mut kept = String::with_capacity(bytes_max);
-    for next in line.chars() {
-        if kept.len() + next.len_utf8() > room {
-            break;
-        }
-        kept.push(next);
-    }
-    kept.push(MORE);
-    kept
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -277,13 +259,5 @@ mod tests {
                 .len()
                 < 600
         );
-    }
-
-    #[test]
-    fn texts_are_cut_at_characters() {
-        assert_eq!(shorten("äöü", 6), "äöü");
-        assert_eq!(shorten("äöü", 5), "ä…");
-        assert_eq!(shorten(" a\n b\u{1b}[31m ", 9), "a b [31m");
-        assert_eq!(shorten("ab", 1), "…");
     }
 }

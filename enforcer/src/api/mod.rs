@@ -9,6 +9,7 @@ mod lines;
 mod path;
 pub mod rights;
 pub mod server_time;
+mod shorten;
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,18 +23,15 @@ use kube::client::Body;
 use kube::{Client, Config};
 use tokio::time::Instant;
 
-pub use self::answer::{RetryAfter, Trouble, classify, shorten};
+pub use self::answer::{ANSWER_BYTES_MAX, RetryAfter, Trouble, classify};
 pub use self::backoff::Backoff;
 pub use self::lines::LineStream;
 pub use self::path::{ApiPath, Name, NoName};
 pub use self::rights::{Refusals, Right};
 pub use self::server_time::ServerTime;
+pub use self::shorten::shorten;
 use crate::metrics::{Metric, Metrics};
 
-/// Larger answers are not taken in. Any single object fits: etcd stores 1.5 MiB (its `--max-request-bytes`), and JSON makes
-/// at most six bytes of one. Of pages of pods, up to five times as much can be in memory at once ([`crate::pods::pages`]),
-/// which is a third of the 512 MiB that `deploy/` allows.
-pub const ANSWER_BYTES_MAX: usize = 32 << 20;
 /// As much of an answer that is too large is kept: there a list says where it goes on.
 const BEGINNING_BYTES: usize = 4 << 10;
 

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::shorten::shorten;
+
 /// Longer names Kubernetes does not allow (`DNS1123SubdomainMaxLength`).
 const NAME_BYTES_MAX: usize = 253;
 
@@ -90,7 +92,7 @@ impl FromStr for Name {
         if fits {
             Ok(Self(text.to_owned()))
         } else {
-            Err(NoName(super::shorten(text, 80)))
+            Err(NoName(shorten(text, 80)))
         }
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use pullstop_core::names::GROUP;
 use tokio::time::Instant;
 
 use super::answer::Trouble;
@@ -40,7 +41,7 @@ const LEASE: Right = Right {
     ..POD
 };
 const POLICY: Right = Right {
-    group: "pullstop.dev",
+    group: GROUP,
     ..POD
 };
 

@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use pullstop_core::time::{Human, Timestamp};
+use pullstop_core::wire::timestamp;
 use tokio::time::Instant;
 
-use crate::clock::{self, Clock};
+use crate::clock::Clock;
 use crate::metrics::{Metric, Metrics};
 
 /// By how much two moments that were written by two replicas may be further apart than they were: `Date` has whole
@@ -64,7 +65,7 @@ impl ServerTime {
 
     /// An answer with this `Date` came to a request.
     pub(super) fn heard(&self, date: &str, sent: Instant, received: Instant) {
-        let Some((clock, date)) = self.clock.get().zip(clock::parse_http(date)) else {
+        let Some((clock, date)) = self.clock.get().zip(timestamp::parse_http_date(date)) else {
             return;
         };
         let mut compared = self.lock();
@@ -133,7 +134,7 @@ mod tests {
     const DATE: &str = "Fri, 27 Nov 2026 12:00:00 GMT";
 
     fn at(text: &str) -> Timestamp {
-        clock::parse(text).unwrap()
+        timestamp::parse(text).unwrap()
     }
 
     async fn heard(time: &ServerTime, date: &str, took_ms: u64) {

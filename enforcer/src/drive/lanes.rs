@@ -112,8 +112,8 @@ impl Lanes {
 impl Task {
     const fn lane(&self) -> Lane {
         match self {
-            Self::Job(_, _, Job::Fail(..) | Job::Deadline(..) | Job::Warn(..)) => Lane::Verdicts,
-            Self::Job(..) | Self::Ask(_) => Lane::Calls,
+            Self::Job(_, _, Job::Verdict(..)) => Lane::Verdicts,
+            Self::Job(_, _, Job::Remember { .. } | Job::Read(_)) | Self::Ask(_) => Lane::Calls,
         }
     }
 

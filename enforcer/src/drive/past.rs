@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use pullstop_core::engine::Input;
+use pullstop_core::names::FAILED_CONDITION;
 use pullstop_core::time::Timestamp;
 use pullstop_core::wire::WirePod;
+use pullstop_core::wire::timestamp;
 
 use super::Driver;
-use crate::clock;
 use crate::engines::Home;
 use crate::pods::history::Past;
-use crate::pods::memory::CONDITION;
 
 /// What was read of a pod's past.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ impl Driver {
     /// read its past.
     pub(super) fn recall(&mut self, home: &Home, pod: &WirePod) {
         let mut conditions = pod.status.conditions.iter();
-        let is_remembered = conditions.any(|condition| condition.r#type == CONDITION);
+        let is_remembered = conditions.any(|condition| condition.r#type == FAILED_CONDITION);
         let Some(historian) = self.historian.as_ref().filter(|_| !is_remembered) else {
             return;
         };
@@ -38,7 +38,7 @@ impl Driver {
         let created_at = metadata
             .creation_timestamp
             .as_deref()
-            .and_then(clock::parse);
+            .and_then(timestamp::parse);
         self.recalling.push(Box::pin(async move {
             let past = historian.past(&namespace, &uid).await;
             Recalled {

@@ -7,8 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::Method;
+use pullstop_core::names::STOP_ANNOTATION;
 use pullstop_core::text::printable;
 use pullstop_core::time::{Human, Timestamp};
+use pullstop_core::wire::timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -17,11 +19,8 @@ use self::elector::{Elector, Record, Step, Timing};
 use self::switch::Managed;
 pub use self::switch::Stop;
 use crate::api::{Api, ApiPath, Call, JSON, Trouble, rights};
-use crate::clock::{self, Clock};
+use crate::clock::Clock;
 use crate::metrics::{Metric, Metrics};
-
-/// An annotation on the Lease that stops all writes of all replicas, whatever the policy says: the kill switch.
-pub const STOP_ANNOTATION: &str = "pullstop.dev/stop";
 
 /// A read or a renewal that takes longer is tried anew; two of these fit into a claim.
 const CALL_TIMEOUT: Duration = Duration::from_secs(4);
@@ -160,7 +159,7 @@ impl Candidate {
                     lease = stop.lease,
                     by = stop.by,
                     says = stop.says,
-                    since = clock::print_seconds(stop.since),
+                    since = timestamp::print_seconds(stop.since),
                     "stopped: {stop}"
                 );
             }
@@ -240,7 +239,7 @@ impl Candidate {
 
     /// Writes the Lease and returns its new version.
     async fn write(&self, record: &Record) -> Result<String, Trouble> {
-        let now = clock::print_micros(self.clock.now());
+        let now = timestamp::print_micros(self.clock.now());
         let mut metadata = json!({ "name": self.name, "namespace": self.namespace });
         let create = record.version.is_empty();
         let body: Value;

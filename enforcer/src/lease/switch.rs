@@ -2,14 +2,14 @@
 
 use std::fmt;
 
+use pullstop_core::names::STOP_ANNOTATION;
 use pullstop_core::text::printable;
 use pullstop_core::time::Timestamp;
+use pullstop_core::wire::timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::STOP_ANNOTATION;
 use crate::api::shorten;
-use crate::clock;
 
 /// Writes are stopped.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +42,7 @@ impl Stop {
             annotations.get(format!("f:{STOP_ANNOTATION}")).is_some()
         };
         let managed = managed.iter().find(sets_it);
-        let set_at = managed.and_then(|managed| clock::parse(managed.time.as_deref()?));
+        let set_at = managed.and_then(|managed| timestamp::parse(managed.time.as_deref()?));
         Some(Self {
             lease: lease.to_owned(),
             says: text(value),
@@ -63,7 +63,7 @@ impl fmt::Display for Stop {
             since,
         } = self;
         let by = by.as_deref().unwrap_or("somebody");
-        let since = clock::print_seconds(*since);
+        let since = timestamp::print_seconds(*since);
         write!(
             f,
             "all writes, by {by}, since {since}: the Lease {lease} has the annotation `{STOP_ANNOTATION}: {says}`"

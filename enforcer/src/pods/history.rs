@@ -6,11 +6,12 @@ use std::time::Duration;
 use clap::ValueEnum;
 use pullstop_core::engine::{History, PastEvent};
 use pullstop_core::time::Timestamp;
+use pullstop_core::wire::timestamp;
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 
 use crate::api::{Api, ApiPath, Call, Trouble, rights};
-use crate::clock;
+use crate::clock::Clock;
 
 /// Where the past is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -121,7 +122,7 @@ impl Event {
 #[derive(Debug)]
 pub struct Historian {
     api: Api,
-    clock: clock::Clock,
+    clock: Clock,
     lanes: Semaphore,
 }
 
@@ -133,7 +134,7 @@ impl Historian {
     const TRY_EVERY: Duration = Duration::from_secs(10);
 
     /// One that asks `api`.
-    pub fn new(api: Api, clock: clock::Clock) -> Self {
+    pub fn new(api: Api, clock: Clock) -> Self {
         let lanes = Semaphore::new(Self::READS_MAX);
         Self { api, clock, lanes }
     }
@@ -243,7 +244,7 @@ impl WireEvent {
             .reason
             .filter(|reason| REASONS.contains(&reason.as_str()))?;
         let container = container(&self.involved_object.field_path)?;
-        let time = |text: &Option<String>| text.as_deref().and_then(clock::parse);
+        let time = |text: &Option<String>| text.as_deref().and_then(timestamp::parse);
         let series = self.series.unwrap_or_default();
         let first = time(&self.first_timestamp).or_else(|| time(&self.event_time))?;
         let last = time(&series.last_observed_time).or_else(|| time(&self.last_timestamp));
@@ -290,7 +291,7 @@ mod tests {
     use super::*;
 
     fn moment(text: &str) -> Timestamp {
-        clock::parse(text).unwrap()
+        timestamp::parse(text).unwrap()
     }
 
     /// As Kubernetes 1.36 writes it.

@@ -1,27 +1,24 @@
 //! What is done about one pod: it is read again, written to under its version, and said how that ended.
 
 use pullstop_core::engine::{Decision, Memory, Outcome};
+use pullstop_core::names::WARNING_CONDITION;
 use pullstop_core::pod::{PodRef, ResourceVersion, Wishes};
 use pullstop_core::policy::Bounds;
 use pullstop_core::wire::WirePod;
 
 use super::announce::Announcement;
+use super::kind::{PodWrite, VerdictWrite};
 use super::memory;
 use super::patch;
-use super::write::{Writer, path};
-use crate::api::{ApiPath, rights};
+use super::write::Writer;
 use crate::metrics::Metric;
 use crate::wishes::{Asked, Source};
 
 /// What is to be done about one pod.
 #[derive(Debug)]
 pub enum Job {
-    /// Make the durable write.
-    Fail(Box<Decision>, Bounds),
-    /// Lower `spec.activeDeadlineSeconds`.
-    Deadline(Box<Decision>, Bounds),
-    /// Set the condition and send an event.
-    Warn(Box<Decision>, Bounds),
+    /// Carry out a verdict, unless more is asked for by now that these bounds allow.
+    Verdict(VerdictWrite, Box<Decision>, Bounds),
     /// Keep what must survive a restart.
     Remember {
         /// The pod.
@@ -41,9 +38,7 @@ impl Job {
     /// The pod that it is about.
     pub fn pod(&self) -> &PodRef {
         match self {
-            Self::Fail(decision, _) | Self::Deadline(decision, _) | Self::Warn(decision, _) => {
-                &decision.pod
-            }
+            Self::Verdict(_, decision, _) => &decision.pod,
             Self::Remember { pod, .. } | Self::Read(pod) => pod,
         }
     }
@@ -84,9 +79,7 @@ impl Writer {
                 memories,
                 unread,
             } => self.remember(pod, version, &memories, &unread).await,
-            Job::Fail(decision, bounds) => self.decided("fail", *decision, &bounds).await,
-            Job::Deadline(decision, bounds) => self.decided("deadline", *decision, &bounds).await,
-            Job::Warn(decision, bounds) => self.decided("warn", *decision, &bounds).await,
+            Job::Verdict(write, decision, bounds) => self.decided(write, *decision, &bounds).await,
         }
     }
 
@@ -112,15 +105,15 @@ impl Writer {
         memories: &[Memory],
         unread: &[Source],
     ) -> Report {
-        let what = "remember";
+        let write = PodWrite::Remember;
         let asked = self.ask_all(unread).await;
         let outcome = match all_wishes(&asked) {
             None => {
-                self.ended(what, "wishes_unknown");
+                self.ended(write, "wishes_unknown");
                 Outcome::Failed
             }
             Some(wishes) if wishes.iter().any(|wishes| *wishes != Wishes::default()) => {
-                self.ended(what, "wishes_changed");
+                self.ended(write, "wishes_changed");
                 Outcome::Conflict
             }
             Some(_) => {
@@ -131,9 +124,7 @@ impl Writer {
                     .collect();
                 let now = time.of(self.clock.now());
                 let body = patch::remember(&pod, version, &memories, now);
-                let path = path(&pod).map(|pod| pod.word("status"));
-                self.patch(what, &pod, &rights::PATCH_POD_STATUS, path, &body)
-                    .await
+                self.patch(write, &pod, &body).await
             }
         };
         Report {
@@ -145,7 +136,8 @@ impl Writer {
     }
 
     /// Reads the pod again before acting on it, and what it belongs to: what was judged must be what there is.
-    async fn decided(&self, what: &'static str, decision: Decision, bounds: &Bounds) -> Report {
+    async fn decided(&self, verdict: VerdictWrite, decision: Decision, bounds: &Bounds) -> Report {
+        let write = PodWrite::Verdict(verdict);
         let pod = decision.pod.clone();
         let report = |outcome, found, asked| Report {
             pod: pod.clone(),
@@ -156,39 +148,40 @@ impl Writer {
         let seen = match self.look(&pod).await {
             Ok(Some(found)) => found,
             Ok(None) => {
-                self.ended(what, "not_found");
+                self.ended(write, "not_found");
                 return report(Outcome::NotFound, Found::Nobody, Vec::new());
             }
             Err(trouble) => {
-                self.ended(what, trouble.label());
+                self.ended(write, trouble.label());
                 tracing::warn!(%trouble, %pod, "cannot read the pod; nothing is written");
                 return report(Outcome::Failed, Found::Unknown, Vec::new());
             }
         };
         if seen.metadata.resource_version != decision.resource_version.to_string() {
-            self.ended(what, "changed");
+            self.ended(write, "changed");
             return report(Outcome::Conflict, Found::Pod(Box::new(seen)), Vec::new());
         }
         let asked = self.ask_all(&Source::of(&seen, &self.kinds)).await;
         let Some(inherited) = all_wishes(&asked) else {
             // Perhaps somebody asks for the pod to be left alone.
-            self.ended(what, "wishes_unknown");
+            self.ended(write, "wishes_unknown");
             return report(Outcome::Failed, Found::Unknown, asked);
         };
         let wishes = std::iter::once(seen.metadata.wishes()).chain(inherited);
         if bounds.first_allowed(wishes) != decision.wishes {
-            self.ended(what, "wishes_changed");
+            self.ended(write, "wishes_changed");
             return report(Outcome::Conflict, Found::Pod(Box::new(seen)), asked);
         }
-        let outcome = self.act(what, &decision, &seen).await;
+        let outcome = self.act(verdict, &decision, &seen).await;
         report(outcome, Found::Unknown, asked)
     }
 
     /// Writes what was decided on the pod as it was `seen`, and tells people.
-    async fn act(&self, what: &'static str, decision: &Decision, seen: &WirePod) -> Outcome {
-        if what == "warn" && is_warned_of(seen, decision) {
+    async fn act(&self, verdict: VerdictWrite, decision: &Decision, seen: &WirePod) -> Outcome {
+        let write = PodWrite::Verdict(verdict);
+        if verdict == VerdictWrite::Warn && is_warned_of(seen, decision) {
             // By the one that led before.
-            self.ended(what, "already");
+            self.ended(write, "already");
             return Outcome::Accepted(decision.resource_version);
         }
         // What is written is read by others, who have other clocks.
@@ -200,28 +193,10 @@ impl Writer {
             ..decision.clone()
         };
         let message = patch::message(decision, last_error(seen, &decision.container));
-        let pod = path(&decision.pod);
-        let status = |pod: ApiPath| pod.word("status");
-        let (right, path, body) = match what {
-            "fail" => (
-                &rights::PATCH_POD_STATUS,
-                pod.map(status),
-                patch::fail(decision, &message, now),
-            ),
-            "warn" => (
-                &rights::PATCH_POD_STATUS,
-                pod.map(status),
-                patch::warn(decision, &message, now),
-            ),
-            _ => (&rights::PATCH_POD, pod, patch::deadline(decision)),
-        };
-        let outcome = self.patch(what, &decision.pod, right, path, &body).await;
+        let body = verdict.body(decision, &message, now);
+        let outcome = self.patch(write, &decision.pod, &body).await;
         if let Outcome::Accepted(_) = outcome {
-            let reason = if what == "warn" {
-                patch::REASON_WARNING
-            } else {
-                patch::REASON
-            };
+            let reason = verdict.event_reason();
             self.announcements
                 .send(Announcement::new(seen, &decision.pod, reason, message, now));
         }
@@ -235,7 +210,7 @@ fn is_warned_of(pod: &WirePod, decision: &Decision) -> bool {
     pod.status
         .conditions
         .iter()
-        .any(|c| c.r#type == patch::WARNING && c.reason.as_deref() == cause)
+        .any(|c| c.r#type == WARNING_CONDITION && c.reason.as_deref() == cause)
 }
 
 /// The error text that the container's status shows.

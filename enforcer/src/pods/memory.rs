@@ -4,17 +4,12 @@ use std::collections::BTreeMap;
 
 use pullstop_core::cause::Cause;
 use pullstop_core::engine::{Memory, Tallies, Tally};
+use pullstop_core::names::{FAILED_CONDITION, FAILING_REASON};
 use pullstop_core::pod::{ContainerSnapshot, PodSnapshot, Wishes};
 use pullstop_core::time::Timestamp;
+use pullstop_core::wire::timestamp;
 use pullstop_core::wire::{WireError, WirePod};
 use serde::{Deserialize, Serialize};
-
-use crate::clock;
-
-/// The condition's type.
-pub const CONDITION: &str = "pullstop.dev/ImagePullFailed";
-/// Its reason while pulls fail and no verdict was carried out.
-pub const FAILING: &str = "Failing";
 
 /// The API server refuses longer messages of conditions (`metav1.Condition`); those of pods it does not check.
 const MESSAGE_BYTES_MAX: usize = 32_768;
@@ -87,15 +82,15 @@ pub fn with_snapshot_by<R>(
         .metadata
         .creation_timestamp
         .as_deref()
-        .and_then(clock::parse)
+        .and_then(timestamp::parse)
         .map(&own);
     let condition = pod
         .status
         .conditions
         .iter()
-        .find(|condition| condition.r#type == CONDITION);
+        .find(|condition| condition.r#type == FAILED_CONDITION);
     let message = condition
-        .filter(|condition| condition.reason.as_deref() == Some(FAILING))
+        .filter(|condition| condition.reason.as_deref() == Some(FAILING_REASON))
         .and_then(|condition| condition.message.as_deref());
     let Some(message) = message else {
         return pod.snapshot(created_at, |snapshot| {
@@ -156,8 +151,8 @@ impl Stored {
         let tally = |tally: &Tally| StoredTally {
             cause: tally.cause.as_str().to_owned(),
             count: tally.failures,
-            first_at: clock::print(tally.first_at),
-            last_at: clock::print(tally.last_at),
+            first_at: timestamp::print(tally.first_at),
+            last_at: timestamp::print(tally.last_at),
         };
         Self {
             container: memory.container.clone(),
@@ -165,7 +160,7 @@ impl Stored {
             restart_count: memory.restart_count,
             ran: memory.ran,
             latest: memory.latest.as_str().to_owned(),
-            last_attempt_at: clock::print(memory.last_attempt_at),
+            last_attempt_at: timestamp::print(memory.last_attempt_at),
             back_off_step: memory.back_off_step,
             failures: memory.tallies.iter().map(tally).collect(),
         }
@@ -177,8 +172,8 @@ impl Stored {
             Some(Tally {
                 cause: cause(&tally.cause)?,
                 failures: tally.count,
-                first_at: clock::parse(&tally.first_at)?,
-                last_at: clock::parse(&tally.last_at)?,
+                first_at: timestamp::parse(&tally.first_at)?,
+                last_at: timestamp::parse(&tally.last_at)?,
             })
         };
         Some(Memory {
@@ -192,7 +187,7 @@ impl Stored {
                 .map(tally)
                 .collect::<Option<Tallies>>()?,
             latest: cause(&self.latest)?,
-            last_attempt_at: clock::parse(&self.last_attempt_at)?,
+            last_attempt_at: timestamp::parse(&self.last_attempt_at)?,
             back_off_step: self.back_off_step,
         })
     }

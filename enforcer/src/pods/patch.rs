@@ -1,22 +1,17 @@
 //! The writes to pods, as JSON. docs/design.md says why the durable write is as it is.
 
 use pullstop_core::engine::{Decision, Memory};
+use pullstop_core::names::{
+    EVENT_ACTION, EVENT_CONTROLLER, FAILED_ANNOTATION, FAILED_CONDITION, FAILED_REASON,
+    FAILING_REASON, WARNING_CONDITION,
+};
 use pullstop_core::pod::{PodRef, ResourceVersion};
 use pullstop_core::time::{Human, Timestamp};
+use pullstop_core::wire::timestamp;
 use serde_json::{Value, json};
 
-use super::memory::{self, CONDITION, FAILING};
+use super::memory;
 use crate::api::shorten;
-use crate::clock;
-
-/// `status.reason` of a pod that was failed, and the reason of its event.
-pub const REASON: &str = "ImagePullFailed";
-/// Reason of the event when a verdict is to warn.
-pub const REASON_WARNING: &str = "ImagePullFailing";
-/// The annotation that makes the kubelet take the failure over: a change of the status alone it would undo.
-pub const ANNOTATION: &str = "pullstop.dev/image-pull-failed";
-/// The condition of a pod that was warned of.
-pub const WARNING: &str = "pullstop.dev/ImagePullWarning";
 
 /// The API server refuses longer notes of events (`events.k8s.io/v1`).
 const MESSAGE_BYTES_MAX: usize = 1024;
@@ -39,7 +34,7 @@ pub fn message(decision: &Decision, last_error: &str) -> String {
         "failed pulls"
     };
     let since = Human(decided_at.since(*first_failure_at));
-    let first = clock::print_seconds(*first_failure_at);
+    let first = timestamp::print_seconds(*first_failure_at);
     let mut text = format!(
         "container {container} cannot get its image {image}: {cause}, {failures} {pulls} within {since} \
          since {first} (rule {rule})"
@@ -54,12 +49,12 @@ pub fn message(decision: &Decision, last_error: &str) -> String {
 /// The durable write, on `pods/status`.
 pub fn fail(decision: &Decision, message: &str, now: Timestamp) -> Value {
     let mut patch = precondition(&decision.pod, decision.resource_version);
-    patch["metadata"]["annotations"] = json!({ ANNOTATION: clock::print(now) });
+    patch["metadata"]["annotations"] = json!({ FAILED_ANNOTATION: timestamp::print(now) });
     patch["status"] = json!({
         "phase": "Failed",
-        "reason": REASON,
+        "reason": FAILED_REASON,
         "message": message,
-        "conditions": [condition(CONDITION, "True", decision.cause.as_str(), message, now)],
+        "conditions": [condition(FAILED_CONDITION, "True", decision.cause.as_str(), message, now)],
     });
     patch
 }
@@ -67,7 +62,13 @@ pub fn fail(decision: &Decision, message: &str, now: Timestamp) -> Value {
 /// The warning, on `pods/status`. It has a condition of its own, so that the one that remembers stays.
 pub fn warn(decision: &Decision, message: &str, now: Timestamp) -> Value {
     let mut patch = precondition(&decision.pod, decision.resource_version);
-    let condition = condition(WARNING, "True", decision.cause.as_str(), message, now);
+    let condition = condition(
+        WARNING_CONDITION,
+        "True",
+        decision.cause.as_str(),
+        message,
+        now,
+    );
     patch["status"] = json!({ "conditions": [condition] });
     patch
 }
@@ -81,12 +82,12 @@ pub fn remember(
 ) -> Value {
     let mut patch = precondition(pod, version);
     let conditions = if memories.is_empty() {
-        vec![removal(CONDITION), removal(WARNING)]
+        vec![removal(FAILED_CONDITION), removal(WARNING_CONDITION)]
     } else {
         vec![condition(
-            CONDITION,
+            FAILED_CONDITION,
             "False",
-            FAILING,
+            FAILING_REASON,
             &memory::encode(memories),
             now,
         )]
@@ -116,10 +117,10 @@ pub fn event(
         "apiVersion": "events.k8s.io/v1",
         "kind": "Event",
         "metadata": { "name": event_name(name, now), "namespace": namespace },
-        "eventTime": clock::print_micros(now),
-        "reportingController": "pullstop.dev/enforcer",
+        "eventTime": timestamp::print_micros(now),
+        "reportingController": EVENT_CONTROLLER,
         "reportingInstance": shorten(reporter, 128),
-        "action": "JudgeImagePull",
+        "action": EVENT_ACTION,
         "reason": reason,
         "note": message,
         "type": "Warning",
@@ -144,7 +145,7 @@ fn condition(kind: &str, status: &str, reason: &str, message: &str, now: Timesta
         "status": status,
         "reason": reason,
         "message": message,
-        "lastTransitionTime": clock::print_seconds(now),
+        "lastTransitionTime": timestamp::print_seconds(now),
     })
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use hyper::Method;
 use pullstop_core::engine::Outcome;
+use pullstop_core::names::FIELD_MANAGER;
 use pullstop_core::pod::{PodRef, ResourceVersion};
 use pullstop_core::wire::WirePod;
 use serde::Deserialize;
@@ -12,9 +13,10 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use super::announce::Announcements;
+use super::kind::{PodWrite, path};
 use super::pauses::Pauses;
 use super::wire;
-use crate::api::{Api, ApiPath, Call, Right, STRATEGIC_PATCH, Trouble, rights};
+use crate::api::{Api, Call, STRATEGIC_PATCH, Trouble, rights};
 use crate::clock::Clock;
 use crate::lease::Claim;
 use crate::metrics::{Metric, Metrics};
@@ -107,25 +109,19 @@ impl Writer {
     }
 
     /// Sends one patch, if the lease is held for as long as that may take.
-    pub(super) async fn patch(
-        &self,
-        what: &'static str,
-        pod: &PodRef,
-        right: &'static Right,
-        path: Result<ApiPath, Trouble>,
-        body: &Value,
-    ) -> Outcome {
+    pub(super) async fn patch(&self, write: PodWrite, pod: &PodRef, body: &Value) -> Outcome {
         let until = self.clock.now().after(CALL_TIMEOUT);
         if !self.claim.borrow().covers(until) {
-            self.ended(what, "not_leading");
+            self.ended(write, "not_leading");
             return Outcome::Failed;
         }
         let sent = async {
             // The server gives it up at the same time: a write must not land after the lease.
-            let path = path?
-                .with("fieldManager", "pullstop")
+            let path = write
+                .path(pod)?
+                .with("fieldManager", FIELD_MANAGER)
                 .with("timeout", format_args!("{}s", CALL_TIMEOUT.as_secs()));
-            let call = Call::write(right, Method::PATCH, path, STRATEGIC_PATCH, body);
+            let call = Call::write(write.right(), Method::PATCH, path, STRATEGIC_PATCH, body);
             self.api.call(call, CALL_TIMEOUT).await
         };
         let (outcome, label) = match sent.await {
@@ -138,16 +134,16 @@ impl Writer {
                 match &trouble {
                     // As it should be: a decision about what a pod was is not carried out on what it is now.
                     Trouble::Conflict | Trouble::NotFound => {
-                        tracing::info!(%trouble, write = what, %pod, "the pod has changed meanwhile; nothing was written");
+                        tracing::info!(%trouble, write = write.label(), %pod, "the pod has changed meanwhile; nothing was written");
                     }
                     _ => {
-                        tracing::warn!(%trouble, write = what, %pod, "a write to a pod was not stored, or nobody knows");
+                        tracing::warn!(%trouble, write = write.label(), %pod, "a write to a pod was not stored, or nobody knows");
                     }
                 }
                 (outcome_of(&trouble), trouble.label())
             }
         };
-        self.ended(what, label);
+        self.ended(write, label);
         outcome
     }
 
@@ -155,9 +151,9 @@ impl Writer {
         self.pauses().take_in(self.clock.now(), namespace, trouble);
     }
 
-    pub(super) fn ended(&self, what: &'static str, outcome: &'static str) {
-        self.metrics
-            .count(Metric::Writes, &[("write", what), ("outcome", outcome)]);
+    pub(super) fn ended(&self, write: PodWrite, outcome: &'static str) {
+        let labels = [("write", write.label()), ("outcome", outcome)];
+        self.metrics.count(Metric::Writes, &labels);
     }
 }
 
@@ -169,12 +165,6 @@ pub const fn outcome_of(trouble: &Trouble) -> Outcome {
         Trouble::NotFound => Outcome::NotFound,
         _ => Outcome::Failed,
     }
-}
-
-/// Where the pod is.
-pub(super) fn path(pod: &PodRef) -> Result<ApiPath, Trouble> {
-    let (namespace, name) = (pod.namespace().parse()?, pod.name().parse()?);
-    Ok(ApiPath::in_namespace("/api/v1", &namespace, "pods").name(&name))
 }
 
 fn version(bytes: &[u8]) -> Option<ResourceVersion> {

@@ -6,7 +6,9 @@
 
 pub mod accepted;
 pub mod file;
+pub mod object;
 pub mod objects;
+pub mod opinion;
 
 use pullstop_core::policy::Policy;
 

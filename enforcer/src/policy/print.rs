@@ -4,10 +4,8 @@ use std::io::{self, Write};
 
 use pullstop_core::cause::Cause;
 use pullstop_core::policy::document::{API_VERSION, CLUSTER_KIND};
-use pullstop_core::policy::{Fallback, Policy, Rule};
+use pullstop_core::policy::{Fallback, Mode, Policy, Rule};
 use pullstop_core::time::Human;
-
-use super::mode_name;
 
 /// Prints the built-in policy, with every field that it sets.
 pub(super) fn built_in(out: &mut dyn Write) -> io::Result<()> {
@@ -97,4 +95,14 @@ fn put_back(policy: &Policy, out: &mut dyn Write) -> io::Result<()> {
 fn list(names: impl Iterator<Item = impl Into<String>>) -> String {
     let names: Vec<String> = names.map(Into::into).collect();
     format!("[{}]", names.join(", "))
+}
+
+/// A mode as policies write it.
+pub const fn mode_name(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Enforce => "Enforce",
+        Mode::Warn => "Warn",
+        Mode::DryRun => "DryRun",
+        Mode::Off => "Disabled",
+    }
 }

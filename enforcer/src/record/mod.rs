@@ -11,12 +11,13 @@ use std::time::Duration;
 
 use clap::Parser;
 use pullstop_core::time::parse_duration;
+use pullstop_core::wire::timestamp;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use self::pseudonyms::Pseudonyms;
 use crate::api::{Api, ApiPath, Backoff, Call, Trouble, rights};
-use crate::clock::{self, Clock};
+use crate::clock::Clock;
 use crate::connect::ConnectArgs;
 use crate::metrics::Metrics;
 use crate::pods::pages::Source;
@@ -50,7 +51,7 @@ pub(crate) fn run(args: &RecordArgs, err: &mut dyn Write) -> io::Result<u8> {
                 "error: {}: cannot be written: {error}",
                 args.file.display()
             )?;
-            return Ok(crate::INVALID);
+            return Ok(crate::exit::INVALID);
         }
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -71,10 +72,9 @@ pub(crate) fn run(args: &RecordArgs, err: &mut dyn Write) -> io::Result<u8> {
             .map_err(|error| format!("cannot write the recording: {error}"))
     });
     match recorded {
-        Ok(events) => {
-            writeln!(err, "{events} events in {}", args.file.display()).map(|()| crate::SUCCESS)
-        }
-        Err(error) => writeln!(err, "error: {error}").map(|()| crate::INTERNAL),
+        Ok(events) => writeln!(err, "{events} events in {}", args.file.display())
+            .map(|()| crate::exit::SUCCESS),
+        Err(error) => writeln!(err, "error: {error}").map(|()| crate::exit::INTERNAL),
     }
 }
 
@@ -232,7 +232,7 @@ impl<W: Write> Recorder<'_, W> {
             pseudonyms.apply(&mut pod);
         }
         self.events += 1;
-        let received = clock::print(self.clock.now());
+        let received = timestamp::print(self.clock.now());
         writeln!(
             self.out,
             "{}",

@@ -1,5 +1,6 @@
 //! What a recording keeps of a pod: what decisions need, and what tells how the story ended.
 
+use pullstop_core::names::PREFIX;
 use serde_json::{Map, Value};
 
 /// A part of an object that is kept.
@@ -122,7 +123,7 @@ impl Keep {
             }
             (OurAnnotations, _) => {
                 let all = value.as_object().into_iter().flatten();
-                let ours = all.filter(|(name, _)| name.starts_with("pullstop.dev/"));
+                let ours = all.filter(|(name, _)| name.starts_with(PREFIX));
                 ours.map(|(name, value)| (name.clone(), value.clone()))
                     .collect::<Map<String, Value>>()
                     .into()

@@ -3,14 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use pullstop_core::names::{FAILED_ANNOTATION, FAILED_CONDITION, FAILING_REASON};
 use pullstop_core::pod::Phase;
 use pullstop_core::time::Timestamp;
 use pullstop_core::wire::WirePod;
+use pullstop_core::wire::timestamp;
 use serde::Deserialize;
-
-use crate::clock;
-use crate::pods::memory::{CONDITION, FAILING};
-use crate::pods::patch;
 
 /// What is recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,18 +47,18 @@ impl Record {
             .snapshot(None, |pod| (pod.phase, pod.kubelet_agreed))
             .ok()?;
         let mut conditions = pod.status.conditions.iter();
-        let ours = conditions.find(|condition| condition.r#type == CONDITION);
+        let ours = conditions.find(|condition| condition.r#type == FAILED_CONDITION);
         let reason = ours.and_then(|condition| condition.reason.as_deref());
         let message = ours.and_then(|condition| condition.message.clone());
         let message = message.unwrap_or_default();
-        let annotation = pod.metadata.annotations.get(patch::ANNOTATION);
+        let annotation = pod.metadata.annotations.get(FAILED_ANNOTATION);
         let failed = reason
-            .filter(|reason| *reason != FAILING)
+            .filter(|reason| *reason != FAILING_REASON)
             .map(|cause| Failed {
                 cause: cause.to_owned(),
                 rule: rule_in(&message),
                 message,
-                at: annotation.and_then(|text| clock::parse(text)),
+                at: annotation.and_then(|text| timestamp::parse(text)),
             });
         Some(Self {
             namespace: pod.metadata.namespace.clone(),
@@ -68,7 +66,7 @@ impl Record {
             phase,
             failed,
             kubelet_agreed,
-            was_counting: reason == Some(FAILING),
+            was_counting: reason == Some(FAILING_REASON),
         })
     }
 
@@ -78,7 +76,7 @@ impl Record {
     }
 }
 
-/// The rule that [`patch::message`] names. What others have said comes behind it.
+/// The rule that [`crate::pods::patch::message`] names. What others have said comes behind it.
 fn rule_in(message: &str) -> Option<String> {
     let ours = message.split("; the last error: ").next()?;
     let (_, rule) = ours.rsplit_once("(rule ")?;

@@ -8,12 +8,12 @@ use pullstop_core::engine::{Effect, Engine, Explanation, Happening, Input, Memor
 use pullstop_core::plugin::{Deed, Point, Profile, Said};
 use pullstop_core::pod::{ContainerSnapshot, ContainerState, PodSnapshot, Wishes};
 use pullstop_core::time::Timestamp;
+use pullstop_core::wire::timestamp;
 use pullstop_core::wire::{WireError, WirePod};
 
-use crate::clock;
 use crate::pods::history::Past;
-use crate::pods::is_stuck;
 use crate::pods::memory::with_snapshot;
+use crate::stuck::is_stuck;
 
 /// One pod that is looked at.
 #[derive(Clone, Copy, Debug)]
@@ -153,7 +153,7 @@ fn recollect(engine: &mut Engine, subject: &Subject<'_>, now: Timestamp) {
     let created_at = metadata
         .creation_timestamp
         .as_deref()
-        .and_then(clock::parse);
+        .and_then(timestamp::parse);
     past.lend(created_at, now, std::convert::identity, |history| {
         let uid = &metadata.uid;
         engine.handle(now, Input::History { uid, history });

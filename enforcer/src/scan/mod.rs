@@ -14,13 +14,14 @@ use clap::{Parser, ValueEnum};
 use pullstop_core::plugin::Profile;
 use pullstop_core::policy::Policy;
 use pullstop_core::time::Timestamp;
+use pullstop_core::wire::timestamp;
 
 use self::ended::Record;
 use self::look::{Stuck, Subject};
 use self::policies::InForce;
 use self::sight::{View, Wanted};
 use crate::api::{Name, NoName};
-use crate::clock::{self, Clock};
+use crate::clock::Clock;
 use crate::connect::{ClusterArgs, ConnectArgs};
 use crate::wishes::{Kind, Source};
 
@@ -154,13 +155,13 @@ pub(crate) fn explain(
         if view.unreadable.is_empty() {
             let error = format!("error: there is no pod {namespace}/{name}");
             writeln!(err, "{}", print::one_line(&error))?;
-            return Ok(crate::INVALID);
+            return Ok(crate::exit::INVALID);
         }
         return sight.tell_gaps(&view, err);
     };
     if record.has_ended() {
         print::ended(&record, view.end.as_ref(), sight.now(), out)?;
-        return Ok(crate::SUCCESS);
+        return Ok(crate::exit::SUCCESS);
     }
     let all = match sight.judge(&view, &policies) {
         Ok(all) => all,
@@ -190,8 +191,8 @@ enum Failure {
 impl Failure {
     fn tell(self, err: &mut dyn Write) -> io::Result<u8> {
         let (errors, code) = match self {
-            Self::Input(errors) => (errors, crate::INVALID),
-            Self::Cluster(error) => (vec![error], crate::INTERNAL),
+            Self::Input(errors) => (errors, crate::exit::INVALID),
+            Self::Cluster(error) => (vec![error], crate::exit::INTERNAL),
         };
         for error in errors {
             writeln!(err, "error: {error}")?;
@@ -296,9 +297,9 @@ impl Sight {
             writeln!(err, "error: cannot read {} more pods", view.unnamed)?;
         }
         Ok(match (view.unreadable.is_empty(), &self.from) {
-            (true, _) => crate::SUCCESS,
-            (false, Some(_)) => crate::INVALID,
-            (false, None) => crate::INTERNAL,
+            (true, _) => crate::exit::SUCCESS,
+            (false, Some(_)) => crate::exit::INVALID,
+            (false, None) => crate::exit::INTERNAL,
         })
     }
 }
@@ -314,5 +315,5 @@ fn pod_name(text: &str) -> Result<(Name, Name), String> {
 }
 
 fn moment(text: &str) -> Result<Timestamp, String> {
-    clock::parse(text).ok_or_else(|| "write a moment such as `2026-11-22T15:06:00Z`".to_owned())
+    timestamp::parse(text).ok_or_else(|| "write a moment such as `2026-11-22T15:06:00Z`".to_owned())
 }

@@ -7,7 +7,7 @@ use pullstop_core::policy::{Mode, Policy};
 use crate::api::{Api, Trouble};
 use crate::engines::{Limits, Policies};
 use crate::input;
-use crate::policies::{built_in, objects};
+use crate::policies::{built_in, objects, opinion};
 use crate::policy::{self, mode_name};
 
 /// The policies, and where they come from.
@@ -64,13 +64,13 @@ impl InForce {
         };
         let has_own = accepted.has_cluster_policy();
         let cluster = if has_own {
-            format!("ClusterPullFailurePolicy `{}`", objects::NAME)
+            format!("ClusterPullFailurePolicy `{}`", opinion::NAME)
         } else {
             "the built-in rules".to_owned()
         };
         let none = format!(
             "the cluster has no ClusterPullFailurePolicy `{}`",
-            objects::NAME
+            opinion::NAME
         );
         Ok(Self {
             policies: accepted.policies(),
@@ -110,7 +110,7 @@ impl InForce {
     /// What the policy is called that judges the pods of a namespace.
     pub(super) fn name_for(&self, namespace: &str) -> String {
         if self.policies.namespaces.contains_key(namespace) {
-            format!("PullFailurePolicy `{}` of {namespace}", objects::NAME)
+            format!("PullFailurePolicy `{}` of {namespace}", opinion::NAME)
         } else {
             self.cluster.clone()
         }

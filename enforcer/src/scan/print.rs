@@ -7,11 +7,11 @@ use pullstop_core::plugin::Deed;
 use pullstop_core::pod::Phase;
 use pullstop_core::text::printable;
 use pullstop_core::time::{Human, Timestamp};
+use pullstop_core::wire::timestamp;
 use serde_json::json;
 
 use super::ended::{End, Failed, Record};
 use super::look::{Known, Stuck, Verdict};
-use crate::clock;
 
 /// A table; a wide one says also of which image, and why.
 pub(super) fn table(
@@ -121,12 +121,12 @@ pub(super) fn json(all: &[(Stuck, String)], out: &mut dyn Write) -> io::Result<(
             "message": stuck.message,
             "cause": stuck.cause.map(Cause::as_str),
             "failures": stuck.failures,
-            "since": stuck.since.map(clock::print),
+            "since": stuck.since.map(timestamp::print),
             "known": stuck.known.name(),
             "policy": policy,
             "verdict": stuck.verdict.name(),
             "when": match &stuck.verdict {
-                Verdict::Later(_, at) => Some(clock::print(*at)),
+                Verdict::Later(_, at) => Some(timestamp::print(*at)),
                 _ => None,
             },
             "why": stuck.verdict.why(),
@@ -150,7 +150,7 @@ pub(super) fn failed_json(all: &[Record], out: &mut dyn Write) -> io::Result<()>
             "cause": failed.cause,
             "rule": failed.rule,
             "message": failed.message,
-            "failedAt": failed.at.map(clock::print),
+            "failedAt": failed.at.map(timestamp::print),
             "kubeletAgreed": record.kubelet_agreed,
         });
         writeln!(out, "{object}")?;
@@ -228,7 +228,11 @@ pub(super) fn put_back(record: &Record, now: Timestamp, out: &mut dyn Write) -> 
 
 fn when(failed: &Failed, now: Timestamp) -> String {
     failed.at.map_or_else(String::new, |at| {
-        format!(" at {} ({} ago)", clock::print_seconds(at), rough(now, at))
+        format!(
+            " at {} ({} ago)",
+            timestamp::print_seconds(at),
+            rough(now, at)
+        )
     })
 }
 
@@ -284,7 +288,7 @@ pub(super) fn story(
                 out,
                 "  failures  {}, since {} ({} ago){by}",
                 failures(stuck),
-                clock::print_seconds(since),
+                timestamp::print_seconds(since),
                 rough(now, since)
             )?;
         }

@@ -18,7 +18,8 @@ use crate::input;
 use crate::metrics::Metrics;
 use crate::pods::history::Past;
 use crate::pods::pages::Pages;
-use crate::pods::{is_stuck, wire};
+use crate::pods::wire;
+use crate::stuck::is_stuck;
 use crate::wishes::{Kind, Source};
 
 /// How long one request may take.

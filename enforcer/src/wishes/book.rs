@@ -2,7 +2,7 @@
 //!
 //! A pod is heard of by the watch; that somebody annotates its Job is not. So what a source asks for is read when the
 //! first pod of it fails, every minute while it asks for something, and before a verdict is carried out (in
-//! [`crate::pods::jobs`]). What is kept is bounded by the pods that fail.
+//! `pods::jobs`). What is kept is bounded by the pods that fail.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -14,8 +14,8 @@ use pullstop_core::policy::Bounds;
 use pullstop_core::time::Timestamp;
 use pullstop_core::wire::WirePod;
 
-use super::{Asked, Kind, Source};
-use crate::pods::is_stuck;
+use super::source::{Asked, Kind, Source};
+use crate::stuck::is_stuck;
 
 /// How soon it counts that a source no longer asks for something.
 const ASK_EVERY: Duration = Duration::from_secs(60);

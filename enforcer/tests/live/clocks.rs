@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use pullstop_core::policy::{Mode, Policy};
 use pullstop_core::time::Timestamp;
-use pullstop_enforcer::clock::{self, Clock};
+use pullstop_core::wire::timestamp;
+use pullstop_enforcer::clock::Clock;
 use pullstop_enforcer::engines::Policies;
 use tokio::time::sleep;
 
@@ -65,7 +66,7 @@ async fn failed_after(first_ahead_s: i64, then_ahead_s: i64) -> Duration {
         if pod["status"]["phase"] == "Failed" {
             // What people read is the cluster's time, whatever the node's is.
             let written = pod["metadata"]["annotations"]["pullstop.dev/image-pull-failed"].as_str();
-            let written = clock::parse(written.unwrap()).unwrap();
+            let written = timestamp::parse(written.unwrap()).unwrap();
             assert!(clock.now().since(written) < Duration::from_secs(4), "{pod}");
             let skew: f64 = then.metric("pullstop_clock_skew_seconds").parse().unwrap();
             assert!(

@@ -29,8 +29,9 @@ use clap::Parser;
 use hyper::Response;
 use pullstop_core::policy::{Mode, Policy};
 use pullstop_core::time::Timestamp;
+use pullstop_core::wire::timestamp;
 use pullstop_enforcer::api::Api;
-use pullstop_enforcer::clock::{self, Clock};
+use pullstop_enforcer::clock::Clock;
 use pullstop_enforcer::engines::Policies;
 use pullstop_enforcer::http::Listeners;
 use pullstop_enforcer::metrics::Metrics;
@@ -121,7 +122,8 @@ impl Recording {
             .map(|line| serde_json::from_str::<Value>(line).unwrap());
         let pods =
             events.filter(|event| event["type"] != "DELETED" && event["object"]["kind"] == "Pod");
-        let received = |event: &Value| clock::parse(event["received"].as_str().unwrap()).unwrap();
+        let received =
+            |event: &Value| timestamp::parse(event["received"].as_str().unwrap()).unwrap();
         let mut states: Vec<(Timestamp, Value)> = pods
             .map(|event| (received(&event), event["object"].clone()))
             .collect();
@@ -211,10 +213,7 @@ pub(crate) async fn agree(cluster: Cluster, name: String) {
 /// Dates an answer as HTTP servers do, in whole seconds.
 pub(crate) fn date<B>(answer: &mut Response<B>, clock: Option<Clock>) {
     let Some(clock) = clock else { return };
-    let seconds = clock.now().as_millis() / 1000;
-    let moment = jiff::Timestamp::from_second(seconds.try_into().unwrap()).unwrap();
-    let printer = jiff::fmt::rfc2822::DateTimePrinter::new();
-    let text = printer.timestamp_to_rfc9110_string(&moment).unwrap();
+    let text = timestamp::print_http_date(clock.now()).unwrap();
     answer.headers_mut().insert("date", text.parse().unwrap());
 }
 

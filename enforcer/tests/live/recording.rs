@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use clap::Parser;
+use pullstop_core::wire::timestamp;
 use pullstop_enforcer::api::Api;
-use pullstop_enforcer::clock;
 use pullstop_enforcer::record::{RecordArgs, record};
 use serde_json::Value;
 use tokio::sync::watch;
@@ -42,7 +42,7 @@ async fn a_recording_has_every_state_and_no_more_than_is_needed() {
         );
         let moments: Vec<_> = lines
             .iter()
-            .map(|line| clock::parse(line["received"].as_str().unwrap()).unwrap())
+            .map(|line| timestamp::parse(line["received"].as_str().unwrap()).unwrap())
             .collect();
         assert!(moments.is_sorted());
         let shows = |text: &str| lines.iter().any(|line| line.to_string().contains(text));

@@ -75,7 +75,8 @@ impl Api {
     {
         let mut answer = self.answer_undated(request).await?;
         // The cluster's time, which may be another than the machine's.
-        if let Ok(date) = HeaderValue::from_str(&clock::http_date(self.store.clock().now())) {
+        let date = clock::http_date(self.store.clock().now());
+        if let Some(Ok(date)) = date.as_deref().map(HeaderValue::from_str) {
             answer.headers_mut().insert(header::DATE, date);
         }
         Ok(answer)

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp as Calendar;
 use pullstop_core::time::Timestamp;
+pub(super) use pullstop_core::wire::timestamp::{
+    parse as moment, print_http_date as http_date, print_seconds as text,
+};
 use tokio::time::Instant;
 
 /// A clock that runs with tokio's, perhaps faster: under tokio's paused time it is virtual time.
@@ -69,28 +71,6 @@ impl Clock {
     }
 }
 
-/// A moment as objects carry it: RFC 3339 in UTC, whole seconds.
-pub fn text(moment: Timestamp) -> String {
-    let seconds = i64::try_from(moment.as_millis() / 1000).unwrap_or(i64::MAX);
-    Calendar::from_second(seconds).map_or_else(|_| String::new(), |moment| moment.to_string())
-}
-
-/// A moment as HTTP writes it into `Date`, whole seconds.
-pub(super) fn http_date(moment: Timestamp) -> String {
-    let seconds = i64::try_from(moment.as_millis() / 1000).unwrap_or(i64::MAX);
-    let printer = jiff::fmt::rfc2822::DateTimePrinter::new();
-    Calendar::from_second(seconds)
-        .and_then(|moment| printer.timestamp_to_rfc9110_string(&moment))
-        .unwrap_or_default()
-}
-
-/// Reads a moment that an object carries.
-pub(super) fn moment(text: &str) -> Option<Timestamp> {
-    let moment: Calendar = text.parse().ok()?;
-    let millis = u64::try_from(moment.as_millisecond()).ok()?;
-    Some(Timestamp::from_millis(millis))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,7 +80,8 @@ mod tests {
         let clock = Clock::from(moment("2026-11-22T16:00:00Z").unwrap()).at_speed(60);
         tokio::time::sleep(Duration::from_secs(2)).await;
         assert_eq!(text(clock.now()), "2026-11-22T16:02:00Z");
-        assert_eq!(http_date(clock.now()), "Sun, 22 Nov 2026 16:02:00 GMT");
+        let date = http_date(clock.now());
+        assert_eq!(date.as_deref(), Some("Sun, 22 Nov 2026 16:02:00 GMT"));
         clock.sleep(Duration::from_secs(60)).await;
         assert_eq!(text(clock.now()), "2026-11-22T16:03:00Z");
     }

@@ -31,12 +31,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pullstop_apiserver::value::{items, text};
-use pullstop_apiserver::{Key, Store, clock, disruption};
+use pullstop_apiserver::{Key, Store, disruption};
 use pullstop_cluster::world::api::{Change, ChangeKind, Writer};
 use pullstop_cluster::world::ids::{OwnerId, PodId};
 use pullstop_cluster::world::pod::Pod;
 use pullstop_cluster::world::{World, ZERO};
 use pullstop_core::time::Timestamp;
+use pullstop_core::wire::timestamp;
 use serde_json::Value;
 
 pub use self::behind::Behind;
@@ -144,7 +145,7 @@ impl Bridge {
 
     /// A moment of the world as objects carry it.
     fn stamp(&self, at: Timestamp) -> String {
-        clock::text(self.began.after(at.since(ZERO)))
+        timestamp::print_seconds(self.began.after(at.since(ZERO)))
     }
 
     fn take_in(&mut self) {

@@ -9,9 +9,9 @@ use pullstop_cluster::scenario::workload::{PodTemplate, PullPolicy};
 use pullstop_cluster::world::cluster::Cluster;
 use pullstop_cluster::world::control::OwnerState;
 use pullstop_cluster::world::pod::{Owner, OwnerKind, Pod};
+use pullstop_core::names::{MODE_ANNOTATION, PATIENCE_ANNOTATION};
 use pullstop_core::pod::{ContainerKind, RestartPolicy};
 use pullstop_core::policy::Mode;
-use pullstop_core::wire::{MODE_ANNOTATION, PATIENCE_ANNOTATION};
 use serde_json::{Map, Value, json};
 
 use super::Bridge;

@@ -1,14 +1,14 @@
 //! A pod's status as its kubelet publishes it: its own fields, and nobody else's.
 
-use pullstop_apiserver::clock;
 use pullstop_apiserver::value::{items, members, set, text};
 use pullstop_cluster::scenario::workload::Container;
 use pullstop_cluster::world::ZERO;
-use pullstop_cluster::world::api::FAILED_REASON;
 use pullstop_cluster::world::cluster::Cluster;
 use pullstop_cluster::world::pod::{ContainerState, ContainerStatus, Pod, Ready, Status};
+use pullstop_core::names::FAILED_REASON;
 use pullstop_core::pod::{ContainerKind, Phase};
 use pullstop_core::time::Timestamp;
+use pullstop_core::wire::timestamp;
 use serde_json::{Value, json};
 
 use super::take_in::Told;
@@ -31,7 +31,7 @@ pub(super) struct Times<'a> {
 
 impl Times<'_> {
     fn stamp(&self, at: Timestamp) -> String {
-        clock::text(self.began.after(at.since(ZERO)))
+        timestamp::print_seconds(self.began.after(at.since(ZERO)))
     }
 }
 

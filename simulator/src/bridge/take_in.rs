@@ -3,15 +3,13 @@
 use std::time::Duration;
 
 use pullstop_apiserver::value::{items, text};
-use pullstop_cluster::world::api::{FAILED_REASON, Patch};
-use pullstop_cluster::world::control::job::{DISRUPTION, OWN_CONDITION};
+use pullstop_cluster::world::api::Patch;
+use pullstop_cluster::world::control::job::DISRUPTION;
 use pullstop_cluster::world::pod::{Mark, Pod};
 use pullstop_cluster::world::supply::Supply;
 use pullstop_core::cause::Cause;
+use pullstop_core::names::{FAILED_CONDITION, FAILED_REASON, WARNING_CONDITION};
 use serde_json::Value;
-
-/// The condition of a pod that Pullstop warns of.
-const WARNING: &str = "pullstop.dev/ImagePullWarning";
 
 /// What a client has said when it failed a pod: the world knows only that somebody did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -51,7 +49,7 @@ pub(super) fn wanted(old: &Value, new: &Value, shown: &Pod, supply: &mut Supply)
         wanted.patches.push(Patch::Disrupt);
     }
     let wakes = differs("/metadata/labels") || differs("/metadata/annotations");
-    let mark = mark(new, OWN_CONDITION);
+    let mark = mark(new, FAILED_CONDITION);
     let is_marked = matches!(shown.mark, Some(Mark::Failed(_)));
     let phase = |pod: &Value| text(pod, "/status/phase").to_owned();
     let fails = phase(new) == "Failed" && phase(old) != "Failed" && !shown.is_terminal();
@@ -77,7 +75,7 @@ pub(super) fn wanted(old: &Value, new: &Value, shown: &Pod, supply: &mut Supply)
     if mark.is_none() && is_marked {
         wanted.patches.push(Patch::Mark(None));
     }
-    wanted.warned_for = self::mark(new, WARNING);
+    wanted.warned_for = self::mark(new, WARNING_CONDITION);
     wanted
 }
 

@@ -20,6 +20,7 @@ use pullstop_cluster::scenario::{
     Resources, Scenario,
 };
 use pullstop_cluster::world::dice::{Dice, Drawer, Stream};
+use pullstop_core::names::FAILED_CONDITION;
 use pullstop_core::pod::{ContainerKind, RestartPolicy, Wishes};
 use pullstop_core::policy::Policy;
 
@@ -311,7 +312,7 @@ impl Draw {
     fn job(&mut self) -> Job {
         let fails_job = PodFailureRule {
             action: PodFailureAction::FailJob,
-            on: PodFailureMatch::Condition("pullstop.dev/ImagePullFailed".to_owned()),
+            on: PodFailureMatch::Condition(FAILED_CONDITION.to_owned()),
         };
         let pod_failure_policy = if self.coin() {
             vec![fails_job]

@@ -30,13 +30,14 @@ use pullstop_cluster::world::Keep;
 use pullstop_core::classify::Classifier;
 use pullstop_core::policy::Policy;
 use pullstop_core::time::Human;
+use pullstop_core::wire::timestamp;
 
 use self::notes::Notes;
 use self::recording::Recording;
 use crate::args::ImportArgs;
 use crate::exit::{Exit, Failure};
 use crate::input;
-use crate::replay::{moment, trace};
+use crate::replay::trace;
 use crate::run::outcome::Outcome;
 use crate::run::plan;
 
@@ -121,8 +122,8 @@ fn fits(traces: &[PathBuf], recording: &Recording) -> Result<(), InputError> {
     let message = format!(
         "the recording lasts from {} to {}, and a scenario at most {}: import a part of it, or correct the `received` \
          times if they are wrong",
-        moment::print(begin),
-        moment::print(begin.after(recording.length)),
+        timestamp::print(begin),
+        timestamp::print(begin.after(recording.length)),
         Human(DURATION_MAX)
     );
     Err(InputError::about(file, message))

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use pullstop_core::pod::PodSnapshot;
 use pullstop_core::time::Timestamp;
+use pullstop_core::wire::timestamp;
 
 use super::objects::{Event, Job, JobSpec, Object, Pod};
 use super::sights::{self, PodSight};
-use crate::replay::moment;
 use crate::replay::trace;
 
 /// A pod that was failing when the recording began is played from its creation, but from no longer before: after less
@@ -193,5 +193,7 @@ fn begin(events: &[trace::Event<Object>]) -> Option<Timestamp> {
 /// Shows the pod; the reader has refused those of which no snapshot can be taken.
 fn snapshot(pod: &Pod, see: impl FnOnce(&PodSnapshot<'_>)) {
     let created_at = pod.wire.metadata.creation_timestamp.as_deref();
-    let _ = pod.wire.snapshot(created_at.and_then(moment::parse), see);
+    let _ = pod
+        .wire
+        .snapshot(created_at.and_then(timestamp::parse), see);
 }

@@ -8,10 +8,10 @@ use pullstop_core::pod::{
     ContainerKind, ContainerSnapshot, ContainerState, Phase, PodSnapshot, RestartPolicy, Trouble,
     WaitingReason, Wishes,
 };
+use pullstop_core::wire::timestamp;
 
 use super::objects::{ContainerStatus, Pod, Terminated};
 use super::words::Words;
-use crate::replay::moment;
 
 /// What was seen of a pod. Times are from the start of the recording.
 #[derive(Debug)]
@@ -374,7 +374,7 @@ impl ContainerSight {
 
 /// Exit code and length of a run; none of what the kubelet makes up for a container that never ran.
 fn run_of(terminated: &Terminated) -> Option<(i32, Duration)> {
-    let time = |text: &Option<String>| text.as_deref().and_then(moment::parse);
+    let time = |text: &Option<String>| text.as_deref().and_then(timestamp::parse);
     let (started, finished) = (
         time(&terminated.started_at)?,
         time(&terminated.finished_at)?,

@@ -11,8 +11,8 @@ use pullstop_core::plugin::{Deed, Point, Profile, Said};
 use pullstop_core::pod::{ContainerState, Phase, PodRef, PodSnapshot};
 use pullstop_core::time::Timestamp;
 use pullstop_core::wire::WirePod;
+use pullstop_core::wire::timestamp;
 
-use super::moment;
 use super::story::{Entry, Story, Streak, What};
 use super::trace::{Event, EventKind};
 
@@ -280,7 +280,7 @@ fn with_snapshot(pod: &WirePod, use_it: impl FnOnce(&PodSnapshot<'_>)) {
         .metadata
         .creation_timestamp
         .as_deref()
-        .and_then(moment::parse);
+        .and_then(timestamp::parse);
     // The reader has refused pods of which no snapshot can be taken.
     let _ = pod.snapshot(created_at, use_it);
 }

@@ -4,10 +4,11 @@ use std::io::Write;
 
 use pullstop_core::engine::Happening;
 use pullstop_core::plugin::{Deed, Said};
+use pullstop_core::wire::timestamp;
 use serde::Serialize;
 
+use super::Replayed;
 use super::story::{Story, What};
-use super::{Replayed, moment};
 use crate::output::json_line;
 
 #[derive(Serialize)]
@@ -66,7 +67,7 @@ fn row<'a>(trace: &'a str, story: &'a Story) -> Row<'a> {
         withdrawn_verdict_at: story
             .withdrawn
             .as_ref()
-            .map(|d| moment::print(d.decided_at)),
+            .map(|d| timestamp::print(d.decided_at)),
         trail: None,
     };
     match (&story.verdict, &story.worst) {
@@ -79,8 +80,8 @@ fn row<'a>(trace: &'a str, story: &'a Story) -> Row<'a> {
             container: Some(&decision.container),
             cause: Some(decision.cause.as_str()),
             failures: decision.failures,
-            first_failure_at: Some(moment::print(decision.first_failure_at)),
-            verdict_at: Some(moment::print(decision.decided_at)),
+            first_failure_at: Some(timestamp::print(decision.first_failure_at)),
+            verdict_at: Some(timestamp::print(decision.decided_at)),
             seconds_after_first_failure: Some(
                 decision
                     .decided_at
@@ -93,7 +94,7 @@ fn row<'a>(trace: &'a str, story: &'a Story) -> Row<'a> {
             container: Some(&worst.container),
             cause: Some(worst.cause.as_str()),
             failures: worst.failures,
-            first_failure_at: Some(moment::print(worst.first_at)),
+            first_failure_at: Some(timestamp::print(worst.first_at)),
             ..row
         },
         (None, None) => row,

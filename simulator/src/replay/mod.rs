@@ -7,7 +7,6 @@
 pub mod drive;
 mod human;
 mod json;
-pub(crate) mod moment;
 pub mod story;
 mod timeline;
 pub mod trace;

@@ -9,12 +9,12 @@ use std::path::Path;
 use pullstop_cluster::input_error::{InputError, Place};
 use pullstop_core::time::Timestamp;
 use pullstop_core::wire::WirePod;
+use pullstop_core::wire::timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 
-use super::moment;
 use crate::classify::without_place;
 use crate::input;
 
@@ -294,7 +294,7 @@ impl<'a> Reader<'a> {
     /// When the event arrived; without `received`, the latest time found in any object so far.
     fn time(&mut self, raw: &RawEvent<'_>, object: &RawValue) -> Result<Timestamp, InputError> {
         let time = if let Some(received) = &raw.received {
-            Some(moment::parse(received).ok_or_else(|| {
+            Some(timestamp::parse(received).ok_or_else(|| {
                 let message = format!(
                     "`received` is `{received}`: expected a time such as `2026-11-22T15:04:29.598Z`"
                 );
@@ -459,7 +459,7 @@ fn latest_time(value: &Value) -> Option<Timestamp> {
         Value::Object(members) => members
             .iter()
             .filter_map(|(name, member)| match member {
-                Value::String(text) if TIMES.contains(&name.as_str()) => moment::parse(text),
+                Value::String(text) if TIMES.contains(&name.as_str()) => timestamp::parse(text),
                 member => latest_time(member),
             })
             .max(),

@@ -14,7 +14,7 @@ use kube::client::Body;
 use pullstop_apiserver::{Api, Cut, Key, Store};
 use pullstop_cluster::world::dice::{Dice, Drawer, Stream};
 use pullstop_core::time::Timestamp;
-use pullstop_enforcer::clock;
+use pullstop_core::wire::timestamp;
 use tokio::sync::{oneshot, watch};
 use tokio::time::sleep;
 
@@ -208,7 +208,7 @@ impl Wire {
         let key = Key::of("coordination.k8s.io", "leases", "default", "pullstop");
         let lease = self.store.get(&key).unwrap_or_default();
         let spec = &lease["spec"];
-        let renewed = spec["renewTime"].as_str().and_then(clock::parse);
+        let renewed = spec["renewTime"].as_str().and_then(timestamp::parse);
         let lasts = Duration::from_secs(spec["leaseDurationSeconds"].as_u64().unwrap_or_default());
         let now = self.store.clock().now();
         let at_ms = now.since(self.began).as_millis();

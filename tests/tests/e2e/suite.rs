@@ -5,10 +5,12 @@
 
 use std::time::Duration;
 
-use pullstop_enforcer::clock::print_seconds;
-use pullstop_enforcer::lease::STOP_ANNOTATION;
-use pullstop_enforcer::pods::memory::{CONDITION, FAILING, decode};
-use pullstop_enforcer::pods::patch::{ANNOTATION, REASON, REASON_WARNING, WARNING};
+use pullstop_core::names::{
+    FAILED_ANNOTATION, FAILED_CONDITION, FAILED_REASON, FAILING_REASON, STOP_ANNOTATION,
+    WARNING_CONDITION, WARNING_EVENT_REASON,
+};
+use pullstop_core::wire::timestamp;
+use pullstop_enforcer::pods::memory::decode;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -69,11 +71,11 @@ fn typos_fail_pods_and_their_jobs_for_the_right_reasons() {
                 cluster
                     .told_of("Job", job)
                     .await
-                    .contains(&REASON.to_owned())
+                    .contains(&FAILED_REASON.to_owned())
             );
         }
         assert_eq!(cluster.pod("good").await["status"]["phase"], "Running");
-        assert_eq!(cluster.told_of("Pod", "bare").await, [REASON]);
+        assert_eq!(cluster.told_of("Pod", "bare").await, [FAILED_REASON]);
         replica.stop().await;
     });
 }
@@ -172,7 +174,7 @@ fn an_image_that_is_corrected_in_time_saves_its_pod() {
         cluster.patch(&cluster.path("pods/stuck"), &spec).await;
         let left = async || {
             let pod = cluster.pod("stuck").await;
-            pod["status"]["phase"] != "Pending" && condition(&pod, CONDITION).is_none()
+            pod["status"]["phase"] != "Pending" && condition(&pod, FAILED_CONDITION).is_none()
         };
         cluster
             .wait("it runs, and nothing is remembered", 60, left)
@@ -200,7 +202,7 @@ fn a_registry_that_is_down_costs_no_pod_within_minutes() {
         sleep(LONG_AFTER_THE_RULE).await;
         let pod = cluster.pod("waiting").await;
         assert_eq!(pod["status"]["phase"], "Pending", "{pod:#}");
-        let remembered = condition(&pod, CONDITION).unwrap();
+        let remembered = condition(&pod, FAILED_CONDITION).unwrap();
         let text = remembered["message"].as_str().unwrap();
         assert!(text.contains("RegistryUnavailable"), "{text}");
         replica.stop().await;
@@ -218,7 +220,8 @@ fn a_deployment_is_left_alone_and_annotations_are_heeded() {
 "#;
     play(workloads, async |cluster| {
         let (replica, _line) = cluster.replica("a", &[]);
-        let is_warned = async || true_condition(&cluster.pod("warned").await, WARNING).is_some();
+        let is_warned =
+            async || true_condition(&cluster.pod("warned").await, WARNING_CONDITION).is_some();
         cluster
             .wait("the warning", PATIENCE_SECONDS, is_warned)
             .await;
@@ -228,10 +231,13 @@ fn a_deployment_is_left_alone_and_annotations_are_heeded() {
         for pod in pods {
             assert_eq!(pod["status"]["phase"], "Pending", "{pod:#}");
             let name = pod["metadata"]["name"].as_str().unwrap();
-            let is_judged = condition(&pod, CONDITION).is_some();
+            let is_judged = condition(&pod, FAILED_CONDITION).is_some();
             assert_eq!(is_judged, ["warned", "patient"].contains(&name), "{pod:#}");
         }
-        assert_eq!(cluster.told_of("Pod", "warned").await, [REASON_WARNING]);
+        assert_eq!(
+            cluster.told_of("Pod", "warned").await,
+            [WARNING_EVENT_REASON]
+        );
         replica.stop().await;
     });
 }
@@ -260,7 +266,7 @@ fn a_restart_forgets_nothing() {
         let (first, _line) = cluster.replica("a", &[]);
         is_remembered(cluster, "stuck").await;
         sleep(Duration::from_secs(60)).await;
-        let before = condition(&cluster.pod("stuck").await, CONDITION).unwrap();
+        let before = condition(&cluster.pod("stuck").await, FAILED_CONDITION).unwrap();
         first.stop().await;
         let (second, _line) = cluster.replica("b", &[]);
         let pod = cluster.failed(&["stuck"], PATIENCE_SECONDS).await.remove(0);
@@ -268,7 +274,7 @@ fn a_restart_forgets_nothing() {
         // The message says since when: the same moment that the first replica had seen.
         let memories = decode(before["message"].as_str().unwrap());
         let first_failures = memories[0].tallies.iter().map(|tally| tally.first_at);
-        let since = print_seconds(first_failures.min().unwrap());
+        let since = timestamp::print_seconds(first_failures.min().unwrap());
         let message = pod["status"]["message"].as_str().unwrap();
         assert!(
             message.contains(&format!("since {since}")),
@@ -296,7 +302,7 @@ fn of_two_replicas_the_other_takes_over() {
         line.go_on();
         sleep(Duration::from_secs(30)).await;
         assert_failed(&pod, "ManifestNotFound");
-        let written = |pod: &Value| pod["metadata"]["annotations"][ANNOTATION].clone();
+        let written = |pod: &Value| pod["metadata"]["annotations"][FAILED_ANNOTATION].clone();
         assert_eq!(
             written(&cluster.pod("stuck").await),
             written(&pod),
@@ -363,10 +369,14 @@ fn of_two_hundred_stuck_pods_none_is_put_back_for_good() {
 fn assert_failed(pod: &Value, cause: &str) {
     let status = &pod["status"];
     assert_eq!(status["phase"], "Failed", "{pod:#}");
-    assert_eq!(status["reason"], REASON, "{pod:#}");
-    assert_eq!(true_condition(pod, CONDITION), Some(cause), "{pod:#}");
+    assert_eq!(status["reason"], FAILED_REASON, "{pod:#}");
+    assert_eq!(
+        true_condition(pod, FAILED_CONDITION),
+        Some(cause),
+        "{pod:#}"
+    );
     assert!(
-        pod["metadata"]["annotations"][ANNOTATION].is_string(),
+        pod["metadata"]["annotations"][FAILED_ANNOTATION].is_string(),
         "{pod:#}"
     );
 }
@@ -375,7 +385,7 @@ fn assert_failed(pod: &Value, cause: &str) {
 async fn is_remembered(cluster: &Cluster, name: &str) {
     let is_there = async || {
         let pod = cluster.pod(name).await;
-        condition(&pod, CONDITION).is_some_and(|own| own["reason"] == FAILING)
+        condition(&pod, FAILED_CONDITION).is_some_and(|own| own["reason"] == FAILING_REASON)
     };
     cluster.wait("a failure is remembered", 120, is_there).await;
 }

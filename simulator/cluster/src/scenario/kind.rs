@@ -1,5 +1,6 @@
 //! What a document is that is no scenario, and who wants it.
 
+use pullstop_core::names::PREFIX;
 use pullstop_core::policy::document::{CLUSTER_KIND, NAMESPACED_KIND};
 use pullstop_core::suggest;
 use pullstop_core::yaml::place_of;
@@ -74,9 +75,6 @@ const FOR_PODS: &str = "`enforcer scan --from` says what is thought of the pods 
 const FOR_OBJECT: &str =
     "pods, Jobs and Deployments are described as its `spec.workloads` (docs/scenarios.md)";
 
-/// What `apiVersion` begins with in documents of this project.
-const GROUP: &str = "pullstop.dev/";
-
 /// The members that say what a document is.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -107,7 +105,7 @@ fn object(document: &str, members: &Map<String, Value>) -> Option<Other> {
     };
     let name = kind.value.as_str();
     let is_policy = [CLUSTER_KIND, NAMESPACED_KIND].contains(&name);
-    let is_ours = head.api_version.is_none_or(|v| v.starts_with(GROUP));
+    let is_ours = head.api_version.is_none_or(|v| v.starts_with(PREFIX));
     let is_meant = suggest::closest(name, [KIND]).is_some();
     if name == KIND || (is_ours || is_meant) && !is_policy {
         return None;

@@ -222,9 +222,6 @@ fn apply(pod: &mut Pod, patch: Patch) {
     }
 }
 
-/// `status.reason` of a pod that was failed for its image.
-pub const FAILED_REASON: &str = "ImagePullFailed";
-
 impl Conditions {
     /// Whether the kubelet has taken a terminal phase over.
     pub const fn agreed(self) -> bool {

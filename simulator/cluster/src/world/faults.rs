@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::api::{FAILED_REASON, Patch};
+use super::api::Patch;
 use super::cluster::Cluster;
 use super::enforcer::{self, LinkTrouble};
 use super::ids::PodId;
@@ -11,6 +11,7 @@ use super::pod::Pod;
 use super::{Event, ZERO, journal::What};
 use crate::scenario::Scenario;
 use crate::scenario::fault::{Fault, FaultKind, Write};
+use pullstop_core::names::FAILED_REASON;
 
 /// The faults in the order of their times, for those who may look ahead.
 pub(super) fn to_come(scenario: &Scenario) -> Vec<Fault> {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use pullstop_core::names::FAILED_CONDITION;
 use pullstop_core::pod::RestartPolicy;
 
 use super::Check;
@@ -18,7 +19,7 @@ use crate::scenario::workload::{
 /// feature gate (`pkg/features/kube_features.go`).
 pub(super) const COMPLETE_MINOR: u32 = 29;
 /// Conditions that kubelets, controllers and Pullstop set to `True` on pods that failed.
-const CONDITIONS: [&str; 2] = ["pullstop.dev/ImagePullFailed", "DisruptionTarget"];
+const CONDITIONS: [&str; 2] = [FAILED_CONDITION, "DisruptionTarget"];
 /// `backoffLimit` with `backoffLimitPerIndex` (`pkg/apis/batch/v1/defaults.go`).
 const BACKOFF_WITHOUT_LIMIT: u32 = i32::MAX as u32;
 

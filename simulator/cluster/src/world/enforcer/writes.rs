@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use pullstop_core::cause::Cause;
 use pullstop_core::engine::Outcome;
+use pullstop_core::names::FAILED_REASON;
 use pullstop_core::pod::ResourceVersion;
 
 use super::{Command, Enforcer, Event, Verdict};
 use crate::scenario::fault::WriteTrouble;
-use crate::world::api::{FAILED_REASON, Patch, Refused};
+use crate::world::api::{Patch, Refused};
 use crate::world::checks::Checks;
 use crate::world::cluster::Cluster;
 use crate::world::ids::PodId;

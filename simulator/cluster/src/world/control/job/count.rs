@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use pullstop_core::names::FAILED_CONDITION;
 use pullstop_core::pod::{Phase, RestartPolicy};
 use pullstop_core::time::Timestamp;
 
@@ -10,9 +11,6 @@ use crate::scenario::workload::{PodFailureAction, PodFailureMatch};
 use crate::world::cluster::Cluster;
 use crate::world::ids::OwnerId;
 use crate::world::pod::{ContainerState, Mark, Pod, Ready};
-
-/// The condition that Pullstop sets.
-pub const OWN_CONDITION: &str = "pullstop.dev/ImagePullFailed";
 
 /// The condition of a pod that was evicted.
 pub const DISRUPTION: &str = "DisruptionTarget";
@@ -77,7 +75,7 @@ impl JobState {
         let matches = |on: &PodFailureMatch| {
             match on {
             PodFailureMatch::Condition(name) => {
-                name == OWN_CONDITION && matches!(pod.mark, Some(Mark::Failed(_)))
+                name == FAILED_CONDITION && matches!(pod.mark, Some(Mark::Failed(_)))
                     || name == DISRUPTION && pod.is_disrupted
             }
             PodFailureMatch::ExitCodes(codes) => pod.status.containers.iter().any(|c| {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use pullstop_core::pod::Phase;
 use pullstop_core::time::Timestamp;
 
-pub use self::count::{DISRUPTION, OWN_CONDITION};
+pub use self::count::DISRUPTION;
 use super::quota::Need;
 use super::{Event, FIRST_LOOK, create_pod};
 use crate::scenario::workload::{Job, PodReplacement, PodTemplate};

@@ -4,16 +4,17 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::args::RunArgs;
+use super::parts::Parts;
 use crate::api::{Api, ApiPath, Call, rights};
 use crate::connect::Cluster;
-use crate::policies::objects::NAME;
-use crate::run::{Parts, RunArgs};
+use crate::policies::opinion::NAME;
 
 /// Nobody waits longer to be told what can be asked for at any time.
 const VERSION_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Says it.
-pub(crate) async fn say(args: &RunArgs, parts: &Parts, cluster: &Cluster) {
+pub(super) async fn say(args: &RunArgs, parts: &Parts, cluster: &Cluster) {
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         server = cluster.server,
