@@ -20,12 +20,11 @@ pub fn golden(name: &str, actual: &str) {
         return;
     }
     let expected = std::fs::read_to_string(&file).unwrap_or_default();
-    if actual != expected {
-        panic!(
-            "{name} differs; if the new text is right, rewrite it with `cargo xtask bless`.\n{}",
-            diff(&expected, actual)
-        );
-    }
+    assert!(
+        actual == expected,
+        "{name} differs; if the new text is right, rewrite it with `cargo xtask bless`.\n{}",
+        diff(&expected, actual)
+    );
 }
 
 /// Compares `actual` with the part of a file that is generated, or rewrites that with `BLESS=1`. It stands between the

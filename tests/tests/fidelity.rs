@@ -356,7 +356,10 @@ fn statuses_follow_each_other_as_recorded() {
     let _ = writeln!(table, "{same} of {all} are the same");
     // So many are; a model that is worse than today's is not to be blessed.
     assert!(all >= ALL_MIN, "only {all} recordings are compared");
-    assert!(same >= SAME_MIN, "only {same} of {all} are the same:\n{table}");
+    assert!(
+        same >= SAME_MIN,
+        "only {same} of {all} are the same:\n{table}"
+    );
     pullstop_tests::golden("tests/golden/fidelity.txt", &table);
 }
 
