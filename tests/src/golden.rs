@@ -11,7 +11,7 @@ const DIFF_LINES_MAX: usize = 200;
 ///
 /// # Panics
 /// If they differ, with the difference.
-#[expect(clippy::panic, clippy::unwrap_used, reason = "called by tests only")]
+#[expect(clippy::unwrap_used, reason = "called by tests only")]
 pub fn golden(name: &str, actual: &str) {
     let file = root().join(name);
     if std::env::var_os("BLESS").is_some() {
