@@ -63,7 +63,7 @@ mod tests {
     #[test]
     fn only_what_differs_is_shown() {
         let lines = |changed: &str| -> String {
-            let line = |n| {
+            let line = |n: u32| {
                 if n == 50 {
                     changed.to_owned()
                 } else {
