@@ -40,7 +40,8 @@ if [ -z "${SIMULATOR:-}" ] || [ -z "${ENFORCER:-}" ]; then
     command -v cargo >/dev/null ||
         stop "cargo is missing: install Rust from https://rustup.rs, or name the programs: SIMULATOR=… ENFORCER=… ./demo.sh"
     echo "Building both programs: some minutes the first time, seconds after that."
-    cargo build --locked --package pullstop-simulator --package pullstop-enforcer ||
+    # With the features that the tests have: nothing is compiled twice.
+    cargo build --locked --workspace --bins ||
         stop "the programs could not be built; the error stands above"
     echo
     built="${CARGO_TARGET_DIR:-target}/debug"

@@ -1,10 +1,6 @@
 //! What one pod can cost, however it is made.
 
-#![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
-
-mod harness;
-
-use harness::{Container, Machine, NOT_FOUND, Pod, St, at, policy};
+use crate::harness::{Container, Machine, NOT_FOUND, Pod, St, at, policy};
 use pullstop_core::engine::{Effect, FAILING_CONTAINERS_MAX, Happening, Memory, Seen, StartedOver};
 use pullstop_core::image::NAME_BYTES_MAX;
 

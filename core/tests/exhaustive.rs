@@ -1,10 +1,6 @@
 //! Every sequence of up to six observations, checked against a count that is kept beside the engine.
 
-#![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
-
-mod harness;
-
-use harness::{Machine, NOT_FOUND, Pod, REFUSED, St, THROTTLED, at, policy};
+use crate::harness::{Machine, NOT_FOUND, Pod, REFUSED, St, THROTTLED, at, policy};
 use pullstop_core::engine::{Happening, Seen, StartedOver};
 
 /// How long the sequences are: 8^6 of them.

@@ -3,14 +3,10 @@
 //! Each file of `testdata/transcripts` is a transcript. A line such as `2s main ErrImagePull not-found` is an input at
 //! that time; below `----` stands what the engine answered. `BLESS=1 cargo test` rewrites the answers.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic, reason = "tests")]
-
-mod harness;
-
 use std::fmt::Write;
 use std::path::Path;
 
-use harness::{DENIED, EPOCH, Machine, NOT_FOUND, Pod, REFUSED, St, THROTTLED};
+use crate::harness::{self, DENIED, EPOCH, Machine, NOT_FOUND, Pod, REFUSED, St, THROTTLED};
 use pullstop_core::engine::{Effect, Happening, Input, Outcome, Seen};
 use pullstop_core::pod::{ContainerKind, Phase, ResourceVersion};
 use pullstop_core::policy::Mode;
@@ -28,7 +24,9 @@ fn transcripts() {
         if std::env::var_os("BLESS").is_some() {
             write(&file, &actual);
         } else {
-            assert!(actual == text, "{} differs:\n{actual}", file.display());
+            let diff = similar::TextDiff::from_lines(&text, &actual);
+            let name = file.display();
+            assert!(actual == text, "{name} differs:\n{}", diff.unified_diff());
         }
     }
 }

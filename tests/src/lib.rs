@@ -1,8 +1,13 @@
-//! What the tests across the crates share: running the simulator in-process, and golden files.
+//! What the tests across the crates share: running the programs in-process, golden files, the repository's own files.
+
+mod files;
+mod golden;
 
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
+pub use files::files;
+pub use golden::{diff, golden, golden_part};
 use pullstop_simulator::args::Args;
 
 /// What a command printed, and the code it ended with.
@@ -79,26 +84,6 @@ pub fn traces() -> Vec<String> {
         .collect();
     names.sort();
     names
-}
-
-/// Compares `actual` with the golden file of this name, or rewrites that with `BLESS=1`.
-///
-/// # Panics
-/// If they differ.
-#[expect(clippy::unwrap_used, reason = "called by tests only")]
-pub fn golden(name: &str, actual: &str) {
-    let file = root().join(name);
-    if std::env::var_os("BLESS").is_some() {
-        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-        std::fs::write(&file, actual).unwrap();
-        return;
-    }
-    let expected = std::fs::read_to_string(&file).unwrap_or_default();
-    assert!(
-        actual == expected,
-        "{name} differs; if the new text is right, rewrite it with `BLESS=1 cargo test`.\n\
-         --- expected ---\n{expected}\n--- actual ---\n{actual}"
-    );
 }
 
 /// Takes the colours out, as a pipe or `NO_COLOR` does.

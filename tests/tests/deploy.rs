@@ -4,7 +4,7 @@ use clap::Parser;
 use pullstop_tests::{enforcer, golden, root};
 
 #[test]
-fn the_definitions_of_policies_are_those_of_the_program() {
+fn the_definitions_of_policies_are_up_to_date() {
     let ran = enforcer(&["crds"]);
     assert_eq!(ran.code, 0);
     golden("deploy/base/crds.yaml", &ran.out);

@@ -20,6 +20,10 @@ use pullstop_core::pod::Phase;
 mod controllers;
 
 const SEEDS: std::ops::Range<u64> = 0..4;
+/// How many recordings there are to compare with, at least.
+const ALL_MIN: usize = 43;
+/// How many of them the simulated kubelet repeats state by state, at least.
+const SAME_MIN: usize = 27;
 
 fn read(text: &str) -> Scenario {
     let mut no_policies = |_: &Path| Ok(pullstop_core::policy::Policy::default());
@@ -350,6 +354,12 @@ fn statuses_follow_each_other_as_recorded() {
         }
     }
     let _ = writeln!(table, "{same} of {all} are the same");
+    // So many are; a model that is worse than today's is not to be blessed.
+    assert!(all >= ALL_MIN, "only {all} recordings are compared");
+    assert!(
+        same >= SAME_MIN,
+        "only {same} of {all} are the same:\n{table}"
+    );
     pullstop_tests::golden("tests/golden/fidelity.txt", &table);
 }
 

@@ -7,6 +7,7 @@
     reason = "tests"
 )]
 
+mod architecture;
 mod classify;
 mod deploy;
 mod diagnostics;
@@ -35,3 +36,4 @@ mod tidy;
 mod timeline;
 mod traces;
 mod worlds;
+mod written;

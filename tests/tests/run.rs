@@ -1,6 +1,6 @@
 //! `simulator run` and `simulator compare`, as people and programs use them.
 
-use pullstop_tests::{Ran, golden, path, simulator};
+use pullstop_tests::{Ran, golden, golden_part, path, simulator};
 
 use crate::scratch;
 
@@ -147,12 +147,7 @@ fn no_pod_of_ten_thousand_is_failed_while_it_pulls() {
 fn the_comparison_with_rivals_is_up_to_date() {
     let ran = simulator(&["compare", &path("scenarios"), "--output", "markdown"]);
     assert_eq!(ran.code, 0, "{}", ran.err);
-    let file = "docs/comparison.md";
-    let text = std::fs::read_to_string(path(file)).unwrap();
-    let (begin, end) = ("<!-- begin: generated -->\n", "<!-- end: generated -->");
-    let (head, rest) = text.split_once(begin).unwrap();
-    let (_, tail) = rest.split_once(end).unwrap();
-    golden(file, &format!("{head}{begin}{}{end}{tail}", ran.out));
+    golden_part("docs/comparison.md", &ran.out);
 }
 
 #[test]

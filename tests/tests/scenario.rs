@@ -197,13 +197,6 @@ fn malformed_scenarios() {
     golden("tests/golden/malformed-scenarios.txt", &report);
 }
 
-#[test]
-fn every_field_is_read() {
-    let text = file("tests/scenarios/every-field.yaml");
-    let scenario = parse(&text).unwrap_or_else(|errors| panic!("{}", lines(&errors)));
-    golden("tests/golden/every-field.txt", &format!("{scenario:#?}\n"));
-}
-
 /// What the schema knows is what the reader knows: so the scenario with every field really has every field.
 #[test]
 fn no_field_is_forgotten() {

@@ -61,7 +61,7 @@ fn each_begins_with_its_incident_and_is_called_like_its_file() {
 }
 
 #[test]
-fn the_list_names_all_of_them() {
+fn the_list_of_scenarios_is_up_to_date() {
     let readme = std::fs::read_to_string(root().join("scenarios/README.md")).unwrap();
     let head = readme.split(LIST).next().unwrap();
     let mut text = format!("{head}{LIST}");

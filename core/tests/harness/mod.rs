@@ -1,8 +1,6 @@
 //! What the tests of the engine share: pods to lend snapshots of, an engine that is driven and answered, and a kubelet
 //! of which the truth is known.
 
-#![allow(dead_code, reason = "every test target uses a part of it")]
-
 pub(crate) mod history;
 pub(crate) mod kubelet;
 pub(crate) mod world;

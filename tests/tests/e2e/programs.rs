@@ -131,13 +131,7 @@ fn enforce(enforcer: &Path, kubeconfig: &Path) -> Running {
 fn programs() -> (PathBuf, PathBuf) {
     let built = Command::new(env!("CARGO"))
         .current_dir(root())
-        .args(["build", "--quiet", "--locked"])
-        .args([
-            "--package",
-            "pullstop-simulator",
-            "--package",
-            "pullstop-enforcer",
-        ])
+        .args(["build", "--quiet", "--locked", "--workspace", "--bins"])
         .status();
     assert!(built.unwrap().success());
     let target =

@@ -6,7 +6,9 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use pullstop_core::pod::{ContainerKind, RestartPolicy};
+use pullstop_core::names::{MODE_ANNOTATION, PATIENCE_ANNOTATION};
+use pullstop_core::pod::{ContainerKind, RestartPolicy, Wishes};
+use pullstop_core::policy::Mode;
 use pullstop_core::text::printable_yaml;
 use pullstop_core::time::Human;
 
@@ -204,12 +206,14 @@ fn workload(workload: &Workload) -> String {
         Kind::Pod => fields.add("pod", name),
         Kind::Deployment { replicas } => fields.add("deployment", name).add("replicas", replicas),
         Kind::Job(job) => {
+            // The default beside `backoffLimitPerIndex`, and more than can be written.
+            let is_unlimited = job.backoff_limit == i32::MAX.unsigned_abs();
             fields
                 .add("job", name)
                 .add("completions", job.completions)
                 .add("parallelism", job.parallelism);
             fields
-                .add("backoffLimit", job.backoff_limit)
+                .add_unless("backoffLimit", job.backoff_limit, is_unlimited)
                 .add_unless("indexed", true, !job.indexed);
             fields.add_some("backoffLimitPerIndex", job.backoff_limit_per_index);
             fields.add_some("maxFailedIndexes", job.failed_indexes_max);
@@ -274,6 +278,7 @@ fn template(workload: &Workload, fields: &mut Fields) {
     fields.add_some("gatedUntil", template.gated_until.map(time));
     fields.add_some("nodes", template.node_group.as_deref().map(quoted));
     fields.add_some("activeDeadline", template.active_deadline.map(time));
+    fields.add_some("annotations", annotations(template.wishes));
     let (init, main): (Vec<&Container>, Vec<&Container>) = template
         .containers
         .iter()
@@ -285,6 +290,20 @@ fn template(workload: &Workload, fields: &mut Fields) {
         init.is_empty(),
     );
     fields.add("containers", format!("[{}]", all(main)));
+}
+
+fn annotations(wishes: Wishes) -> Option<String> {
+    let mode = wishes.mode.map(|mode| match mode {
+        Mode::Enforce => "enforce",
+        // No annotation asks for a dry run, which does as little.
+        Mode::Off | Mode::DryRun => "off",
+        Mode::Warn => "warn",
+    });
+    let mut fields = Fields::default();
+    fields
+        .add_some(MODE_ANNOTATION, mode.map(quoted))
+        .add_some(PATIENCE_ANNOTATION, wishes.patience.map(time));
+    (wishes != Wishes::default()).then(|| fields.flow())
 }
 
 fn container(container: &Container) -> String {

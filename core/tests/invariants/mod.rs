@@ -1,10 +1,5 @@
 //! What must always hold, one file each; the numbers are those of ARCHITECTURE.md.
 
-#![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
-
-#[path = "../harness/mod.rs"]
-mod harness;
-
 mod n01_both_limits_are_reached;
 mod n02_what_is_no_failed_pull_is_not_counted;
 mod n03_running_or_editing_starts_from_zero;
