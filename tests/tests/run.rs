@@ -142,17 +142,18 @@ fn no_pod_of_ten_thousand_is_failed_while_it_pulls() {
     );
 }
 
-/// The table in the documentation; `BLESS=1` makes it anew.
+/// The table in the README and in the documentation; `BLESS=1` writes it.
 #[test]
 fn the_comparison_with_rivals_is_up_to_date() {
     let ran = simulator(&["compare", &path("scenarios"), "--output", "markdown"]);
     assert_eq!(ran.code, 0, "{}", ran.err);
-    let file = "docs/comparison.md";
-    let text = std::fs::read_to_string(path(file)).unwrap();
-    let (begin, end) = ("<!-- begin: generated -->\n", "<!-- end: generated -->");
-    let (head, rest) = text.split_once(begin).unwrap();
-    let (_, tail) = rest.split_once(end).unwrap();
-    golden(file, &format!("{head}{begin}{}{end}{tail}", ran.out));
+    for file in ["README.md", "docs/comparison.md"] {
+        let text = std::fs::read_to_string(path(file)).unwrap();
+        let (begin, end) = ("<!-- begin: generated -->\n", "<!-- end: generated -->");
+        let (head, rest) = text.split_once(begin).unwrap();
+        let (_, tail) = rest.split_once(end).unwrap();
+        golden(file, &format!("{head}{begin}{}{end}{tail}", ran.out));
+    }
 }
 
 #[test]
