@@ -8,7 +8,7 @@ use crate::world::truth::Ending;
 pub(super) const RULE: Rule = Rule {
     code: "S013",
     name: "rate-limit-not-reached",
-    finds: "A registry's `rateLimit` that no pull ever met.",
+    finds: "A registry's `rateLimit` that no pull reaches.",
     matters: "It changes nothing: the scenario is the same without it.",
     help: "lower `pulls`, let more pods pull, or remove the limit",
     bad: r#"spec:
