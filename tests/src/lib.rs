@@ -61,6 +61,20 @@ pub fn enforcer(args: &[&str]) -> Ran {
     }
 }
 
+/// Whether a program takes these arguments: the error that it prints if not.
+///
+/// # Errors
+/// If the program or one of its arguments is unknown.
+pub fn takes(program: &str, args: &[String]) -> Result<(), String> {
+    let all = std::iter::once(program).chain(args.iter().map(String::as_str));
+    match program {
+        "simulator" => Args::try_parse_from(all).map(drop),
+        "enforcer" => pullstop_enforcer::Args::try_parse_from(all).map(drop),
+        other => return Err(format!("there is no program `{other}`")),
+    }
+    .map_err(|error| error.to_string())
+}
+
 /// The repository's root.
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")

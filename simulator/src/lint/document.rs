@@ -1,4 +1,4 @@
-//! What the rules are, for people: `--explain`, and docs/lint.md.
+//! The lint rules for people: `--explain`, and docs/lint.md.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -56,10 +56,11 @@ pub(super) fn explain(rule: &Rule, out: &mut dyn Write) -> io::Result<()> {
 const HEAD: &str = "\
 # What `simulator lint` finds
 
-<!-- Written by the tests from the rules in simulator/src/lint/rules: change it there, and run `BLESS=1 cargo test`. -->
+<!-- Tests write this page from the rules in simulator/src/lint/rules: change it there, and run `BLESS=1 cargo test`. -->
 
-Scenarios that are valid, but probably not what was meant. [simulator.md](simulator.md#simulator-lint) says how to run it.
-The examples show the `spec` of a scenario; a test checks that each rule finds something in its first one only.
+`simulator lint` finds scenarios that are valid, but probably not what you meant. [simulator.md](simulator.md#simulator-lint)
+describes the command. The examples show the `spec` of a scenario. A test checks that each rule finds something in its first
+example and nothing in its second.
 
 ";
 

@@ -7,8 +7,8 @@ pub(super) const RULE: Rule = Rule {
     code: "S001",
     name: "no-expectation",
     finds: "A scenario without `expect`.",
-    matters: "It passes with a policy that does nothing. Only pods that are failed although they would have run, and what must always hold, make it fail.",
-    help: "say in `expect` what must become of the pods, such as `failed: true` or `neverFailed: true`",
+    matters: "It passes with a policy that does nothing. Only false failures and broken invariants make it fail.",
+    help: "state the expected result in `expect`, such as `failed: true` or `neverFailed: true`",
     bad: r#"spec:
   duration: 10m
   images:

@@ -6,9 +6,9 @@ use crate::lint::{Found, Rule};
 pub(super) const RULE: Rule = Rule {
     code: "S002",
     name: "can-hardly-fail",
-    finds: "`neverFailed` expected, and nothing else, of pods that had all their images at once and ran within a minute.",
-    matters: "A policy fails pods whose pulls fail. If nothing goes wrong with these pods, the expectation holds with every policy, and tests none.",
-    help: "let something go wrong with their images, or expect what they do instead, such as `runsBy: 1m`",
+    finds: "`neverFailed` as the only expectation about pods that had all their images at once and ran within a minute.",
+    matters: "A policy fails pods whose pulls fail. If nothing goes wrong with these pods, the expectation holds with every policy and tests none.",
+    help: "add a fault of their images, or expect what they do instead, such as `runsBy: 1m`",
     bad: r#"spec:
   duration: 10m
   images:

@@ -7,8 +7,8 @@ pub(super) const RULE: Rule = Rule {
     code: "S003",
     name: "nothing-goes-wrong",
     finds: "A scenario in which every pod had its images at once and ran within a minute.",
-    matters: "A policy has nothing to decide in it: it passes with every policy.",
-    help: "add what goes wrong: an image that is `missing`, a trouble of a registry, or a fault",
+    matters: "The policy has nothing to decide, so the scenario passes with every policy.",
+    help: "add an image that is `missing`, a trouble of a registry, or a fault",
     bad: r#"spec:
   duration: 10m
   workloads:

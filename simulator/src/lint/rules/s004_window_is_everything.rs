@@ -11,9 +11,9 @@ use crate::lint::{Found, Rule};
 pub(super) const RULE: Rule = Rule {
     code: "S004",
     name: "window-is-everything",
-    finds: "`between` or `afterFirstFailure` from the start to the end of the scenario, or further.",
-    matters: "Such a window says no more than that it happens at all, but looks as if it said when.",
-    help: "narrow the window to when it must happen, or remove it",
+    finds: "A `between` or `afterFirstFailure` that covers the whole scenario or more.",
+    matters: "Such a window only says that it happens at all, but looks as if it said when.",
+    help: "narrow the window to the time at which it must happen, or remove it",
     bad: r#"spec:
   duration: 10m
   images:

@@ -14,8 +14,8 @@ use crate::lint::{Found, Rule};
 pub(super) const RULE: Rule = Rule {
     code: "S005",
     name: "ends-before-verdict",
-    finds: "Workloads whose pulls still fail in the end, while the rule for that cause has not seen as many failures, or for so long, as it asks for.",
-    matters: "What the policy makes of them stays open: an expectation that they are spared holds only because the scenario stops too early.",
+    finds: "Workloads whose pulls still fail at the end, before the rule for that cause has reached its attempts and duration.",
+    matters: "The policy has not decided about them: an expectation that they are spared holds only because the scenario ends too early.",
     help: "raise `duration` beyond the threshold of the rule, or end the trouble earlier",
     bad: r#"spec:
   duration: 30m

@@ -6,7 +6,7 @@ use crate::lint::{Found, Rule};
 pub(super) const RULE: Rule = Rule {
     code: "S006",
     name: "trouble-not-met",
-    finds: "A trouble of a registry during which none of the pulls that it concerns is under way.",
+    finds: "A trouble of a registry during which no pull that it concerns is under way.",
     matters: "It changes nothing: the scenario is the same without it.",
     help: "begin it earlier or let it last longer, or let a pod pull meanwhile",
     bad: r#"spec:

@@ -12,7 +12,7 @@ use crate::lint::{Found, Rule};
 pub(super) const RULE: Rule = Rule {
     code: "S007",
     name: "contradicts-policy",
-    finds: "`neverFailed` expected of pods in a trouble of a registry that lasts longer than the rule waits that judges it.",
+    finds: "`neverFailed` expected of pods in a trouble of a registry that lasts longer than the rule for its cause waits.",
     matters: "No run can pass: the scenario asks for the opposite of its policy.",
     help: "shorten the trouble, give the rule a longer `duration`, or expect `failed: true`",
     bad: r#"spec:

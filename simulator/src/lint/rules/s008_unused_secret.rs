@@ -7,7 +7,7 @@ pub(super) const RULE: Rule = Rule {
     code: "S008",
     name: "unused-secret",
     finds: "A secret that no entry of `images` names.",
-    matters: "When it appears or disappears changes nothing: every image can be pulled without it.",
+    matters: "It has no effect: every image can be pulled without it.",
     help: "name it as the `secret` of an image, or remove it",
     bad: r#"spec:
   duration: 30m

@@ -8,8 +8,8 @@ use crate::lint::{Found, Rule};
 pub(super) const RULE: Rule = Rule {
     code: "S009",
     name: "image-never-pulled",
-    finds: "An entry of `images` none of whose images is ever pulled, since nodes have them, another entry comes first, or their pods never start.",
-    matters: "What it says, such as that the image is missing, is never found out.",
+    finds: "An entry of `images` whose images are never pulled, because nodes have them, another entry comes first, or their pods never start.",
+    matters: "What it says, such as that the image is missing, has no effect.",
     help: "remove the entry, or let a pod pull the image, for instance with `imagePullPolicy: Always`",
     bad: r#"spec:
   duration: 10m

@@ -9,7 +9,7 @@ pub(super) const RULE: Rule = Rule {
     code: "S010",
     name: "unused-queue",
     finds: "A queue that no Job names.",
-    matters: "Its quota holds nobody up: the Jobs that were to wait start at once.",
+    matters: "Its quota blocks no Job: Jobs that should wait start at once.",
     help: "name it as the `queue` of a Job, or remove it",
     bad: r#"spec:
   duration: 10m

@@ -12,9 +12,9 @@ use crate::lint::{Found, Rule};
 pub(super) const RULE: Rule = Rule {
     code: "S011",
     name: "never-starts",
-    finds: "Workloads of which some come only after the end, or none ever gets a node although nothing is expected of them.",
-    matters: "What was to be simulated does not happen, and nobody notices.",
-    help: "raise `duration`, let them come earlier, or give them room",
+    finds: "Workloads that come partly after the end, or that never get a node although nothing is expected of them.",
+    matters: "They are not simulated as intended, and no report shows it.",
+    help: "raise `duration`, create them earlier, or give them room",
     bad: r#"spec:
   duration: 30m
   images:

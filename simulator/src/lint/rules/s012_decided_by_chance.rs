@@ -13,7 +13,7 @@ use crate::lint::{Found, Rule};
 pub(super) const RULE: Rule = Rule {
     code: "S012",
     name: "decided-by-chance",
-    finds: "A window of less than five minutes for pods that come at random times or meet a trouble that not all pulls meet.",
+    finds: "A window of less than five minutes for pods that come at random times, or that meet a trouble that affects only some pulls.",
     matters: "It holds with this seed and perhaps with no other: one pull more or less shifts the verdict by up to five minutes, the kubelet's longest pause.",
     help: "use `afterFirstFailure` for random arrivals, widen the window, or expect a metric",
     bad: r#"spec:

@@ -9,7 +9,7 @@ use crate::lint::{Found, Rule};
 pub(super) const RULE: Rule = Rule {
     code: "S013",
     name: "rate-limit-not-reached",
-    finds: "A registry's `rateLimit` that no pull ever met.",
+    finds: "A registry's `rateLimit` that no pull reaches.",
     matters: "It changes nothing: the scenario is the same without it.",
     help: "lower `pulls`, let more pods pull, or remove the limit",
     bad: r#"spec:

@@ -12,7 +12,7 @@ use crate::lint::{Found, Rule};
 pub(super) const RULE: Rule = Rule {
     code: "S014",
     name: "nothing-to-measure",
-    finds: "A condition on a time that was measured for nothing, or on Jobs, GPUs or failed writes where there are none.",
+    finds: "A condition on a time that was never measured, or on Jobs, GPUs or failed writes where there are none.",
     matters: "A condition on a time never holds without a measurement; the others hold with every policy.",
     help: "expect another metric, or add what this one measures",
     bad: r#"spec:

@@ -9,8 +9,8 @@ pub(super) const RULE: Rule = Rule {
     code: "S015",
     name: "policy-is-built-in",
     finds: "A `policy` that equals the built-in one.",
-    matters: "It looks as if the scenario needed a policy of its own, and stays behind when the built-in one gets better.",
-    help: "remove `policy`, or write what was meant to differ",
+    matters: "It looks as if the scenario needs a policy of its own, and it does not follow changes of the built-in one.",
+    help: "remove `policy`, or write the intended difference",
     bad: r#"spec:
   duration: 10m
   policy: {inline: {mode: Enforce}}

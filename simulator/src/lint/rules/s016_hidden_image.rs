@@ -10,8 +10,8 @@ use crate::lint::{Found, Rule};
 pub(super) const RULE: Rule = Rule {
     code: "S016",
     name: "hidden-image",
-    finds: "Two patterns in `images` that both match an image of some pod, of which neither is a special case of the other.",
-    matters: "The first that matches counts: what the second says does not hold for that image, although it matches.",
+    finds: "Two patterns in `images` that match the same image of a pod, where neither is a special case of the other.",
+    matters: "The first match counts: the second pattern has no effect on that image, although it matches.",
     help: "name the image by itself, above both, or make the patterns differ",
     bad: r#"spec:
   duration: 10m

@@ -10,7 +10,7 @@ pub(super) const RULE: Rule = Rule {
     code: "S017",
     name: "cause-never-fails",
     finds: "`failed` with a cause in `because` for which the policy has no rule, or none that fails pods.",
-    matters: "No run can pass: the scenario asks for what its policy never does.",
+    matters: "No run can pass: the policy never does what the scenario expects.",
     help: "expect `warned` or `neverFailed`, or give the policy a rule that fails pods for this cause",
     bad: r#"spec:
   duration: 1h

@@ -11,9 +11,9 @@ use crate::lint::{Found, Rule};
 pub(super) const RULE: Rule = Rule {
     code: "S019",
     name: "fault-meets-nothing",
-    finds: "A fault that concerns pods, at a time when none of them is there, or a fault of nodes on which no pod is.",
+    finds: "A fault of pods at a time when none of them exists, or a fault of nodes without pods.",
     matters: "It changes nothing: the scenario is the same without it.",
-    help: "let it happen while such a pod is there, or remove it",
+    help: "move it to a time when such a pod exists, or remove it",
     bad: r#"spec:
   duration: 30m
   images:
