@@ -5,7 +5,7 @@
 mod harness;
 
 use harness::{Machine, NOT_FOUND, Pod, REFUSED, St, THROTTLED, at, policy};
-use pullstop_core::engine::{Happening, Seen, StartedOver};
+use pullstop_core::engine::{Seen, StartedOver, TransitionKind};
 
 /// How long the sequences are: 8^6 of them.
 const LENGTH: u32 = 6;
@@ -127,15 +127,15 @@ fn check(sequence: &[Symbol], number: usize, machine: &mut Machine) -> usize {
         let counted = machine.log[log_before..]
             .iter()
             .filter_map(|(_, effect)| match effect {
-                pullstop_core::engine::Effect::Note(note) => Some(&note.what),
+                pullstop_core::engine::Effect::Transition(transition) => Some(&transition.kind),
                 _ => None,
             });
         for what in counted {
             match what {
-                Happening::Counted { failures, .. } => {
+                TransitionKind::Counted { failures, .. } => {
                     assert_eq!(*failures, count.failures, "{sequence:?} at {symbol:?}");
                 }
-                Happening::StartedOver { why, .. } => {
+                TransitionKind::StartedOver { why, .. } => {
                     let expected = [StartedOver::ImageEdited, StartedOver::Ran];
                     assert!(expected.contains(why), "{sequence:?}: {why:?}");
                 }

@@ -22,7 +22,7 @@ pub use self::container::{
     FailingContainer, History, Latest, PastEvent, Seen, Standing, StartedOver,
 };
 pub use self::decide::Explanation;
-pub use self::effect::{Decision, Effect, Happening, Note};
+pub use self::effect::{Decision, Effect, Transition, TransitionKind};
 pub use self::input::{GoneFrom, Input, Outcome};
 pub use self::memory::Memory;
 pub use self::tally::{Tallies, Tally};
@@ -228,13 +228,12 @@ impl Engine {
         self.store.remove(slot, old, self.now);
     }
 
-    fn note(&mut self, pod: &PodRef, container: &str, what: Happening) {
-        let note = Note {
+    fn emit(&mut self, pod: &PodRef, container: &str, kind: TransitionKind) {
+        self.effects.push_back(Effect::Transition(Transition {
             pod: pod.clone(),
             container: container.to_owned(),
-            what,
-        };
-        self.effects.push_back(Effect::Note(note));
+            kind,
+        }));
     }
 
     fn learn(&mut self, fact: &Fact<'_>) {

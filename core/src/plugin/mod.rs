@@ -79,8 +79,8 @@ pub trait Permit: fmt::Debug + Send {
 pub trait Act: fmt::Debug + Send {
     /// The plugin's name in trails.
     fn name(&self) -> &'static str;
-    /// What to do about a verdict that asks for `action`.
-    fn act(&self, case: &Case<'_>, action: Action, trail: &mut Trail) -> Deed;
+    /// How to enforce a verdict that asks for `action`; nothing is done if there is no way.
+    fn act(&self, case: &Case<'_>, action: Action, trail: &mut Trail) -> Option<Enforcement>;
 }
 
 /// A failing container on which a decision is to be made.
@@ -182,17 +182,48 @@ pub enum Permission {
     },
 }
 
-/// What [`Act`] wants done.
+/// How a verdict is enforced, the weakest first. In a dry run it is still known what would be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Deed {
-    /// Nothing.
-    Nothing,
-    /// Say what would have been done.
-    Report,
+pub enum Enforcement {
+    /// Dry run: a condition would be set and an event sent.
+    WouldWarn,
+    /// Dry run: the pod would be failed.
+    WouldFail,
     /// Set a condition and send an event.
     Warn,
     /// Fail the pod.
     Fail,
+}
+
+impl Enforcement {
+    /// The action that is taken, or would be.
+    pub const fn action(self) -> Action {
+        match self {
+            Self::WouldWarn | Self::Warn => Action::Warn,
+            Self::WouldFail | Self::Fail => Action::Fail,
+        }
+    }
+
+    /// Whether nothing is written.
+    pub const fn is_dry_run(self) -> bool {
+        matches!(self, Self::WouldWarn | Self::WouldFail)
+    }
+
+    /// The name that commands print.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::WouldWarn => "would warn",
+            Self::WouldFail => "would fail",
+            Self::Warn => "warn",
+            Self::Fail => "fail",
+        }
+    }
+}
+
+impl fmt::Display for Enforcement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
 }
 
 /// The plugins of each extension point, and the policy they work by.

@@ -157,6 +157,17 @@ pub enum Action {
     Fail,
 }
 
+impl Action {
+    /// The name that logs and metrics give it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ignore => "ignore",
+            Self::Warn => "warn",
+            Self::Fail => "fail",
+        }
+    }
+}
+
 /// How far verdicts go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Mode {
