@@ -20,9 +20,12 @@
 
 pub mod cause;
 pub mod classify;
+pub mod container;
 pub mod engine;
 mod hash;
+pub mod history;
 pub mod image;
+pub mod overrides;
 pub mod plugin;
 pub mod pod;
 pub mod policy;

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::container::{FailingContainer, Latest};
 use super::effect::{Decision, Effect, TransitionKind};
-use super::memory::Memory;
 use super::record::{PodRecord, Write, Written};
 use super::store::Slot;
 use super::{DeadlineReason, Engine};
+use crate::container::{FailingContainer, Latest};
+use crate::history::Memory;
 use crate::plugin::{
     Case, Enforcement, Judgement, Permission, Point, Profile, Said, Trail, Weight,
 };

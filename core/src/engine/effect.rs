@@ -1,10 +1,11 @@
 //! What the engine asks its driver to do, and what it has to tell.
 
-use super::container::StartedOver;
-use super::memory::Memory;
 use crate::cause::{Cause, Permanence};
+use crate::container::StartedOver;
+use crate::history::Memory;
+use crate::overrides::Wishes;
 use crate::plugin::{Enforcement, Said};
-use crate::pod::{PodRef, ResourceVersion, Wishes};
+use crate::pod::{PodRef, ResourceVersion};
 use crate::time::Timestamp;
 
 /// One effect. Those that write are answered with [`super::Input::Outcome`]; until then the pod has no other.

@@ -3,29 +3,24 @@
 //! Drive it in three steps: [`Engine::handle`] an input, [`Engine::poll`] until there is no effect left, and come back
 //! with [`Input::Time`] at [`Engine::next_deadline`]. Every input must be followed by a full drain.
 
-mod container;
 mod decide;
 mod effect;
 mod input;
-mod memory;
 mod observe;
 mod pulls;
 mod record;
-mod status;
 mod store;
-mod tally;
 mod write;
 
 use std::collections::{BTreeSet, VecDeque};
 
-pub use self::container::{
-    FailingContainer, History, Latest, PastEvent, Seen, Standing, StartedOver,
-};
 pub use self::decide::Explanation;
 pub use self::effect::{Decision, Effect, Transition, TransitionKind};
 pub use self::input::{GoneFrom, Input, Outcome};
-pub use self::memory::Memory;
-pub use self::tally::{Tallies, Tally};
+pub use crate::container::{
+    FailingContainer, History, Latest, PastEvent, Seen, Standing, StartedOver,
+};
+pub use crate::history::{Memory, Tallies, Tally};
 
 use self::store::{Slot, Store};
 use crate::plugin::{Fact, OutOfScope, Profile};

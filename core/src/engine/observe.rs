@@ -1,16 +1,17 @@
 //! From observations of pods to counts.
 
-use super::container::{FailingContainer, History, Observed, Seen, Sight};
 use super::effect::TransitionKind;
 use super::pulls::{self, PulledTogether};
 use super::record::{PodRecord, Write};
-use super::status;
 use super::store::Slot;
 use super::{Engine, FAILING_CONTAINERS_MAX, GoneFrom};
+use crate::cause::CauseSet;
+use crate::container::back_off;
+use crate::container::status;
+use crate::container::{FailingContainer, History, Observed, Seen, Sight};
 use crate::image;
 use crate::plugin::{Fact, OutOfScope};
 use crate::pod::{ContainerKind, ContainerSnapshot, PodRef, PodSnapshot};
-use crate::policy::CauseSet;
 use crate::time::Timestamp;
 
 impl Engine {
@@ -181,7 +182,7 @@ impl Engine {
             let appeared_at = match seen {
                 Seen::Standing => observed_at,
                 Seen::Changing if together.stands_behind(at, snapshot) => {
-                    pulls::behind_others(self.now)
+                    back_off::behind_others(self.now)
                 }
                 Seen::Changing => self.now,
             };

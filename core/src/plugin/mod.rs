@@ -11,7 +11,6 @@ mod permit;
 mod scope;
 mod trail;
 
-use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
@@ -22,8 +21,9 @@ pub use self::scope::{ByPolicy, OutOfScope};
 pub use self::trail::{Point, Said, Trail};
 
 use crate::cause::Cause;
-use crate::classify::{Classification, Classifier, TooManyPatterns};
-use crate::engine::FailingContainer;
+pub use crate::classify::Classify;
+use crate::classify::{Classifier, TooManyPatterns};
+use crate::container::FailingContainer;
 use crate::pod::{PodRef, PodSnapshot};
 use crate::policy::{Action, Mode, Policy, Rule};
 use crate::time::Timestamp;
@@ -37,16 +37,6 @@ pub trait Scope: fmt::Debug + Send {
     /// # Errors
     /// Says why it is not.
     fn covers(&self, policy: &Policy, pod: &PodSnapshot<'_>) -> Result<(), OutOfScope>;
-}
-
-/// From reason and message to cause.
-pub trait Classify: fmt::Debug + Send {
-    /// The plugin's name in trails.
-    fn name(&self) -> &'static str;
-    /// What the message, shown under a waiting reason, says.
-    fn classify<'m>(&self, reason: &'m str, message: &'m str) -> Classification<'m>;
-    /// What stands behind [`Classification::decided_by`], for people.
-    fn describe(&self, decided_by: u16) -> Cow<'_, str>;
 }
 
 /// What other pods, nodes and registries say about a case.
@@ -292,25 +282,5 @@ impl Profile {
     /// Says why it is not.
     pub fn covers(&self, pod: &PodSnapshot<'_>) -> Result<(), OutOfScope> {
         self.scope.covers(&self.policy, pod)
-    }
-}
-
-impl Classify for Classifier {
-    fn name(&self) -> &'static str {
-        "messages"
-    }
-
-    fn classify<'m>(&self, reason: &'m str, message: &'m str) -> Classification<'m> {
-        Self::classify(self, reason, message)
-    }
-
-    fn describe(&self, decided_by: u16) -> Cow<'_, str> {
-        let Some(pattern) = self.pattern(decided_by) else {
-            return Cow::Borrowed("");
-        };
-        Cow::Owned(match &pattern.then {
-            None => format!("\"{}\", as on {}", pattern.text, pattern.seen_on),
-            Some(then) => format!("\"{} … {then}\", as on {}", pattern.text, pattern.seen_on),
-        })
     }
 }

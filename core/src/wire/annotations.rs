@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use super::Metadata;
-use crate::pod::Wishes;
-use crate::policy::Mode;
+use crate::overrides::{Mode, Wishes};
 use crate::time::parse_duration;
 
 /// How far a verdict may go: `enforce`, `warn` or `off`.
