@@ -11,7 +11,6 @@ pub mod connect;
 pub mod crds;
 pub mod drive;
 pub mod engines;
-mod hello;
 pub mod http;
 pub mod input;
 pub mod lease;

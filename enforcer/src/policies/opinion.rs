@@ -1,0 +1,67 @@
+//! What is thought of one policy object, as its status says it.
+
+use std::fmt::Write;
+
+use pullstop_core::text::printable;
+
+use super::NAME;
+use crate::api::shorten;
+
+/// Kubernetes allows a condition's message this many characters, and refuses the whole status if it has more.
+pub const MESSAGE_BYTES_MAX: usize = 32_768;
+
+/// What is thought of one policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opinion {
+    /// Why it is in force or not, in one word.
+    pub reason: &'static str,
+    /// The same for people; at most [`MESSAGE_BYTES_MAX`] bytes.
+    pub message: String,
+}
+
+/// The reason of those that are in force, and the type of the condition that says so.
+pub const ACCEPTED: &str = "Accepted";
+/// The reason of those that cannot be used.
+pub const INVALID: &str = "Invalid";
+
+impl Opinion {
+    pub(super) fn accepted() -> Self {
+        Self {
+            reason: ACCEPTED,
+            message: "the policy is in force".to_owned(),
+        }
+    }
+
+    pub(super) fn not_in_force() -> Self {
+        let message =
+            format!("only the policy called `{NAME}` is in force: rename this one, or remove it");
+        Self {
+            reason: "NotInForce",
+            message,
+        }
+    }
+
+    /// All that is wrong with it, as far as there is room.
+    pub(super) fn invalid(errors: &[String]) -> Self {
+        /// One error says no more than this; a name in it may be as long as an object.
+        const ERROR_BYTES_MAX: usize = 1000;
+        /// For how many more there are, and for what is in force instead.
+        const REST_BYTES_MAX: usize = 100;
+        let mut message = String::new();
+        for (at, error) in errors.iter().enumerate() {
+            let error = shorten(&printable(error), ERROR_BYTES_MAX);
+            if message.len() + error.len() + REST_BYTES_MAX > MESSAGE_BYTES_MAX {
+                // Writing to a string cannot fail.
+                let _ = write!(message, "and {} more; ", errors.len() - at);
+                break;
+            }
+            message.push_str(&error);
+            message.push_str("; ");
+        }
+        message.push_str("the last good policy stays in force");
+        Self {
+            reason: INVALID,
+            message,
+        }
+    }
+}
