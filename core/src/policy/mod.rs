@@ -6,11 +6,13 @@
 mod defaults;
 #[cfg(feature = "document")]
 pub mod document;
+mod precedence;
 
 use std::fmt;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+pub use self::precedence::{Limits, Policies};
 use crate::cause::Cause;
 pub use crate::cause::CauseSet;
 use crate::classify::Patterns;
