@@ -1,7 +1,11 @@
 //! The pod-failure state machine.
 //!
 //! Drive it in three steps: [`Engine::handle`] an input, [`Engine::poll`] until there is no effect left, and come back
-//! with [`Input::Time`] at [`Engine::next_deadline`]. Every input must be followed by a full drain.
+//! with [`Input::Time`] at [`Engine::next_deadline`].
+//!
+//! Effects wait in the order in which they are to be carried out, until they are polled; none is lost or withdrawn. An input
+//! may come while some wait, such as the answer to the one that was polled last: what it causes waits behind them. A driver
+//! drains before it sleeps, or an effect is late.
 
 mod decide;
 mod effect;
@@ -79,7 +83,7 @@ impl Engine {
 
     /// Takes in one input that came at `now`. A clock that goes back counts as standing still.
     ///
-    /// Afterwards [`Engine::poll`] must be called until it returns nothing.
+    /// Afterwards [`Engine::poll`] is to be called until it returns nothing, before the driver sleeps.
     pub fn handle(&mut self, now: Timestamp, input: Input<'_>) {
         self.now = self.now.max(now);
         match input {
@@ -102,7 +106,7 @@ impl Engine {
 
     /// The next effect, in the order in which they are to be carried out.
     ///
-    /// To be called after every [`Engine::handle`] until it returns nothing.
+    /// To be called until it returns nothing. Answers may be handled in between.
     pub fn poll(&mut self) -> Option<Effect> {
         self.effects.pop_front()
     }
