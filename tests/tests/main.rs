@@ -19,6 +19,7 @@ mod import;
 mod lint;
 mod live;
 mod mistakes;
+mod modules;
 mod mutants;
 mod new;
 mod replay;
