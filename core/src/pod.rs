@@ -63,16 +63,6 @@ pub struct ContainerSnapshot<'a> {
     pub memory: Option<&'a Memory>,
 }
 
-impl ContainerSnapshot<'_> {
-    /// Whether the container shows that it cannot get its image.
-    pub fn is_stuck(&self) -> bool {
-        let ContainerState::Waiting { reason, .. } = self.state else {
-            return false;
-        };
-        WaitingReason::parse(reason).is_some_and(|reason| reason.trouble().is_some())
-    }
-}
-
 /// The kinds of containers, which differ in what else is tried while one of them fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ContainerKind {

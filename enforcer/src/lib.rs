@@ -11,6 +11,7 @@ pub mod connect;
 pub mod crds;
 pub mod drive;
 pub mod engines;
+mod hello;
 pub mod http;
 pub mod input;
 pub mod lease;

@@ -1,7 +1,5 @@
 //! `enforcer run`: everything put together.
 
-mod hello;
-
 use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
@@ -19,6 +17,7 @@ use crate::clock::Clock;
 use crate::connect::{Cluster, ClusterArgs};
 use crate::drive::{self, Driver, Limits, Links, Question};
 use crate::engines::Policies;
+use crate::hello;
 use crate::http::{self, ListenAddress, Listeners, Pages};
 use crate::lease::{Candidate, Claim, Stop};
 use crate::metrics::Metrics;

@@ -7,7 +7,6 @@ use hyper::body::Bytes;
 use serde::Deserialize;
 
 use super::path::NoName;
-use super::shorten::shorten;
 
 /// For how long the server asks to be left alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -199,6 +198,30 @@ fn status_of(body: &[u8]) -> Option<Status> {
 
 /// Longer messages of the API server are cut: they go into logs and statuses.
 const MESSAGE_BYTES_MAX: usize = 500;
+
+/// `text` on one line, without control characters, in at most `bytes_max` bytes.
+pub fn shorten(text: &str, bytes_max: usize) -> String {
+    /// Says that there was more.
+    const MORE: char = '…';
+    let words = text.split(|c: char| c.is_whitespace() || c.is_control());
+    let line = words
+        .filter(|word| !word.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ");
+    if line.len() <= bytes_max {
+        return line;
+    }
+    let room = bytes_max.saturating_sub(MORE.len_utf8());
+    let mut kept = String::with_capacity(bytes_max);
+    for next in line.chars() {
+        if kept.len() + next.len_utf8() > room {
+            break;
+        }
+        kept.push(next);
+    }
+    kept.push(MORE);
+    kept
+}
 
 #[cfg(test)]
 mod tests {

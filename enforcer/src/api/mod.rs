@@ -9,7 +9,6 @@ mod lines;
 mod path;
 pub mod rights;
 pub mod server_time;
-mod shorten;
 
 use std::fmt;
 use std::sync::Arc;
@@ -23,13 +22,12 @@ use kube::client::Body;
 use kube::{Client, Config};
 use tokio::time::Instant;
 
-pub use self::answer::{RetryAfter, Trouble, classify};
+pub use self::answer::{RetryAfter, Trouble, classify, shorten};
 pub use self::backoff::Backoff;
 pub use self::lines::LineStream;
 pub use self::path::{ApiPath, Name, NoName};
 pub use self::rights::{Refusals, Right};
 pub use self::server_time::ServerTime;
-pub use self::shorten::shorten;
 use crate::metrics::{Metric, Metrics};
 
 /// Larger answers are not taken in. Any single object fits: etcd stores 1.5 MiB (its `--max-request-bytes`), and JSON makes

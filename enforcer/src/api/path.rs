@@ -90,7 +90,7 @@ impl FromStr for Name {
         if fits {
             Ok(Self(text.to_owned()))
         } else {
-            Err(NoName(super::shorten::shorten(text, 80)))
+            Err(NoName(super::shorten(text, 80)))
         }
     }
 }

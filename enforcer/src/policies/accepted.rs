@@ -1,18 +1,79 @@
 //! What is thought of policy objects: which of them is in force, and why another is not.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 
 use pullstop_core::classify::OWN_BYTES_MAX;
 use pullstop_core::policy::Policy;
+use pullstop_core::text::printable;
 
 use super::built_in;
-use super::object::Object;
-pub use super::opinion::{ACCEPTED, INVALID, MESSAGE_BYTES_MAX, Opinion};
+use super::objects::{NAME, Object};
+use crate::api::shorten;
 use crate::engines::Policies;
 
 /// Bytes of the patterns of all namespaces' policies together: 32 of them can be as long as a policy's may be. Searching
 /// for them takes about 20 times as much memory, of the 512 MiB of deploy/. The cluster's own policy always has room.
 pub const ALL_PATTERNS_BYTES_MAX: usize = 32 * OWN_BYTES_MAX;
+
+/// Kubernetes allows a condition's message this many characters, and refuses the whole status if it has more.
+pub const MESSAGE_BYTES_MAX: usize = 32_768;
+
+/// What is thought of one policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opinion {
+    /// Why it is in force or not, in one word.
+    pub reason: &'static str,
+    /// The same for people; at most [`MESSAGE_BYTES_MAX`] bytes.
+    pub message: String,
+}
+
+/// The reason of those that are in force, and the type of the condition that says so.
+pub const ACCEPTED: &str = "Accepted";
+/// The reason of those that cannot be used.
+pub const INVALID: &str = "Invalid";
+
+impl Opinion {
+    fn accepted() -> Self {
+        Self {
+            reason: ACCEPTED,
+            message: "the policy is in force".to_owned(),
+        }
+    }
+
+    fn not_in_force() -> Self {
+        let message =
+            format!("only the policy called `{NAME}` is in force: rename this one, or remove it");
+        Self {
+            reason: "NotInForce",
+            message,
+        }
+    }
+
+    /// All that is wrong with it, as far as there is room.
+    fn invalid(errors: &[String]) -> Self {
+        /// One error says no more than this; a name in it may be as long as an object.
+        const ERROR_BYTES_MAX: usize = 1000;
+        /// For how many more there are, and for what is in force instead.
+        const REST_BYTES_MAX: usize = 100;
+        let mut message = String::new();
+        for (at, error) in errors.iter().enumerate() {
+            let error = shorten(&printable(error), ERROR_BYTES_MAX);
+            if message.len() + error.len() + REST_BYTES_MAX > MESSAGE_BYTES_MAX {
+                // Writing to a string cannot fail.
+                let _ = write!(message, "and {} more; ", errors.len() - at);
+                break;
+            }
+            message.push_str(&error);
+            message.push_str("; ");
+        }
+        message.push_str("the last good policy stays in force");
+        Self {
+            reason: INVALID,
+            message,
+        }
+    }
+}
 
 /// The last good policy of each place.
 #[derive(Debug, Default)]

@@ -6,16 +6,11 @@
 
 pub mod accepted;
 pub mod file;
-pub mod object;
 pub mod objects;
-pub mod opinion;
 
 use pullstop_core::policy::Policy;
 
 use crate::engines::Policies;
-
-/// The name of the policy objects that are in force.
-pub const NAME: &str = "default";
 
 /// Without any policy, the built-in rules, which only say what they would do.
 pub fn built_in() -> Policies {

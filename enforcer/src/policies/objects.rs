@@ -7,20 +7,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::Method;
+use pullstop_core::policy::Policy;
+use pullstop_core::policy::document::{self, API_VERSION, CLUSTER_KIND, NAMESPACED_KIND};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
 use tokio::sync::watch;
 
-pub use super::NAME;
-use super::accepted::Accepted;
-use super::object::{FOLDER, Object};
-use super::opinion::{ACCEPTED, INVALID, Opinion};
-use crate::api::{Api, ApiPath, Call, MERGE_PATCH, Trouble, rights};
+use super::accepted::{ACCEPTED, Accepted, INVALID, Opinion};
+use crate::api::{Api, ApiPath, Call, MERGE_PATCH, NoName, Right, Trouble, rights};
 use crate::clock::{self, Clock};
 use crate::engines::Policies;
 use crate::lease::Claim;
 use crate::metrics::{Metric, Metrics};
 
+/// The policy that is in force.
+pub const NAME: &str = "default";
+
+/// Where the objects are.
+const FOLDER: &str = "/apis/pullstop.dev/v1alpha1";
 /// How often the objects are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -189,6 +194,46 @@ async fn aside(mut accepted: Accepted, found: Arc<Vec<Object>>) -> (Accepted, Ve
     taking_in.await.unwrap_or_default()
 }
 
+/// A policy object.
+#[derive(Debug, Deserialize)]
+pub struct Object {
+    metadata: Metadata,
+    /// As it came: it is read only if it has changed.
+    spec: Option<Box<RawValue>>,
+    #[serde(default)]
+    status: Status,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Metadata {
+    name: String,
+    namespace: Option<String>,
+    #[serde(default)]
+    generation: u64,
+    #[serde(default)]
+    uid: String,
+    #[serde(default)]
+    resource_version: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Status {
+    #[serde(default)]
+    conditions: Vec<Condition>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Condition {
+    r#type: String,
+    #[serde(default)]
+    reason: String,
+    #[serde(default)]
+    message: String,
+    observed_generation: Option<u64>,
+}
+
 #[derive(Deserialize)]
 struct List {
     #[serde(default)]
@@ -202,10 +247,102 @@ struct Rest {
     next: Option<String>,
 }
 
+impl Object {
+    /// Whether it is the one of its place that is in force if it is valid.
+    pub(super) fn is_in_force(&self) -> bool {
+        self.metadata.name == NAME
+    }
+
+    /// The namespace whose pods it is about; all if it has none.
+    pub(super) fn namespace(&self) -> Option<&str> {
+        self.metadata.namespace.as_deref()
+    }
+
+    /// Changes whenever the object does.
+    pub(super) fn version(&self) -> (String, String) {
+        (
+            self.metadata.uid.clone(),
+            self.metadata.resource_version.clone(),
+        )
+    }
+
+    /// Reads the object as a file is read: the same document, the same words about what is wrong.
+    pub(super) fn policy(&self) -> Result<Policy, Vec<String>> {
+        let Metadata {
+            name, namespace, ..
+        } = &self.metadata;
+        let kind = if namespace.is_some() {
+            NAMESPACED_KIND
+        } else {
+            CLUSTER_KIND
+        };
+        let mut metadata = json!({ "name": name });
+        if let Some(namespace) = namespace {
+            metadata["namespace"] = json!(namespace);
+        }
+        let spec = self.spec.as_ref().map_or("{}", |spec| spec.get());
+        // JSON is YAML. Places in it mean nothing to whoever wrote the object.
+        let document = format!(
+            r#"{{"apiVersion":"{API_VERSION}","kind":"{kind}","metadata":{metadata},"spec":{spec}}}"#
+        );
+        document::parse(&document)
+            .map_err(|errors| errors.into_iter().map(|error| error.message).collect())
+    }
+
+    pub(super) fn path(&self) -> String {
+        let Metadata {
+            name, namespace, ..
+        } = &self.metadata;
+        match namespace {
+            None => format!("/apis/{API_VERSION}/clusterpullfailurepolicies/{name}"),
+            Some(namespace) => {
+                format!("/apis/{API_VERSION}/namespaces/{namespace}/pullfailurepolicies/{name}")
+            }
+        }
+    }
+
+    /// Where its status is written.
+    fn status(&self) -> Result<ApiPath, NoName> {
+        let kind = match &self.metadata.namespace {
+            None => ApiPath::to(FOLDER).word("clusterpullfailurepolicies"),
+            Some(namespace) => {
+                ApiPath::in_namespace(FOLDER, &namespace.parse()?, "pullfailurepolicies")
+            }
+        };
+        Ok(kind.name(&self.metadata.name.parse()?).word("status"))
+    }
+
+    /// What it takes to write its status.
+    const fn right(&self) -> &'static Right {
+        match self.metadata.namespace {
+            None => &rights::PATCH_CLUSTER_POLICY_STATUS,
+            Some(_) => &rights::PATCH_POLICY_STATUS,
+        }
+    }
+
+    fn says(&self, opinion: &Opinion) -> bool {
+        self.status.conditions.iter().any(|condition| {
+            condition.r#type == ACCEPTED
+                && condition.reason == opinion.reason
+                && condition.message == opinion.message
+                && condition.observed_generation == Some(self.metadata.generation)
+        })
+    }
+
+    fn condition(&self, opinion: &Opinion, now: &str) -> Value {
+        json!({
+            "type": ACCEPTED,
+            "status": if opinion.reason == ACCEPTED { "True" } else { "False" },
+            "reason": opinion.reason,
+            "message": opinion.message,
+            "observedGeneration": self.metadata.generation,
+            "lastTransitionTime": now,
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
-
     use super::*;
 
     fn objects(json: &Value) -> Vec<Object> {

@@ -14,6 +14,7 @@ use pullstop_core::wire::{WireError, WirePod};
 
 use crate::clock;
 use crate::pods::history::Past;
+use crate::pods::is_stuck;
 use crate::pods::memory::with_snapshot;
 
 /// One pod that is looked at.
@@ -163,7 +164,7 @@ fn recollect(engine: &mut Engine, subject: &Subject<'_>, now: Timestamp) {
 
 /// The container as it shows itself, if it cannot get its image.
 fn stuck(pod: &PodSnapshot<'_>, container: &ContainerSnapshot<'_>) -> Option<Stuck> {
-    if !container.is_stuck() {
+    if !is_stuck(container) {
         return None;
     }
     let ContainerState::Waiting { reason, message } = container.state else {

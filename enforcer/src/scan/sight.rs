@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
-use pullstop_core::pod::{ContainerSnapshot, Wishes};
+use pullstop_core::pod::Wishes;
 use pullstop_core::time::Timestamp;
 use pullstop_core::wire::WirePod;
 
@@ -18,7 +18,7 @@ use crate::input;
 use crate::metrics::Metrics;
 use crate::pods::history::Past;
 use crate::pods::pages::Pages;
-use crate::pods::wire;
+use crate::pods::{is_stuck, wire};
 use crate::wishes::{Kind, Source};
 
 /// How long one request may take.
@@ -232,7 +232,7 @@ impl View {
 
 fn shows_stuck(pod: &WirePod) -> bool {
     let shown = pod.snapshot(None, |pod| {
-        !pod.phase.is_terminal() && pod.containers.iter().any(ContainerSnapshot::is_stuck)
+        !pod.phase.is_terminal() && pod.containers.iter().any(is_stuck)
     });
     shown.unwrap_or_default()
 }

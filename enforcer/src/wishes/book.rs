@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use pullstop_core::engine::Engine;
 use pullstop_core::plugin::OutOfScope;
-use pullstop_core::pod::{ContainerSnapshot, PodRef, PodSnapshot, Wishes};
+use pullstop_core::pod::{PodRef, PodSnapshot, Wishes};
 use pullstop_core::policy::Bounds;
 use pullstop_core::time::Timestamp;
 use pullstop_core::wire::WirePod;
 
 use super::{Asked, Kind, Source};
+use crate::pods::is_stuck;
 
 /// How soon it counts that a source no longer asks for something.
 const ASK_EVERY: Duration = Duration::from_secs(60);
@@ -241,7 +242,7 @@ pub fn is_put_aside(engine: &Engine, pod: &PodSnapshot<'_>, own: Wishes) -> bool
         wishes: own,
         ..pod.clone()
     };
-    pod.containers.iter().any(ContainerSnapshot::is_stuck)
+    pod.containers.iter().any(is_stuck)
         && engine.covers(pod) == Err(OutOfScope::Off)
         && engine.covers(&on_its_own).is_ok()
 }

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::{Parts, RunArgs};
 use crate::api::{Api, ApiPath, Call, rights};
 use crate::connect::Cluster;
 use crate::policies::objects::NAME;
+use crate::run::{Parts, RunArgs};
 
 /// Nobody waits longer to be told what can be asked for at any time.
 const VERSION_TIMEOUT: Duration = Duration::from_secs(3);
