@@ -84,7 +84,7 @@ if ! kill -0 "$enforcer" 2>/dev/null; then
     stop "the enforcer has ended before its time; its last words stand above"
 fi
 
-verdict=$(grep -m 1 'verdict deed="fail"' "$work/enforcer.log") || {
+verdict=$(grep -m 1 'verdict action="fail"' "$work/enforcer.log") || {
     tail -n 5 "$work/enforcer.log" >&2
     stop "the enforcer has failed no pod; its last words stand above"
 }

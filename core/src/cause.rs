@@ -171,6 +171,34 @@ impl fmt::Display for Permanence {
     }
 }
 
+/// A set of causes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CauseSet(u32);
+
+impl CauseSet {
+    /// All causes.
+    pub const ALL: Self = Self(u32::MAX);
+
+    /// Whether `cause` is in the set.
+    pub const fn contains(self, cause: Cause) -> bool {
+        self.0 & Self::bit(cause) != 0
+    }
+
+    const fn bit(cause: Cause) -> u32 {
+        1 << cause as u32
+    }
+}
+
+impl FromIterator<Cause> for CauseSet {
+    fn from_iter<I: IntoIterator<Item = Cause>>(causes: I) -> Self {
+        Self(
+            causes
+                .into_iter()
+                .fold(0, |bits, cause| bits | Self::bit(cause)),
+        )
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

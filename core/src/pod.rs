@@ -5,10 +5,9 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
-use crate::engine::Memory;
-use crate::policy::Mode;
+use crate::history::Memory;
+pub use crate::overrides::Wishes;
 use crate::time::Timestamp;
 
 /// One observation of a pod.
@@ -233,26 +232,6 @@ pub struct Owner<'a> {
     pub kind: &'a str,
     /// Its name.
     pub name: &'a str,
-}
-
-/// What is asked for by annotation, within the bounds of the policy: on the pod, or on what it belongs to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Wishes {
-    /// `pullstop.dev/mode`.
-    pub mode: Option<Mode>,
-    /// `pullstop.dev/patience`: no verdict before the first failure is this long ago.
-    pub patience: Option<Duration>,
-}
-
-impl Wishes {
-    /// These wishes, and for what they do not ask for, those of somebody `less_specific`.
-    #[must_use]
-    pub fn or(self, less_specific: Self) -> Self {
-        Self {
-            mode: self.mode.or(less_specific.mode),
-            patience: self.patience.or(less_specific.patience),
-        }
-    }
 }
 
 /// `metadata.resourceVersion`, which orders the observations of a pod.

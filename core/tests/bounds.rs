@@ -1,7 +1,9 @@
 //! What one pod can cost, however it is made.
 
 use crate::harness::{Container, Machine, NOT_FOUND, Pod, St, at, policy};
-use pullstop_core::engine::{Effect, FAILING_CONTAINERS_MAX, Happening, Memory, Seen, StartedOver};
+use pullstop_core::engine::{
+    Effect, FAILING_CONTAINERS_MAX, Memory, Seen, StartedOver, TransitionKind,
+};
 use pullstop_core::image::NAME_BYTES_MAX;
 
 /// A pod of so many containers, each with an image of its own that cannot be pulled.
@@ -40,7 +42,7 @@ fn thousands_of_failing_containers_cost_no_more_than_the_bound() {
         machine.see(at(300_000 * turn as u64), &pod, seen);
     }
     assert_eq!(machine.counted(), 10 * FAILING_CONTAINERS_MAX);
-    let notes = machine.happenings().count();
+    let notes = machine.transitions().count();
     assert!(notes <= 40 * FAILING_CONTAINERS_MAX, "{notes}");
 }
 
@@ -109,10 +111,10 @@ fn an_image_that_is_no_name_is_kept_as_a_fingerprint() {
     pod.version += 1;
     pod.containers[0].image = format!("{long}b");
     machine.see(at(40_000), &pod, Seen::Changing);
-    let edited = |what: &Happening| matches!(what, Happening::StartedOver { why, .. } if *why == StartedOver::ImageEdited);
+    let edited = |what: &TransitionKind| matches!(what, TransitionKind::StartedOver { why, .. } if *why == StartedOver::ImageEdited);
     assert_eq!(
         machine
-            .happenings()
+            .transitions()
             .filter(|(.., what)| edited(what))
             .count(),
         1
@@ -126,6 +128,6 @@ fn a_container_that_no_cluster_lets_in_is_not_kept() {
     pod.containers[0].name = "a".repeat(1_000_000);
     machine.see(at(0), &pod, Seen::Changing);
     machine.run_through(at(10_000_000));
-    let written = |(_, effect): &(_, Effect)| !matches!(effect, Effect::Note(_));
+    let written = |(_, effect): &(_, Effect)| !matches!(effect, Effect::Transition(_));
     assert!(!machine.log.iter().any(written), "{:?}", machine.log);
 }

@@ -1,7 +1,7 @@
 //! Every sequence of up to six observations, checked against a count that is kept beside the engine.
 
 use crate::harness::{Machine, NOT_FOUND, Pod, REFUSED, St, THROTTLED, at, policy};
-use pullstop_core::engine::{Happening, Seen, StartedOver};
+use pullstop_core::engine::{Seen, StartedOver, TransitionKind};
 
 /// How long the sequences are: 8^6 of them.
 const LENGTH: u32 = 6;
@@ -123,15 +123,15 @@ fn check(sequence: &[Symbol], number: usize, machine: &mut Machine) -> usize {
         let counted = machine.log[log_before..]
             .iter()
             .filter_map(|(_, effect)| match effect {
-                pullstop_core::engine::Effect::Note(note) => Some(&note.what),
+                pullstop_core::engine::Effect::Transition(transition) => Some(&transition.kind),
                 _ => None,
             });
         for what in counted {
             match what {
-                Happening::Counted { failures, .. } => {
+                TransitionKind::Counted { failures, .. } => {
                     assert_eq!(*failures, count.failures, "{sequence:?} at {symbol:?}");
                 }
-                Happening::StartedOver { why, .. } => {
+                TransitionKind::StartedOver { why, .. } => {
                     let expected = [StartedOver::ImageEdited, StartedOver::Ran];
                     assert!(expected.contains(why), "{sequence:?}: {why:?}");
                 }

@@ -7,9 +7,9 @@ use std::fmt::Write;
 use std::path::Path;
 
 use crate::harness::{self, DENIED, EPOCH, Machine, NOT_FOUND, Pod, REFUSED, St, THROTTLED};
-use pullstop_core::engine::{Effect, Happening, Input, Outcome, Seen};
+use pullstop_core::engine::{Effect, Input, Outcome, Seen, TransitionKind};
 use pullstop_core::pod::{ContainerKind, Phase, ResourceVersion};
-use pullstop_core::policy::Mode;
+use pullstop_core::policy::{Action, Mode};
 use pullstop_core::time::{Human, Timestamp};
 
 #[test]
@@ -115,6 +115,16 @@ impl Stage {
                     Mode::Warn
                 };
                 self.machine = Machine::new(harness::built_in().in_mode(mode));
+                self.told = 0;
+                self.machine.answers = false;
+            }
+            ["rules", "only", "warn"] => {
+                let policy = self.machine.engine.policy().clone();
+                let mut rules = policy.rules().to_vec();
+                for rule in &mut rules {
+                    rule.action = Action::Warn;
+                }
+                self.machine = Machine::new(policy.with_rules(rules).unwrap());
                 self.machine.answers = false;
             }
             ["writes", "are", "accepted"] => self.machine.answers = true,
@@ -271,21 +281,23 @@ fn words(effect: &Effect) -> String {
         }
         Effect::Read(_) => "read the pod".to_owned(),
         Effect::List => "list all pods".to_owned(),
-        Effect::Note(note) => format!("{}: {}", note.container, happening(&note.what)),
+        Effect::Transition(transition) => {
+            format!("{}: {}", transition.container, in_words(&transition.kind))
+        }
     }
 }
 
-fn happening(what: &Happening) -> String {
-    match what {
-        Happening::Counted {
+fn in_words(kind: &TransitionKind) -> String {
+    match kind {
+        TransitionKind::Counted {
             cause, failures, ..
         } => format!("failure {failures}, {cause}"),
-        Happening::StartedOver { why, failures } => {
+        TransitionKind::StartedOver { why, failures } => {
             format!("starts from zero after {failures} ({why:?})")
         }
-        Happening::Recovered { failures } => format!("recovered after {failures}"),
-        Happening::Held { why, .. } => format!("held: {why}"),
-        Happening::Would(d) => format!("would act: {} by `{}`", d.cause, d.rule),
+        TransitionKind::Recovered { failures } => format!("recovered after {failures}"),
+        TransitionKind::Held { why, .. } => format!("held: {why}"),
+        TransitionKind::DryRun(d) => format!("{}: {} by `{}`", d.enforcement, d.cause, d.rule),
         other => format!("{other:?}"),
     }
 }

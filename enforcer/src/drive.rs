@@ -331,9 +331,9 @@ impl Driver {
         let now = self.clock.now();
         while let Some((home, effect)) = self.engines.poll() {
             let job = match effect {
-                Effect::Note(note) => {
+                Effect::Transition(transition) => {
                     let policy = self.engines.policies().of(home.as_deref());
-                    self.telling.note(now, policy, &note);
+                    self.telling.transition(now, policy, &transition);
                     continue;
                 }
                 Effect::List => {

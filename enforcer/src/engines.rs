@@ -5,98 +5,17 @@ use std::sync::Arc;
 
 use pullstop_core::engine::{Effect, Engine, Explanation, Input};
 use pullstop_core::plugin::Profile;
-use pullstop_core::policy::{Fallback, Mode, Policy, ScopeRules};
+pub use pullstop_core::policy::{Limits, Policies};
+use pullstop_core::policy::{Mode, Policy};
 use pullstop_core::time::Timestamp;
 
 use crate::api::server_time;
 
-/// The policies in force.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Policies {
-    /// For all namespaces without one of their own.
-    pub cluster: Policy,
-    /// Of single namespaces.
-    pub namespaces: BTreeMap<String, Policy>,
-}
-
-impl Policies {
-    /// One policy for all.
-    pub fn one(cluster: Policy) -> Self {
-        Self {
-            cluster,
-            namespaces: BTreeMap::new(),
-        }
-    }
-
-    /// The policy of a namespace, or of the cluster.
-    pub fn of(&self, home: Option<&str>) -> &Policy {
-        home.and_then(|namespace| self.namespaces.get(namespace))
-            .unwrap_or(&self.cluster)
-    }
-
-    /// These policies within `limits`, where no namespace's goes further than the cluster's: who runs the cluster has the
-    /// last word on modes, phases, namespaces and the way in which pods are written. Its rules are a namespace's own: they
-    /// can only hurt its own pods.
-    #[must_use]
-    pub fn limited(&self, limits: &Limits) -> Self {
-        let mut limited = self.clone();
-        limited.cluster.mode = limited.cluster.mode.min(limits.mode);
-        if let Some(namespaces) = &limits.namespaces {
-            narrow(&mut limited.cluster.scope, namespaces);
-        }
-        let cluster = &limited.cluster;
-        for (namespace, policy) in &mut limited.namespaces {
-            let covered = cluster.scope.covers_namespace(namespace);
-            policy.mode = policy
-                .mode
-                .min(if covered { cluster.mode } else { Mode::Off });
-            let granted =
-                |mode: &Mode| *mode <= cluster.mode || cluster.overrides.modes.contains(mode);
-            policy.overrides.modes.retain(granted);
-            policy
-                .scope
-                .phases
-                .retain(|phase| cluster.scope.phases.contains(phase));
-            policy.put_back.writes_max =
-                policy.put_back.writes_max.min(cluster.put_back.writes_max);
-            if cluster.put_back.fallback == Fallback::None {
-                policy.put_back.fallback = Fallback::None;
-            }
-        }
-        limited
-    }
-}
-
-/// The scope as far as it lies within these namespaces.
-fn narrow(scope: &mut ScopeRules, within: &BTreeSet<String>) {
-    let within = within.iter().filter(|name| scope.covers_namespace(name));
-    let kept: Vec<String> = within.cloned().collect();
-    // Including none would mean all.
-    let none = if kept.is_empty() {
-        Some("*".to_owned())
-    } else {
-        None
-    };
-    scope.exclude_namespaces = none.into_iter().collect();
-    scope.include_namespaces = kept;
-}
-
-/// What no policy goes beyond.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// How far verdicts go at most.
-    pub mode: Mode,
-    /// Only pods of these namespaces are judged; of all if nothing is said.
-    pub namespaces: Option<BTreeSet<String>>,
-}
-
-impl Limits {
-    /// Nothing is written.
-    const DRY_RUN: Self = Self {
-        mode: Mode::DryRun,
-        namespaces: None,
-    };
-}
+/// Nothing is written.
+const DRY_RUN: Limits = Limits {
+    mode: Mode::DryRun,
+    namespaces: None,
+};
 
 /// Which engine: the cluster's, or a namespace's.
 pub type Home = Option<Arc<str>>;
@@ -116,13 +35,13 @@ impl Engines {
     /// # Errors
     /// If a policy's patterns are too many.
     pub fn new(policies: Policies) -> Result<Self, String> {
-        let limited = policies.limited(&Limits::DRY_RUN);
+        let limited = policies.limited(&DRY_RUN);
         let cluster = Engine::new(profile(&limited.cluster)?);
         let mut engines = Self {
             cluster,
             namespaces: BTreeMap::new(),
             policies,
-            limits: Limits::DRY_RUN,
+            limits: DRY_RUN,
         };
         engines.make_room(&limited, |_| false, Timestamp::from_millis(0))?;
         Ok(engines)
@@ -286,68 +205,6 @@ mod tests {
         Limits {
             mode,
             namespaces: None,
-        }
-    }
-
-    #[test]
-    fn a_namespace_goes_no_further_than_the_cluster() {
-        for (cluster, own, limit, expected) in [
-            (Mode::Enforce, Mode::Enforce, Mode::Enforce, Mode::Enforce),
-            (Mode::Enforce, Mode::Warn, Mode::Enforce, Mode::Warn),
-            (Mode::Warn, Mode::Enforce, Mode::Enforce, Mode::Warn),
-            (Mode::Enforce, Mode::Enforce, Mode::DryRun, Mode::DryRun),
-            (Mode::Off, Mode::Enforce, Mode::Enforce, Mode::Off),
-        ] {
-            let limited = policies(cluster, own).limited(&up_to(limit));
-            assert_eq!(
-                limited.namespaces["team"].mode, expected,
-                "{cluster:?} {own:?} {limit:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_namespace_lets_its_pods_ask_for_no_more_than_the_cluster() {
-        for (cluster, cluster_allows, expected) in [
-            (Mode::Warn, vec![Mode::Warn], Mode::Warn),
-            (Mode::Warn, vec![Mode::Enforce], Mode::Enforce),
-            (Mode::Enforce, vec![Mode::Warn], Mode::Enforce),
-        ] {
-            let mut policies = policies(cluster, Mode::Warn);
-            policies.cluster.overrides.modes = cluster_allows;
-            let team = policies.namespaces.get_mut("team").unwrap();
-            team.overrides.modes = vec![Mode::Enforce];
-            let limited = policies.limited(&up_to(Mode::Enforce));
-            let mode = limited.namespaces["team"].mode_for(Some(Mode::Enforce));
-            assert_eq!(mode, expected, "{cluster:?}");
-        }
-    }
-
-    #[test]
-    fn what_the_cluster_excludes_no_namespace_brings_in() {
-        let mut policies = policies(Mode::Enforce, Mode::Enforce);
-        policies.cluster.scope.exclude_namespaces = vec!["te*".to_owned()];
-        let limited = policies.limited(&up_to(Mode::Enforce));
-        assert_eq!(limited.namespaces["team"].mode, Mode::Off);
-    }
-
-    #[test]
-    fn only_pods_of_the_selected_namespaces_are_judged() {
-        let mut policies = policies(Mode::Enforce, Mode::Enforce);
-        policies.cluster.scope.exclude_namespaces = vec!["b*".to_owned()];
-        for (selected, a, b, team) in [
-            (&["a", "b"][..], true, false, Mode::Off),
-            (&["team"], false, false, Mode::Enforce),
-            (&[], false, false, Mode::Off),
-        ] {
-            let names = selected.iter().map(|name| (*name).to_owned());
-            let limited = policies.limited(&Limits {
-                mode: Mode::Enforce,
-                namespaces: Some(names.collect()),
-            });
-            let covers = |name| limited.cluster.scope.covers_namespace(name);
-            assert_eq!((covers("a"), covers("b")), (a, b), "{selected:?}");
-            assert_eq!(limited.namespaces["team"].mode, team, "{selected:?}");
         }
     }
 

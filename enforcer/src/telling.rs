@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pullstop_core::cause::Cause;
-use pullstop_core::engine::{Decision, Happening, Note, Outcome};
+use pullstop_core::engine::{Decision, Outcome, Transition, TransitionKind};
 use pullstop_core::plugin::Said;
 use pullstop_core::pod::PodRef;
 use pullstop_core::policy::Policy;
@@ -71,7 +71,8 @@ impl Telling {
         self.count_verdict(write.label(), decision);
     }
 
-    fn count_verdict(&self, deed: &'static str, decision: &Decision) {
+    /// A verdict is carried out by this action, or would be.
+    fn count_verdict(&self, action: &'static str, decision: &Decision) {
         let Decision {
             pod,
             container,
@@ -83,13 +84,18 @@ impl Telling {
             ..
         } = decision;
         let since = decision.decided_at.since(decision.first_failure_at);
+        let dry_run = decision.enforcement.is_dry_run();
         self.metrics.count(
             Metric::Verdicts,
-            &[("deed", deed), ("cause", cause.as_str())],
+            &[
+                ("action", action),
+                ("dry_run", if dry_run { "true" } else { "false" }),
+                ("cause", cause.as_str()),
+            ],
         );
         self.metrics.observe(Metric::VerdictDelay, since);
         tracing::info!(
-            deed, namespace = pod.namespace(), pod = pod.name(), container, image, %cause, failures,
+            action, dry_run, namespace = pod.namespace(), pod = pod.name(), container, image, %cause, failures,
             since_first_failure = %Human(since), rule, trail = in_words(trail), "verdict"
         );
     }
@@ -107,44 +113,46 @@ impl Telling {
     }
 
     /// Something has happened to a pod of a namespace with this policy.
-    pub fn note(&mut self, now: Timestamp, policy: &Policy, note: &Note) {
-        self.follow(now, policy, note);
+    pub fn transition(&mut self, now: Timestamp, policy: &Policy, transition: &Transition) {
+        self.follow(now, policy, transition);
         if self.loud {
-            self.tell(note);
+            self.tell(transition);
         }
     }
 
     /// Keeps since when which container fails.
-    fn follow(&mut self, now: Timestamp, policy: &Policy, note: &Note) {
-        let uid = note.pod.uid();
-        match &note.what {
-            Happening::Counted { cause, .. } => {
+    fn follow(&mut self, now: Timestamp, policy: &Policy, transition: &Transition) {
+        let uid = transition.pod.uid();
+        match &transition.kind {
+            TransitionKind::Counted { cause, .. } => {
                 let failing = self.pods.entry(uid).or_insert_with(|| Failing {
-                    pod: note.pod.clone(),
+                    pod: transition.pod.clone(),
                     containers: BTreeMap::new(),
                 });
                 let first = failing
                     .containers
-                    .entry(note.container.clone())
+                    .entry(transition.container.clone())
                     .or_insert((now, *cause));
                 first.1 = *cause;
             }
-            Happening::Recollected { since, .. } => {
+            TransitionKind::Recollected { since, .. } => {
                 let failing = self.pods.get_mut(&uid);
-                if let Some(first) = failing.and_then(|f| f.containers.get_mut(&note.container)) {
+                if let Some(first) =
+                    failing.and_then(|f| f.containers.get_mut(&transition.container))
+                {
                     first.0 = first.0.min(*since);
                 }
             }
-            Happening::StartedOver { .. } | Happening::Recovered { .. } => {
+            TransitionKind::StartedOver { .. } | TransitionKind::Recovered { .. } => {
                 let Some(failing) = self.pods.get_mut(&uid) else {
                     return;
                 };
-                let was = failing.containers.remove(&note.container);
+                let was = failing.containers.remove(&transition.container);
                 if failing.containers.is_empty() {
                     self.pods.remove(&uid);
                 }
-                if let (Some((since, cause)), Happening::Recovered { .. }, true) =
-                    (was, &note.what, self.loud)
+                if let (Some((since, cause)), TransitionKind::Recovered { .. }, true) =
+                    (was, &transition.kind, self.loud)
                 {
                     let rule = policy.rule_for(cause).map(|rule| rule.duration);
                     self.metrics.observe_share(
@@ -154,18 +162,22 @@ impl Telling {
                     );
                 }
             }
-            Happening::Ended | Happening::Agreed => {
+            TransitionKind::Ended | TransitionKind::Agreed => {
                 self.pods.remove(&uid);
             }
             _ => {}
         }
     }
 
-    fn tell(&self, note: &Note) {
-        let (namespace, pod, container) = (note.pod.namespace(), note.pod.name(), &note.container);
+    fn tell(&self, transition: &Transition) {
+        let (namespace, pod, container) = (
+            transition.pod.namespace(),
+            transition.pod.name(),
+            &transition.container,
+        );
         let count = |metric| self.metrics.count(metric, &[]);
-        match &note.what {
-            Happening::Counted {
+        match &transition.kind {
+            TransitionKind::Counted {
                 cause,
                 permanence,
                 matched,
@@ -175,7 +187,7 @@ impl Telling {
                     .count(Metric::Failures, &[("cause", cause.as_str())]);
                 tracing::info!(namespace, pod, container, %cause, %permanence, matched, failures, "a pull has failed");
             }
-            Happening::Recollected { failures, since } => {
+            TransitionKind::Recollected { failures, since } => {
                 let since = timestamp::print_seconds(*since);
                 tracing::info!(
                     namespace,
@@ -186,7 +198,7 @@ impl Telling {
                     "Events tell of failures before it was watched"
                 );
             }
-            Happening::Throttled => {
+            TransitionKind::Throttled => {
                 count(Metric::Throttled);
                 tracing::debug!(
                     namespace,
@@ -195,10 +207,10 @@ impl Telling {
                     "the kubelet's own limiter refused a pull"
                 );
             }
-            Happening::Suspended => {
+            TransitionKind::Suspended => {
                 tracing::debug!(namespace, pod, container, "the kubelet has started over");
             }
-            Happening::StartedOver { why, failures } => {
+            TransitionKind::StartedOver { why, failures } => {
                 tracing::info!(
                     namespace,
                     pod,
@@ -208,7 +220,7 @@ impl Telling {
                     "failures count from zero again"
                 );
             }
-            Happening::Recovered { failures } => {
+            TransitionKind::Recovered { failures } => {
                 tracing::info!(
                     namespace,
                     pod,
@@ -217,7 +229,7 @@ impl Telling {
                     "the container has its image"
                 );
             }
-            Happening::Held { why, trail } => {
+            TransitionKind::Held { why, trail } => {
                 count(Metric::Held);
                 tracing::info!(
                     namespace,
@@ -228,8 +240,10 @@ impl Telling {
                     "a verdict is held"
                 );
             }
-            Happening::Would(decision) => self.count_verdict("report", decision),
-            Happening::PutBack { times } => {
+            TransitionKind::DryRun(decision) => {
+                self.count_verdict(decision.enforcement.action().as_str(), decision);
+            }
+            TransitionKind::PutBack { times } => {
                 count(Metric::PutBack);
                 tracing::warn!(
                     namespace,
@@ -238,12 +252,12 @@ impl Telling {
                     "the failed pod was put back to Pending"
                 );
             }
-            Happening::Ended => tracing::info!(namespace, pod, "the pod has ended by itself"),
-            Happening::Agreed => {
+            TransitionKind::Ended => tracing::info!(namespace, pod, "the pod has ended by itself"),
+            TransitionKind::Agreed => {
                 count(Metric::Agreed);
                 tracing::info!(namespace, pod, "the kubelet has taken the failure over");
             }
-            Happening::GaveUp => {
+            TransitionKind::GaveUp => {
                 count(Metric::GaveUp);
                 tracing::error!(
                     namespace,

@@ -188,7 +188,7 @@ pub struct RunArgs {
     /// Run everything twice, and fail if the histories differ
     #[arg(long)]
     pub check_determinism: bool,
-    /// Fail unless so many in a hundred of the engine's moves and causes were seen
+    /// Fail unless so many in a hundred of the engine's transitions and causes were seen
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
     pub coverage_threshold: Option<u8>,
 }

@@ -20,6 +20,7 @@ mod import;
 mod lint;
 mod live;
 mod mistakes;
+mod modules;
 mod mutants;
 mod new;
 mod replay;

@@ -9,6 +9,8 @@ mod mask;
 mod patterns;
 pub mod table;
 
+use std::borrow::Cow;
+use std::fmt;
 use std::sync::Arc;
 
 use crate::cause::{Cause, Permanence};
@@ -37,6 +39,16 @@ impl Classification<'_> {
         matched: "",
         decided_by: None,
     };
+}
+
+/// From reason and message to cause.
+pub trait Classify: fmt::Debug + Send {
+    /// The plugin's name in trails.
+    fn name(&self) -> &'static str;
+    /// What the message, shown under a waiting reason, says.
+    fn classify<'m>(&self, reason: &'m str, message: &'m str) -> Classification<'m>;
+    /// What stands behind [`Classification::decided_by`], for people.
+    fn describe(&self, decided_by: u16) -> Cow<'_, str>;
 }
 
 /// A policy's own patterns, and behind them the built-in table.
@@ -202,6 +214,26 @@ fn inspected<'m>(from_text: Classification<'m>, reason: &'m str) -> Classificati
             permanence: Permanence::Transient,
             ..from_text
         },
+    }
+}
+
+impl Classify for Classifier {
+    fn name(&self) -> &'static str {
+        "messages"
+    }
+
+    fn classify<'m>(&self, reason: &'m str, message: &'m str) -> Classification<'m> {
+        Self::classify(self, reason, message)
+    }
+
+    fn describe(&self, decided_by: u16) -> Cow<'_, str> {
+        let Some(pattern) = self.pattern(decided_by) else {
+            return Cow::Borrowed("");
+        };
+        Cow::Owned(match &pattern.then {
+            None => format!("\"{}\", as on {}", pattern.text, pattern.seen_on),
+            Some(then) => format!("\"{} … {then}\", as on {}", pattern.text, pattern.seen_on),
+        })
     }
 }
 

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use super::container::{FailingContainer, Latest};
-use super::effect::{Decision, Effect, Happening};
-use super::memory::Memory;
+use super::effect::{Decision, Effect, TransitionKind};
 use super::record::{PodRecord, Write, Written};
 use super::store::Slot;
 use super::{DeadlineReason, Engine};
-use crate::plugin::{Case, Deed, Judgement, Permission, Point, Profile, Said, Trail, Weight};
+use crate::container::{FailingContainer, Latest};
+use crate::history::Memory;
+use crate::plugin::{
+    Case, Enforcement, Judgement, Permission, Point, Profile, Said, Trail, Weight,
+};
 use crate::policy::{Action, Fallback, Mode};
 use crate::time::Timestamp;
 
@@ -28,7 +30,7 @@ pub struct Explanation {
 enum Verdict {
     Wait(Option<Timestamp>),
     Held(Option<Timestamp>),
-    Due(Deed, Action),
+    Due(Enforcement, Action),
 }
 
 impl Engine {
@@ -71,13 +73,13 @@ impl Engine {
     fn judge(&mut self, slot: Slot) -> Option<(Timestamp, DeadlineReason)> {
         self.settle_edits(slot);
         let record = self.store.get(slot)?;
-        let mut due: Vec<(Deed, Action, usize)> = Vec::new();
+        let mut due: Vec<(Enforcement, Action, usize)> = Vec::new();
         let mut held: Option<usize> = None;
         let mut wake: Option<(Timestamp, DeadlineReason)> = None;
         for (at, container) in record.containers.iter().enumerate() {
             let deadline = match self.verdict(record, container, &mut Trail::off()) {
-                Verdict::Due(deed, action) => {
-                    due.push((deed, action, at));
+                Verdict::Due(enforcement, action) => {
+                    due.push((enforcement, action, at));
                     None
                 }
                 Verdict::Held(until) => {
@@ -93,13 +95,13 @@ impl Engine {
         }
         let told = record.hold_told;
         match (due.iter().max(), held) {
-            // Reports write nothing: all of them are made.
-            (Some((Deed::Report, ..)), _) => {
-                for (deed, _, at) in &due {
-                    self.carry_out(slot, *deed, *at);
+            // A dry run writes nothing: all of it is told.
+            (Some((strongest, ..)), _) if strongest.is_dry_run() => {
+                for (enforcement, _, at) in &due {
+                    self.carry_out(slot, *enforcement, *at);
                 }
             }
-            (Some((deed, _, at)), _) => self.carry_out(slot, *deed, *at),
+            (Some((enforcement, _, at)), _) => self.carry_out(slot, *enforcement, *at),
             (None, Some(at)) if !told => self.tell_hold(slot, at),
             (None, _) => {}
         }
@@ -127,7 +129,7 @@ impl Engine {
             }) = container.settle_edit(now)
             {
                 let failures = container.failures_in_all();
-                let what = Happening::Counted {
+                let what = TransitionKind::Counted {
                     cause,
                     permanence,
                     matched: String::new(),
@@ -138,7 +140,7 @@ impl Engine {
         }
         record.to_remember |= !counted.is_empty();
         for (name, what) in counted {
-            self.note(&pod, &name, what);
+            self.emit(&pod, &name, what);
         }
     }
 
@@ -198,14 +200,14 @@ impl Engine {
             return Verdict::Held(held_until);
         }
         match profile.act.act(&case, action, trail) {
-            Deed::Nothing => Verdict::Wait(None),
-            deed => Verdict::Due(deed, action),
+            None => Verdict::Wait(None),
+            Some(enforcement) => Verdict::Due(enforcement, action),
         }
     }
 
     /// Turns a verdict on the pod's `at`-th failing container into an effect.
-    fn carry_out(&mut self, slot: Slot, deed: Deed, at: usize) {
-        let Some(decision) = self.decision(slot, deed, at).map(Box::new) else {
+    fn carry_out(&mut self, slot: Slot, enforcement: Enforcement, at: usize) {
+        let Some(decision) = self.decision(slot, enforcement, at).map(Box::new) else {
             return;
         };
         let put_back = self.profile.policy.put_back;
@@ -214,9 +216,8 @@ impl Engine {
         };
         let last_resort = record.put_back >= put_back.writes_max.get()
             && put_back.fallback == Fallback::ActiveDeadline;
-        let effect = match deed {
-            Deed::Nothing => return,
-            Deed::Fail => {
+        let effect = match enforcement {
+            Enforcement::Fail => {
                 let (written, effect) = if last_resort {
                     (Written::Deadline, Effect::Deadline(decision))
                 } else {
@@ -225,22 +226,22 @@ impl Engine {
                 record.write = Write::InFlight(written);
                 effect
             }
-            Deed::Warn => {
+            Enforcement::Warn => {
                 record.write = Write::InFlight(Written::Warning);
                 record.containers[at].warned = true;
                 Effect::Warn(decision)
             }
-            Deed::Report => {
+            Enforcement::WouldWarn | Enforcement::WouldFail => {
                 record.containers[at].warned = true;
                 let (pod, container) = (record.pod.clone(), decision.container.clone());
-                self.note(&pod, &container, Happening::Would(decision));
+                self.emit(&pod, &container, TransitionKind::DryRun(decision));
                 return;
             }
         };
         self.effects.push_back(effect);
     }
 
-    fn decision(&self, slot: Slot, deed: Deed, at: usize) -> Option<Decision> {
+    fn decision(&self, slot: Slot, enforcement: Enforcement, at: usize) -> Option<Decision> {
         let record = self.store.get(slot)?;
         let container = record.containers.get(at)?;
         let latest = container.latest()?;
@@ -259,7 +260,7 @@ impl Engine {
             first_failure_at: container.first_failure_at(rule.causes)?,
             decided_at: self.now,
             rule: rule.name.clone(),
-            deed,
+            enforcement,
             trail: trail.into_said(),
         })
     }
@@ -274,10 +275,10 @@ impl Engine {
         let mut trail = Trail::on();
         self.verdict(record, container, &mut trail);
         let (pod, name) = (record.pod.clone(), container.name().to_owned());
-        self.note(
+        self.emit(
             &pod,
             &name,
-            Happening::Held {
+            TransitionKind::Held {
                 why: trail.hold().to_owned(),
                 trail: trail.into_said(),
             },

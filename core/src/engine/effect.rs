@@ -1,10 +1,11 @@
 //! What the engine asks its driver to do, and what it has to tell.
 
-use super::container::StartedOver;
-use super::memory::Memory;
 use crate::cause::{Cause, Permanence};
-use crate::plugin::{Deed, Said};
-use crate::pod::{PodRef, ResourceVersion, Wishes};
+use crate::container::StartedOver;
+use crate::history::Memory;
+use crate::overrides::Wishes;
+use crate::plugin::{Enforcement, Said};
+use crate::pod::{PodRef, ResourceVersion};
 use crate::time::Timestamp;
 
 /// One effect. Those that write are answered with [`super::Input::Outcome`]; until then the pod has no other.
@@ -31,8 +32,8 @@ pub enum Effect {
     List,
     /// Read the pod afresh and tell what it looks like, or that it is gone from the cluster.
     Read(PodRef),
-    /// Something happened that logs, metrics and stories want to tell; nothing is to be done.
-    Note(Note),
+    /// The state machine has made a transition that logs, metrics and stories want to tell; nothing is to be done.
+    Transition(Transition),
 }
 
 /// A verdict on a pod, with all that led to it.
@@ -61,26 +62,26 @@ pub struct Decision {
     pub decided_at: Timestamp,
     /// The rule's name.
     pub rule: String,
-    /// What is to be done.
-    pub deed: Deed,
+    /// What is to be done, or in a dry run would be.
+    pub enforcement: Enforcement,
     /// What each plugin said.
     pub trail: Vec<Said>,
 }
 
-/// Something that happened to a pod.
+/// A transition of the state machine of one pod.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Note {
+pub struct Transition {
     /// The pod.
     pub pod: PodRef,
     /// The container, if it is about one; empty otherwise.
     pub container: String,
-    /// What happened.
-    pub what: Happening,
+    /// Which.
+    pub kind: TransitionKind,
 }
 
-/// What can happen to a pod.
+/// The kinds of transitions.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Happening {
+pub enum TransitionKind {
     /// A failed pull was counted.
     Counted {
         /// Why it failed.
@@ -123,7 +124,7 @@ pub enum Happening {
         trail: Vec<Said>,
     },
     /// In a dry run: what would have been done.
-    Would(Box<Decision>),
+    DryRun(Box<Decision>),
     /// The kubelet put the failed pod back to `Pending`.
     PutBack {
         /// How many writes were put back so far.

@@ -1,6 +1,6 @@
 //! What drivers tell the engine.
 
-use super::container::{History, Seen};
+use crate::container::{History, Seen};
 use crate::plugin::Profile;
 use crate::pod::{PodSnapshot, ResourceVersion};
 

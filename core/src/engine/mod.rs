@@ -1,31 +1,30 @@
 //! The pod-failure state machine.
 //!
 //! Drive it in three steps: [`Engine::handle`] an input, [`Engine::poll`] until there is no effect left, and come back
-//! with [`Input::Time`] at [`Engine::next_deadline`]. Every input must be followed by a full drain.
+//! with [`Input::Time`] at [`Engine::next_deadline`].
+//!
+//! Effects wait in the order in which they are to be carried out, until they are polled; none is lost or withdrawn. An input
+//! may come while some wait, such as the answer to the one that was polled last: what it causes waits behind them. A driver
+//! drains before it sleeps, or an effect is late.
 
-mod container;
 mod decide;
 mod effect;
 mod input;
-mod memory;
 mod observe;
 mod pulls;
 mod record;
-mod status;
 mod store;
-mod tally;
 mod write;
 
 use std::collections::{BTreeSet, VecDeque};
 
-pub use self::container::{
+pub use self::decide::Explanation;
+pub use self::effect::{Decision, Effect, Transition, TransitionKind};
+pub use self::input::{GoneFrom, Input, Outcome};
+pub use crate::container::{
     FailingContainer, History, Latest, PastEvent, Seen, Standing, StartedOver,
 };
-pub use self::decide::Explanation;
-pub use self::effect::{Decision, Effect, Happening, Note};
-pub use self::input::{GoneFrom, Input, Outcome};
-pub use self::memory::Memory;
-pub use self::tally::{Tallies, Tally};
+pub use crate::history::{Memory, Tallies, Tally};
 
 use self::store::{Slot, Store};
 use crate::plugin::{Fact, OutOfScope, Profile};
@@ -84,7 +83,7 @@ impl Engine {
 
     /// Takes in one input that came at `now`. A clock that goes back counts as standing still.
     ///
-    /// Afterwards [`Engine::poll`] must be called until it returns nothing.
+    /// Afterwards [`Engine::poll`] is to be called until it returns nothing, before the driver sleeps.
     pub fn handle(&mut self, now: Timestamp, input: Input<'_>) {
         self.now = self.now.max(now);
         match input {
@@ -107,7 +106,7 @@ impl Engine {
 
     /// The next effect, in the order in which they are to be carried out.
     ///
-    /// To be called after every [`Engine::handle`] until it returns nothing.
+    /// To be called until it returns nothing. Answers may be handled in between.
     pub fn poll(&mut self) -> Option<Effect> {
         self.effects.pop_front()
     }
@@ -228,13 +227,12 @@ impl Engine {
         self.store.remove(slot, old, self.now);
     }
 
-    fn note(&mut self, pod: &PodRef, container: &str, what: Happening) {
-        let note = Note {
+    fn emit(&mut self, pod: &PodRef, container: &str, kind: TransitionKind) {
+        self.effects.push_back(Effect::Transition(Transition {
             pod: pod.clone(),
             container: container.to_owned(),
-            what,
-        };
-        self.effects.push_back(Effect::Note(note));
+            kind,
+        }));
     }
 
     fn learn(&mut self, fact: &Fact<'_>) {

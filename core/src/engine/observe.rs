@@ -1,16 +1,17 @@
 //! From observations of pods to counts.
 
-use super::container::{FailingContainer, History, Observed, Seen, Sight};
-use super::effect::Happening;
+use super::effect::TransitionKind;
 use super::pulls::{self, PulledTogether};
 use super::record::{PodRecord, Write};
-use super::status;
 use super::store::Slot;
 use super::{Engine, FAILING_CONTAINERS_MAX, GoneFrom};
+use crate::cause::CauseSet;
+use crate::container::back_off;
+use crate::container::status;
+use crate::container::{FailingContainer, History, Observed, Seen, Sight};
 use crate::image;
 use crate::plugin::{Fact, OutOfScope};
 use crate::pod::{ContainerKind, ContainerSnapshot, PodRef, PodSnapshot};
-use crate::policy::CauseSet;
 use crate::time::Timestamp;
 
 impl Engine {
@@ -52,7 +53,7 @@ impl Engine {
         record.to_remember |= !news.is_empty();
         let pod = record.pod.clone();
         for (name, failures, since) in news {
-            self.note(&pod, &name, Happening::Recollected { failures, since });
+            self.emit(&pod, &name, TransitionKind::Recollected { failures, since });
         }
         self.decide(slot);
     }
@@ -181,7 +182,7 @@ impl Engine {
             let appeared_at = match seen {
                 Seen::Standing => observed_at,
                 Seen::Changing if together.stands_behind(at, snapshot) => {
-                    pulls::behind_others(self.now)
+                    back_off::behind_others(self.now)
                 }
                 Seen::Changing => self.now,
             };
@@ -206,11 +207,11 @@ impl Engine {
             record.to_remember = true;
             let pod_ref = record.pod.clone();
             if let Some(why) = started_over {
-                let what = Happening::StartedOver {
+                let what = TransitionKind::StartedOver {
                     why,
                     failures: failures_before,
                 };
-                self.note(&pod_ref, name, what);
+                self.emit(&pod_ref, name, what);
             }
             self.tell(
                 &pod_ref,
@@ -305,11 +306,11 @@ impl Engine {
     ) {
         let what = match observed {
             Observed::Nothing => return,
-            Observed::Throttled => Happening::Throttled,
-            Observed::Suspended => Happening::Suspended,
+            Observed::Throttled => TransitionKind::Throttled,
+            Observed::Suspended => TransitionKind::Suspended,
             Observed::Recovered => {
                 self.learn(&Fact::Recovered { pod, node, image });
-                Happening::Recovered { failures }
+                TransitionKind::Recovered { failures }
             }
             Observed::Counted(classification) => {
                 let cause = classification.cause;
@@ -319,7 +320,7 @@ impl Engine {
                     image,
                     cause,
                 });
-                Happening::Counted {
+                TransitionKind::Counted {
                     cause,
                     permanence: classification.permanence,
                     matched: classification.matched.to_owned(),
@@ -327,7 +328,7 @@ impl Engine {
                 }
             }
         };
-        self.note(pod, container, what);
+        self.emit(pod, container, what);
     }
 }
 

@@ -1,8 +1,9 @@
 //! What is kept of one pod that has a failing container.
 
 use super::DeadlineReason;
-use super::container::FailingContainer;
-use crate::pod::{PodRef, ResourceVersion, Wishes};
+use crate::container::FailingContainer;
+use crate::overrides::Wishes;
+use crate::pod::{PodRef, ResourceVersion};
 use crate::time::Timestamp;
 
 /// One pod's state.

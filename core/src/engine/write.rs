@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::Engine;
-use super::effect::{Effect, Happening};
+use super::effect::{Effect, TransitionKind};
 use super::input::Outcome;
 use super::record::{Write, Written};
 use super::store::Slot;
@@ -110,12 +110,12 @@ impl Engine {
         }
         if !record.may_be_failed() {
             let pod = record.pod.clone();
-            self.note(&pod, "", Happening::Ended);
+            self.emit(&pod, "", TransitionKind::Ended);
             self.let_go(slot, false);
         } else if pod.kubelet_agreed {
             let (pod, last) = (record.pod.clone(), record.resource_version);
             self.forget(slot, last);
-            self.note(&pod, "", Happening::Agreed);
+            self.emit(&pod, "", TransitionKind::Agreed);
         } else {
             if matches!(record.write, Write::Unsure { .. }) {
                 let read_at = now.after(CONFIRM_AFTER);
@@ -205,9 +205,9 @@ impl Engine {
         if gave_up {
             record.write = Write::GaveUp;
         }
-        self.note(&pod, "", Happening::PutBack { times });
+        self.emit(&pod, "", TransitionKind::PutBack { times });
         if gave_up {
-            self.note(&pod, "", Happening::GaveUp);
+            self.emit(&pod, "", TransitionKind::GaveUp);
         }
     }
 

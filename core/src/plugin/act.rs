@@ -1,6 +1,6 @@
 //! Act: how far a permitted verdict goes.
 
-use super::{Act, Case, Deed, Point, Trail};
+use super::{Act, Case, Enforcement, Point, Trail};
 use crate::policy::{Action, Mode};
 
 /// As far as the rule's action and the pod's mode both go.
@@ -12,25 +12,17 @@ impl Act for ByMode {
         "mode"
     }
 
-    fn act(&self, case: &Case<'_>, action: Action, trail: &mut Trail) -> Deed {
-        let mut say = |what: &str| trail.say(Point::Act, self.name(), format_args!("{what}"));
-        match (case.mode, action) {
-            (Mode::Off, _) | (_, Action::Ignore) => {
-                say("nothing");
-                Deed::Nothing
+    fn act(&self, case: &Case<'_>, action: Action, trail: &mut Trail) -> Option<Enforcement> {
+        let (enforcement, what) = match (case.mode, action) {
+            (Mode::Off, _) | (_, Action::Ignore) => (None, "nothing"),
+            (Mode::DryRun, Action::Warn) => (Some(Enforcement::WouldWarn), "dry run: would warn"),
+            (Mode::DryRun, Action::Fail) => {
+                (Some(Enforcement::WouldFail), "dry run: would fail the pod")
             }
-            (Mode::DryRun, _) => {
-                say("dry run: say what would be done");
-                Deed::Report
-            }
-            (Mode::Warn, _) | (Mode::Enforce, Action::Warn) => {
-                say("warn");
-                Deed::Warn
-            }
-            (Mode::Enforce, Action::Fail) => {
-                say("fail the pod");
-                Deed::Fail
-            }
-        }
+            (Mode::Warn, _) | (Mode::Enforce, Action::Warn) => (Some(Enforcement::Warn), "warn"),
+            (Mode::Enforce, Action::Fail) => (Some(Enforcement::Fail), "fail the pod"),
+        };
+        trail.say(Point::Act, self.name(), format_args!("{what}"));
+        enforcement
     }
 }

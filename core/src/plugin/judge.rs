@@ -1,7 +1,7 @@
 //! Judge: the policy's thresholds, attempts and time.
 
 use super::{Case, Judge, Judgement, Point, Trail};
-use crate::engine::Standing;
+use crate::container::Standing;
 use crate::policy::Action;
 use crate::time::Human;
 

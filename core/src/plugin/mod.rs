@@ -11,7 +11,6 @@ mod permit;
 mod scope;
 mod trail;
 
-use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
@@ -22,8 +21,9 @@ pub use self::scope::{ByPolicy, OutOfScope};
 pub use self::trail::{Point, Said, Trail};
 
 use crate::cause::Cause;
-use crate::classify::{Classification, Classifier, TooManyPatterns};
-use crate::engine::FailingContainer;
+pub use crate::classify::Classify;
+use crate::classify::{Classifier, TooManyPatterns};
+use crate::container::FailingContainer;
 use crate::pod::{PodRef, PodSnapshot};
 use crate::policy::{Action, Mode, Policy, Rule};
 use crate::time::Timestamp;
@@ -37,16 +37,6 @@ pub trait Scope: fmt::Debug + Send {
     /// # Errors
     /// Says why it is not.
     fn covers(&self, policy: &Policy, pod: &PodSnapshot<'_>) -> Result<(), OutOfScope>;
-}
-
-/// From reason and message to cause.
-pub trait Classify: fmt::Debug + Send {
-    /// The plugin's name in trails.
-    fn name(&self) -> &'static str;
-    /// What the message, shown under a waiting reason, says.
-    fn classify<'m>(&self, reason: &'m str, message: &'m str) -> Classification<'m>;
-    /// What stands behind [`Classification::decided_by`], for people.
-    fn describe(&self, decided_by: u16) -> Cow<'_, str>;
 }
 
 /// What other pods, nodes and registries say about a case.
@@ -79,8 +69,8 @@ pub trait Permit: fmt::Debug + Send {
 pub trait Act: fmt::Debug + Send {
     /// The plugin's name in trails.
     fn name(&self) -> &'static str;
-    /// What to do about a verdict that asks for `action`.
-    fn act(&self, case: &Case<'_>, action: Action, trail: &mut Trail) -> Deed;
+    /// How to enforce a verdict that asks for `action`; nothing is done if there is no way.
+    fn act(&self, case: &Case<'_>, action: Action, trail: &mut Trail) -> Option<Enforcement>;
 }
 
 /// A failing container on which a decision is to be made.
@@ -182,17 +172,48 @@ pub enum Permission {
     },
 }
 
-/// What [`Act`] wants done.
+/// How a verdict is enforced, the weakest first. In a dry run it is still known what would be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Deed {
-    /// Nothing.
-    Nothing,
-    /// Say what would have been done.
-    Report,
+pub enum Enforcement {
+    /// Dry run: a condition would be set and an event sent.
+    WouldWarn,
+    /// Dry run: the pod would be failed.
+    WouldFail,
     /// Set a condition and send an event.
     Warn,
     /// Fail the pod.
     Fail,
+}
+
+impl Enforcement {
+    /// The action that is taken, or would be.
+    pub const fn action(self) -> Action {
+        match self {
+            Self::WouldWarn | Self::Warn => Action::Warn,
+            Self::WouldFail | Self::Fail => Action::Fail,
+        }
+    }
+
+    /// Whether nothing is written.
+    pub const fn is_dry_run(self) -> bool {
+        matches!(self, Self::WouldWarn | Self::WouldFail)
+    }
+
+    /// The name that commands print.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::WouldWarn => "would warn",
+            Self::WouldFail => "would fail",
+            Self::Warn => "warn",
+            Self::Fail => "fail",
+        }
+    }
+}
+
+impl fmt::Display for Enforcement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
 }
 
 /// The plugins of each extension point, and the policy they work by.
@@ -261,25 +282,5 @@ impl Profile {
     /// Says why it is not.
     pub fn covers(&self, pod: &PodSnapshot<'_>) -> Result<(), OutOfScope> {
         self.scope.covers(&self.policy, pod)
-    }
-}
-
-impl Classify for Classifier {
-    fn name(&self) -> &'static str {
-        "messages"
-    }
-
-    fn classify<'m>(&self, reason: &'m str, message: &'m str) -> Classification<'m> {
-        Self::classify(self, reason, message)
-    }
-
-    fn describe(&self, decided_by: u16) -> Cow<'_, str> {
-        let Some(pattern) = self.pattern(decided_by) else {
-            return Cow::Borrowed("");
-        };
-        Cow::Owned(match &pattern.then {
-            None => format!("\"{}\", as on {}", pattern.text, pattern.seen_on),
-            Some(then) => format!("\"{} … {then}\", as on {}", pattern.text, pattern.seen_on),
-        })
     }
 }

@@ -1,7 +1,7 @@
 //! Permit: nothing is done blindly, and nothing while the kubelet may be pulling.
 
 use super::{Case, Permission, Permit, Point, Trail};
-use crate::engine::FailingContainer;
+use crate::container::FailingContainer;
 use crate::time::{Human, Timestamp};
 
 /// Holds every verdict while the list of pods is being read anew: what is known may be old.

@@ -6,14 +6,19 @@
 mod defaults;
 #[cfg(feature = "document")]
 pub mod document;
+mod precedence;
 
 use std::fmt;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+pub use self::precedence::{Limits, Policies};
 use crate::cause::Cause;
+pub use crate::cause::CauseSet;
 use crate::classify::Patterns;
-use crate::pod::{Phase, RestartPolicy, Wishes};
+pub use crate::overrides::Mode;
+use crate::overrides::Wishes;
+use crate::pod::{Phase, RestartPolicy};
 
 /// What the core decides by.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -157,44 +162,14 @@ pub enum Action {
     Fail,
 }
 
-/// How far verdicts go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Mode {
-    /// The pod is left alone.
-    Off,
-    /// Nothing is written; what would be done is said.
-    DryRun,
-    /// Conditions and events only.
-    Warn,
-    /// Pods are failed.
-    Enforce,
-}
-
-/// A set of causes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct CauseSet(u32);
-
-impl CauseSet {
-    /// All causes.
-    pub const ALL: Self = Self(u32::MAX);
-
-    /// Whether `cause` is in the set.
-    pub const fn contains(self, cause: Cause) -> bool {
-        self.0 & Self::bit(cause) != 0
-    }
-
-    const fn bit(cause: Cause) -> u32 {
-        1 << cause as u32
-    }
-}
-
-impl FromIterator<Cause> for CauseSet {
-    fn from_iter<I: IntoIterator<Item = Cause>>(causes: I) -> Self {
-        Self(
-            causes
-                .into_iter()
-                .fold(0, |bits, cause| bits | Self::bit(cause)),
-        )
+impl Action {
+    /// The name that logs and metrics give it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ignore => "ignore",
+            Self::Warn => "warn",
+            Self::Fail => "fail",
+        }
     }
 }
 

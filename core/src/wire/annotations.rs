@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use super::Metadata;
 use crate::names::{MODE_ANNOTATION, PATIENCE_ANNOTATION};
-use crate::pod::Wishes;
-use crate::policy::Mode;
+use crate::overrides::{Mode, Wishes};
 use crate::time::parse_duration;
 
 impl Metadata {

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use pullstop_core::engine::{
-    Decision, Effect, Engine, GoneFrom, Happening, Input, Memory, Outcome, Seen,
+    Decision, Effect, Engine, GoneFrom, Input, Memory, Outcome, Seen, TransitionKind,
 };
 use pullstop_core::plugin::Profile;
 use pullstop_core::pod::{
@@ -327,16 +327,18 @@ impl Machine {
         self.failures().first().map(|decision| decision.decided_at)
     }
 
-    pub(crate) fn happenings(&self) -> impl Iterator<Item = (Timestamp, &str, &Happening)> {
+    pub(crate) fn transitions(&self) -> impl Iterator<Item = (Timestamp, &str, &TransitionKind)> {
         self.log.iter().filter_map(|(at, effect)| match effect {
-            Effect::Note(note) => Some((*at, note.container.as_str(), &note.what)),
+            Effect::Transition(transition) => {
+                Some((*at, transition.container.as_str(), &transition.kind))
+            }
             _ => None,
         })
     }
 
     pub(crate) fn counted(&self) -> usize {
-        self.happenings()
-            .filter(|(_, _, what)| matches!(what, Happening::Counted { .. }))
+        self.transitions()
+            .filter(|(_, _, what)| matches!(what, TransitionKind::Counted { .. }))
             .count()
     }
 }
@@ -352,7 +354,7 @@ pub(crate) fn write_of(effect: &Effect) -> Option<(String, ResourceVersion)> {
             resource_version,
             ..
         } => Some((pod.uid(), *resource_version)),
-        Effect::Read(_) | Effect::List | Effect::Note(_) => None,
+        Effect::Read(_) | Effect::List | Effect::Transition(_) => None,
     }
 }
 

@@ -1,7 +1,7 @@
 //! A container that runs, or ran, or whose image was edited, starts from zero.
 
 use proptest::prelude::*;
-use pullstop_core::engine::{Effect, Happening, Input, Seen};
+use pullstop_core::engine::{Effect, Input, Seen, TransitionKind};
 
 use crate::harness::history::{Event, lend};
 use crate::harness::world::{World, failing, steps};
@@ -50,8 +50,8 @@ proptest! {
         pod.version += 1;
         machine.see(at(now + 2000), &pod, Seen::Changing);
         let counts: Vec<u32> = machine.log.iter().filter_map(|(_, effect)| match effect {
-            Effect::Note(note) if note.container == "one" && note.pod.uid() == pod.uid => match note.what {
-                Happening::Counted { failures, .. } => Some(failures),
+            Effect::Transition(transition) if transition.container == "one" && transition.pod.uid() == pod.uid => match transition.kind {
+                TransitionKind::Counted { failures, .. } => Some(failures),
                 _ => None,
             },
             _ => None,
@@ -171,8 +171,8 @@ fn what_events_tell_of_another_image_or_before_a_run_does_not_count() {
         pod.version += 1;
         pod.containers[0].state = St::failed(DENIED);
         machine.see(at(700_000), &pod, Seen::Changing);
-        let failures = machine.happenings().find_map(|(_, _, what)| match what {
-            Happening::Counted { failures, .. } => Some(*failures),
+        let failures = machine.transitions().find_map(|(_, _, what)| match what {
+            TransitionKind::Counted { failures, .. } => Some(*failures),
             _ => None,
         });
         assert_eq!(failures, Some(counted + 1), "{what}");

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use pullstop_core::engine::{Happening, Input, Outcome, Seen};
+use pullstop_core::engine::{Input, Outcome, Seen, TransitionKind};
 use pullstop_core::pod::{Phase, ResourceVersion};
 
 use crate::harness::history::fates_with_losses;
@@ -115,8 +115,8 @@ proptest! {
         }
         machine.run_through(at(4_000_000));
         prop_assert_eq!(machine.failures().len(), 1);
-        let agreed = |(_, _, what): &(_, _, &Happening)| **what == Happening::Agreed;
-        prop_assert_eq!(machine.happenings().filter(agreed).count(), 1);
+        let agreed = |(_, _, what): &(_, _, &TransitionKind)| **what == TransitionKind::Agreed;
+        prop_assert_eq!(machine.transitions().filter(agreed).count(), 1);
         prop_assert_eq!(machine.engine.tracked(), 0);
     }
 }
@@ -152,7 +152,7 @@ fn a_pod_that_is_put_back_is_written_again_a_bounded_number_of_times() {
     }
     assert_eq!(machine.failures().len(), 3);
     let gave_up = machine
-        .happenings()
-        .any(|(_, _, what)| *what == Happening::GaveUp);
+        .transitions()
+        .any(|(_, _, what)| *what == TransitionKind::GaveUp);
     assert!(gave_up, "and then it says so");
 }

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use pullstop_core::cause::Cause;
-use pullstop_core::engine::{Effect, Engine, Explanation, Happening, Input, Memory, Outcome, Seen};
-use pullstop_core::plugin::{Deed, Point, Profile, Said};
+use pullstop_core::engine::{
+    Effect, Engine, Explanation, Input, Memory, Outcome, Seen, TransitionKind,
+};
+use pullstop_core::plugin::{Enforcement, Point, Profile, Said};
 use pullstop_core::pod::{ContainerSnapshot, ContainerState, PodSnapshot, Wishes};
 use pullstop_core::time::Timestamp;
 use pullstop_core::wire::timestamp;
@@ -72,11 +74,11 @@ pub enum Verdict {
     /// It is not judged.
     OutOfScope(String),
     /// This, at once.
-    Now(Deed),
+    Now(Enforcement),
     /// This, when its next pull has failed: one may be under way just now.
-    NextFailure(Deed),
+    NextFailure(Enforcement),
     /// This, at that time, if nothing changes.
-    Later(Deed, Timestamp),
+    Later(Enforcement, Timestamp),
     /// A verdict is due, but something speaks against it.
     Held(String),
     /// More failures have to be seen.
@@ -198,7 +200,7 @@ struct OfPod {
     counted: Vec<(String, Cause)>,
     recollected: Vec<(String, u32, Timestamp)>,
     held: Option<Hold>,
-    deed: Option<(Deed, Timestamp)>,
+    enforcement: Option<(Enforcement, Timestamp)>,
 }
 
 struct Hold {
@@ -214,12 +216,17 @@ impl Told {
         while let Some(effect) = engine.poll() {
             match effect {
                 Effect::Fail(decision) | Effect::Deadline(decision) => {
-                    self.of(&decision.pod.uid()).decided(Deed::Fail, now);
+                    self.of(&decision.pod.uid()).decided(Enforcement::Fail, now);
                 }
-                Effect::Warn(decision) => self.of(&decision.pod.uid()).decided(Deed::Warn, now),
-                Effect::Note(note) => {
-                    self.of(&note.pod.uid())
-                        .noted(note.container, note.what, now);
+                Effect::Warn(decision) => {
+                    self.of(&decision.pod.uid()).decided(Enforcement::Warn, now);
+                }
+                Effect::Transition(transition) => {
+                    self.of(&transition.pod.uid()).transition(
+                        transition.container,
+                        transition.kind,
+                        now,
+                    );
                 }
                 // Nothing is written, but the engine waits for an answer before it goes on.
                 Effect::Remember {
@@ -255,17 +262,18 @@ impl Told {
 }
 
 impl OfPod {
-    fn decided(&mut self, deed: Deed, now: Timestamp) {
-        self.deed.get_or_insert((deed, now));
+    fn decided(&mut self, enforcement: Enforcement, now: Timestamp) {
+        self.enforcement.get_or_insert((enforcement, now));
     }
 
-    fn noted(&mut self, container: String, what: Happening, now: Timestamp) {
-        match what {
-            Happening::Counted { cause, .. } => self.counted.push((container, cause)),
-            Happening::Recollected { failures, since } => {
+    fn transition(&mut self, container: String, kind: TransitionKind, now: Timestamp) {
+        match kind {
+            TransitionKind::Counted { cause, .. } => self.counted.push((container, cause)),
+            TransitionKind::Recollected { failures, since } => {
                 self.recollected.push((container, failures, since));
             }
-            Happening::Held { why, trail } if self.held.is_none() => {
+            TransitionKind::DryRun(decision) => self.decided(decision.enforcement, now),
+            TransitionKind::Held { why, trail } if self.held.is_none() => {
                 let is_by_a_pull = said_by_quiet_time(&trail, &why);
                 self.held = Some(Hold {
                     at: now,
@@ -302,13 +310,16 @@ fn judged(stuck: Stuck, told: &OfPod, explanations: &[Explanation], now: Timesta
         .map(|said| &said.trail[..])
         .unwrap_or_default();
     let held = told.held.as_ref().filter(|held| held.at == now);
-    let verdict = match (told.deed, held) {
-        (Some((deed, at)), _) if at == now => Verdict::Now(deed),
-        (Some((deed, _)), Some(held)) if held.is_by_a_pull => Verdict::NextFailure(deed),
-        (_, Some(held)) if is_it(&held.container) => Verdict::Held(held.why.clone()),
-        (Some((deed, at)), None) => {
-            Verdict::Later(deed, told.held.as_ref().map_or(at, |held| held.at.min(at)))
+    let verdict = match (told.enforcement, held) {
+        (Some((enforcement, at)), _) if at == now => Verdict::Now(enforcement),
+        (Some((enforcement, _)), Some(held)) if held.is_by_a_pull => {
+            Verdict::NextFailure(enforcement)
         }
+        (_, Some(held)) if is_it(&held.container) => Verdict::Held(held.why.clone()),
+        (Some((enforcement, at)), None) => Verdict::Later(
+            enforcement,
+            told.held.as_ref().map_or(at, |held| held.at.min(at)),
+        ),
         _ => {
             let judge = trail.iter().find(|said| said.point == Point::Judge);
             Verdict::Waits(

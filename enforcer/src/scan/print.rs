@@ -3,7 +3,6 @@
 use std::io::{self, Write};
 
 use pullstop_core::cause::Cause;
-use pullstop_core::plugin::Deed;
 use pullstop_core::pod::Phase;
 use pullstop_core::text::printable;
 use pullstop_core::time::{Human, Timestamp};
@@ -312,7 +311,9 @@ impl Verdict {
     fn name(&self) -> &'static str {
         match self {
             Self::OutOfScope(_) => "out of scope",
-            Self::Now(deed) | Self::Later(deed, _) | Self::NextFailure(deed) => deed_name(*deed),
+            Self::Now(enforcement)
+            | Self::Later(enforcement, _)
+            | Self::NextFailure(enforcement) => enforcement.as_str(),
             Self::Held(_) => "held",
             Self::Waits(_) => "waits",
         }
@@ -346,15 +347,6 @@ impl Verdict {
             Self::NextFailure(_) => format!("{} when its next pull has failed", self.name()),
             Self::Now(_) | Self::Later(..) => format!("{} {}", self.name(), self.when(now)),
         }
-    }
-}
-
-const fn deed_name(deed: Deed) -> &'static str {
-    match deed {
-        Deed::Fail => "fail",
-        Deed::Warn => "warn",
-        Deed::Report => "report",
-        Deed::Nothing => "nothing",
     }
 }
 

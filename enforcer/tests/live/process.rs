@@ -173,7 +173,8 @@ async fn the_program_finds_its_cluster_fails_a_pod_and_ends_in_order() {
     timeout(Duration::from_secs(30), failed).await.unwrap();
     assert!(ask(probes, "/livez").starts_with("HTTP/1.1 200 "));
     assert!(ask(probes, "/readyz").starts_with("HTTP/1.1 200 "));
-    let verdicts = "pullstop_verdicts_total{deed=\"fail\",cause=\"InvalidReference\"} 1\n";
+    let verdicts =
+        "pullstop_verdicts_total{action=\"fail\",dry_run=\"false\",cause=\"InvalidReference\"} 1\n";
     assert!(ask(metrics, "/metrics").contains(verdicts));
     assert!(ask(debug, "/debug/state").contains("\"leads\": true"));
 

@@ -60,7 +60,9 @@ async fn a_missing_tag_is_failed_once_and_everybody_is_told() {
         (&json!("Warning"), &json!("ImagePullFailed"))
     );
     assert_eq!(
-        replica.metric("pullstop_verdicts_total{deed=\"fail\",cause=\"ManifestNotFound\"}"),
+        replica.metric(
+            "pullstop_verdicts_total{action=\"fail\",dry_run=\"false\",cause=\"ManifestNotFound\"}"
+        ),
         "1"
     );
     assert_eq!(replica.metric("pullstop_agreed_total"), "1");
@@ -118,7 +120,7 @@ async fn a_dry_run_writes_nothing_at_all() {
             .all(|(method, _)| method == "GET");
         assert!(read_only);
         assert_eq!(
-            replica.metric("pullstop_verdicts_total{deed=\"report\",cause=\"ManifestNotFound\"}"),
+            replica.metric("pullstop_verdicts_total{action=\"fail\",dry_run=\"true\",cause=\"ManifestNotFound\"}"),
             "1"
         );
         replica.kill();
@@ -200,7 +202,8 @@ async fn other_namespaces_are_left_to_others() {
     for (namespaces, verdicts) in [("team-*", ""), ("team-*,def*", "1")] {
         let namespaces = format!("--namespaces={namespaces}");
         let (_, replica, _) = play("missing-tag", standard(), &[&namespaces], true).await;
-        let metric = "pullstop_verdicts_total{deed=\"fail\",cause=\"ManifestNotFound\"}";
+        let metric =
+            "pullstop_verdicts_total{action=\"fail\",dry_run=\"false\",cause=\"ManifestNotFound\"}";
         assert_eq!(replica.metric(metric), verdicts);
     }
 }

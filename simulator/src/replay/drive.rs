@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use pullstop_core::engine::{
-    Decision, Effect, Engine, Explanation, GoneFrom, Happening, Input, Note, Outcome, Seen,
-    StartedOver,
+    Decision, Effect, Engine, Explanation, GoneFrom, Input, Outcome, Seen, StartedOver, Transition,
+    TransitionKind,
 };
-use pullstop_core::plugin::{Deed, Point, Profile, Said};
+use pullstop_core::plugin::{Enforcement, Point, Profile, Said};
 use pullstop_core::pod::{ContainerState, Phase, PodRef, PodSnapshot};
 use pullstop_core::time::Timestamp;
 use pullstop_core::wire::WirePod;
@@ -147,7 +147,7 @@ impl<'a> Driver<'a> {
                 } => {
                     self.accept(now, &pod, resource_version);
                 }
-                Effect::Note(note) => self.note(now, note),
+                Effect::Transition(transition) => self.transition(now, transition),
                 Effect::Read(pod) => {
                     if let Some(pod) = self.latest.get(&pod.uid()) {
                         with_snapshot(pod, |pod| {
@@ -190,11 +190,11 @@ impl<'a> Driver<'a> {
         };
         story
             .timeline
-            .verdict(now, &decision.container, decision.deed);
+            .verdict(now, &decision.container, decision.enforcement);
         if story
             .verdict
             .as_ref()
-            .is_none_or(|earlier| earlier.deed < decision.deed)
+            .is_none_or(|earlier| earlier.enforcement < decision.enforcement)
         {
             story.verdict = Some(decision.clone());
         }
@@ -206,51 +206,51 @@ impl<'a> Driver<'a> {
         });
     }
 
-    fn note(&mut self, now: Timestamp, note: Note) {
-        let uid = note.pod.uid();
+    fn transition(&mut self, now: Timestamp, transition: Transition) {
+        let uid = transition.pod.uid();
         let Some(story) = self.stories.get_mut(&uid) else {
             return;
         };
-        let streak = (uid.clone(), note.container.clone());
-        match &note.what {
-            Happening::Counted {
+        let streak = (uid.clone(), transition.container.clone());
+        match &transition.kind {
+            TransitionKind::Counted {
                 cause, failures, ..
             } => {
                 let first_at = *self.streaks.entry(streak).or_insert(now);
-                story.timeline.counted(now, &note.container);
+                story.timeline.counted(now, &transition.container);
                 if story
                     .worst
                     .as_ref()
                     .is_none_or(|worst| worst.failures < *failures)
                 {
                     story.worst = Some(Streak {
-                        container: note.container.clone(),
+                        container: transition.container.clone(),
                         cause: *cause,
                         failures: *failures,
                         first_at,
                     });
                 }
             }
-            Happening::StartedOver { why, .. } => {
+            TransitionKind::StartedOver { why, .. } => {
                 self.streaks.remove(&streak);
-                if *why == StartedOver::ImageEdited && story.withdraw(now, &note.container) {
+                if *why == StartedOver::ImageEdited && story.withdraw(now, &transition.container) {
                     let outcome = Outcome::Conflict;
                     self.engine
                         .handle(now, Input::Outcome { uid: &uid, outcome });
                 }
             }
-            Happening::Throttled => story.timeline.throttled(now, &note.container),
-            Happening::Recovered { .. } => {
+            TransitionKind::Throttled => story.timeline.throttled(now, &transition.container),
+            TransitionKind::Recovered { .. } => {
                 self.streaks.remove(&streak);
             }
             _ => {}
         }
         // Of a pod that would have failed, only what contradicts the verdict is told.
         if !story.is_failed() {
-            let what = What::Noticed(note.what);
+            let what = What::Noticed(transition.kind);
             story.entries.push(Entry {
                 at: now,
-                container: note.container,
+                container: transition.container,
                 what,
             });
         }
@@ -288,7 +288,11 @@ fn with_snapshot(pod: &WirePod, use_it: impl FnOnce(&PodSnapshot<'_>)) {
 impl Story {
     /// What the recording shows of a pod that would have been failed.
     fn aftermath(&mut self, now: Timestamp, pod: &PodSnapshot<'_>) {
-        let Some(decision) = self.verdict.as_ref().filter(|d| d.deed == Deed::Fail) else {
+        let Some(decision) = self
+            .verdict
+            .as_ref()
+            .filter(|d| d.enforcement == Enforcement::Fail)
+        else {
             return;
         };
         let container = pod.containers.iter().find(|c| c.name == decision.container);
@@ -334,7 +338,7 @@ impl Story {
     /// A verdict to fail the pod is void once the image on which it fell was edited; whether there was one.
     fn withdraw(&mut self, now: Timestamp, container: &str) -> bool {
         let void = |decision: &mut Decision| {
-            decision.deed == Deed::Fail && decision.container == container
+            decision.enforcement == Enforcement::Fail && decision.container == container
         };
         let Some(decision) = self.verdict.take_if(void) else {
             return false;

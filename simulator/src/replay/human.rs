@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 
 use anstyle::Style;
-use pullstop_core::engine::{Decision, Happening, StartedOver};
-use pullstop_core::plugin::{Deed, Said};
+use pullstop_core::engine::{Decision, StartedOver, TransitionKind};
+use pullstop_core::plugin::{Enforcement, Said};
 use pullstop_core::time::{Human, Timestamp};
 
 use super::Replayed;
@@ -55,7 +55,7 @@ fn headline(story: &Story, out: &mut dyn Write) -> io::Result<()> {
     write!(out, "  {BOLD}{}{BOLD:#}: ", style::one_line(&story.pod))?;
     match (&story.verdict, story.out_of_scope) {
         (Some(decision), _) => {
-            let (word, style) = if decision.deed == Deed::Warn {
+            let (word, style) = if decision.enforcement == Enforcement::Warn {
                 ("warn", UNSURE)
             } else {
                 ("fail", BAD)
@@ -115,8 +115,8 @@ fn line(begin: Timestamp, entry: &Entry, explain: bool, out: &mut dyn Write) -> 
     writeln!(out, "    {after:>10}  {whose:<14} {style}{text}{style:#}")?;
     let said = match &entry.what {
         What::Verdict(decision) => &decision.trail,
-        What::Noticed(Happening::Held { trail, .. }) => trail,
-        What::Noticed(Happening::Would(decision)) => &decision.trail,
+        What::Noticed(TransitionKind::Held { trail, .. }) => trail,
+        What::Noticed(TransitionKind::DryRun(decision)) => &decision.trail,
         _ => return Ok(()),
     };
     if explain { trail(said, out) } else { Ok(()) }
@@ -124,8 +124,8 @@ fn line(begin: Timestamp, entry: &Entry, explain: bool, out: &mut dyn Write) -> 
 
 fn words(entry: &Entry) -> (Style, String) {
     match &entry.what {
-        What::Verdict(decision) => match decision.deed {
-            Deed::Warn => (
+        What::Verdict(decision) => match decision.enforcement {
+            Enforcement::Warn => (
                 UNSURE,
                 format!("verdict: warn, by rule `{}`", decision.rule),
             ),
@@ -149,9 +149,9 @@ fn words(entry: &Entry) -> (Style, String) {
     }
 }
 
-fn noticed(happening: &Happening) -> (Style, String) {
+fn noticed(happening: &TransitionKind) -> (Style, String) {
     match happening {
-        Happening::Counted {
+        TransitionKind::Counted {
             cause,
             permanence,
             matched,
@@ -167,45 +167,46 @@ fn noticed(happening: &Happening) -> (Style, String) {
                 format!("failure {failures}: {cause} ({permanence}{by})"),
             )
         }
-        Happening::Recollected { failures, .. } => (
+        TransitionKind::Recollected { failures, .. } => (
             BAD,
             format!("Events tell of {failures} failures before it was watched"),
         ),
-        Happening::Throttled => (
+        TransitionKind::Throttled => (
             UNSURE,
             "throttled by the kubelet itself: not a failure".to_owned(),
         ),
-        Happening::Suspended => (
+        TransitionKind::Suspended => (
             DIM,
             "the kubelet starts over: neither failing nor recovered".to_owned(),
         ),
-        Happening::StartedOver { why, failures } => {
+        TransitionKind::StartedOver { why, failures } => {
             let why = match why {
                 StartedOver::ImageEdited => "the image was edited",
                 StartedOver::Ran => "it has run",
             };
             (GOOD, format!("{why}: starts from zero, after {failures}"))
         }
-        Happening::Recovered { failures } => (
+        TransitionKind::Recovered { failures } => (
             GOOD,
             format!("it has its image, after {failures} failed pulls"),
         ),
-        Happening::Held { why, .. } => (UNSURE, format!("a verdict is due, but {why}")),
-        Happening::Would(decision) => (
+        TransitionKind::Held { why, .. } => (UNSURE, format!("a verdict is due, but {why}")),
+        TransitionKind::DryRun(decision) => (
             UNSURE,
             format!(
-                "dry run: would act by rule `{}`: {}",
+                "dry run: {}, by rule `{}`: {}",
+                decision.enforcement,
                 decision.rule,
                 because(decision)
             ),
         ),
-        Happening::PutBack { times } => (
+        TransitionKind::PutBack { times } => (
             UNSURE,
             format!("the kubelet put the pod back ({times} times)"),
         ),
-        Happening::Ended => (DIM, "the pod ended".to_owned()),
-        Happening::Agreed => (DIM, "the kubelet agreed".to_owned()),
-        Happening::GaveUp => (UNSURE, "put back too often: left as it is".to_owned()),
+        TransitionKind::Ended => (DIM, "the pod ended".to_owned()),
+        TransitionKind::Agreed => (DIM, "the kubelet agreed".to_owned()),
+        TransitionKind::GaveUp => (UNSURE, "put back too often: left as it is".to_owned()),
     }
 }
 

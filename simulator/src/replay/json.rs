@@ -2,8 +2,8 @@
 
 use std::io::Write;
 
-use pullstop_core::engine::Happening;
-use pullstop_core::plugin::{Deed, Said};
+use pullstop_core::engine::TransitionKind;
+use pullstop_core::plugin::{Enforcement, Said};
 use pullstop_core::wire::timestamp;
 use serde::Serialize;
 
@@ -72,7 +72,7 @@ fn row<'a>(trace: &'a str, story: &'a Story) -> Row<'a> {
     };
     match (&story.verdict, &story.worst) {
         (Some(decision), _) => Row {
-            verdict: if decision.deed == Deed::Warn {
+            verdict: if decision.enforcement == Enforcement::Warn {
                 "warn"
             } else {
                 "fail"
@@ -109,7 +109,7 @@ impl Story {
             .iter()
             .rev()
             .find_map(|entry| match &entry.what {
-                What::Noticed(Happening::Held { trail, .. }) => Some(trail.as_slice()),
+                What::Noticed(TransitionKind::Held { trail, .. }) => Some(trail.as_slice()),
                 _ => None,
             });
         match (&self.verdict, self.at_the_end.first()) {

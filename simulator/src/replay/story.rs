@@ -1,8 +1,8 @@
 //! What happened to one pod, as far as it is worth telling.
 
 use pullstop_core::cause::Cause;
-use pullstop_core::engine::{Decision, Explanation, Happening};
-use pullstop_core::plugin::{Deed, OutOfScope};
+use pullstop_core::engine::{Decision, Explanation, TransitionKind};
+use pullstop_core::plugin::{Enforcement, OutOfScope};
 use pullstop_core::time::Timestamp;
 
 use super::timeline::Timeline;
@@ -46,7 +46,7 @@ pub struct Entry {
 #[derive(Debug)]
 pub enum What {
     /// The engine has noticed something.
-    Noticed(Happening),
+    Noticed(TransitionKind),
     /// The verdict.
     Verdict(Decision),
     /// After the verdict, the recording shows that the container ran all the same.
@@ -75,7 +75,7 @@ impl Story {
     pub fn is_failed(&self) -> bool {
         self.verdict
             .as_ref()
-            .is_some_and(|decision| decision.deed == Deed::Fail)
+            .is_some_and(|decision| decision.enforcement == Enforcement::Fail)
     }
 
     pub(super) fn new(trace: usize, pod: String, begins_at: Timestamp) -> Self {

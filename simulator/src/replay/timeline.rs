@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pullstop_core::plugin::Deed;
+use pullstop_core::plugin::Enforcement;
 use pullstop_core::pod::{ContainerState, PodSnapshot, Trouble, WaitingReason};
 use pullstop_core::time::Timestamp;
 
@@ -77,8 +77,8 @@ impl Timeline {
         self.mark(now, container, Sign::Throttled);
     }
 
-    pub(super) fn verdict(&mut self, now: Timestamp, container: &str, deed: Deed) {
-        let sign = if deed == Deed::Warn {
+    pub(super) fn verdict(&mut self, now: Timestamp, container: &str, enforcement: Enforcement) {
+        let sign = if enforcement == Enforcement::Warn {
             Sign::Warned
         } else {
             Sign::Verdict

@@ -150,7 +150,7 @@ fn judge(args: &RunArgs, plan: &Plan, ran: &[Ran], err: &mut dyn Write) -> Resul
         let percent = coverage.percent();
         writeln!(
             err,
-            "error: {percent} % of the engine's moves and causes were seen, {wanted} % are asked for; not seen: {}",
+            "error: {percent} % of the engine's transitions and causes were seen, {wanted} % are asked for; not seen: {}",
             missing.join(", ")
         )?;
         return Ok(Exit::ExpectationFailed);

@@ -29,7 +29,7 @@ pub struct Outcome {
     /// What the scenario expects and did not come.
     pub unmet: Vec<Unmet>,
     unforeseen: Unforeseen,
-    /// Moves of the engine's state machine that were seen.
+    /// Transitions of the engine's state machine that were seen.
     pub coverage: Coverage,
     /// How long was simulated.
     pub simulated: Duration,

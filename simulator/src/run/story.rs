@@ -4,8 +4,8 @@ use pullstop_cluster::world::World;
 use pullstop_cluster::world::ids::PodId;
 use pullstop_cluster::world::journal::{Entry, What};
 use pullstop_cluster::world::truth::Ending;
-use pullstop_core::engine::{Decision, Happening, StartedOver};
-use pullstop_core::plugin::{Deed, Said};
+use pullstop_core::engine::{Decision, StartedOver, TransitionKind};
+use pullstop_core::plugin::{Enforcement, Said};
 use pullstop_core::time::{Human, Timestamp};
 
 use super::outcome::Outcome;
@@ -80,8 +80,8 @@ pub fn tell(world: &World, pod: PodId, until: Timestamp) -> Story {
 
 fn line(world: &World, pod: PodId, entry: &Entry) -> Option<Line> {
     let trail = match &entry.what {
-        What::Noticed(Happening::Held { trail, .. }) => trail.clone(),
-        What::Decided(decision) | What::Noticed(Happening::Would(decision)) => {
+        What::Noticed(TransitionKind::Held { trail, .. }) => trail.clone(),
+        What::Decided(decision) | What::Noticed(TransitionKind::DryRun(decision)) => {
             decision.trail.clone()
         }
         _ => Vec::new(),
@@ -148,42 +148,44 @@ pub(crate) fn ending_in_words(ending: Ending) -> String {
 }
 
 fn decision_in_words(decision: &Decision) -> String {
-    let deed = match decision.deed {
-        Deed::Fail => "fail it",
-        Deed::Warn => "warn of it",
-        Deed::Report => "would be failed",
-        Deed::Nothing => "nothing",
+    let enforcement = match decision.enforcement {
+        Enforcement::Fail => "fail it",
+        Enforcement::Warn => "warn of it",
+        Enforcement::WouldFail => "it would be failed",
+        Enforcement::WouldWarn => "it would be warned of",
     };
     let since = Human(decision.decided_at.since(decision.first_failure_at));
     let (cause, failures, rule) = (decision.cause, decision.failures, &decision.rule);
-    format!("verdict: {deed}, for {cause}; {failures} failures in {since} (rule {rule})")
+    format!("verdict: {enforcement}, for {cause}; {failures} failures in {since} (rule {rule})")
 }
 
-fn noticed_in_words(what: &Happening) -> String {
+fn noticed_in_words(what: &TransitionKind) -> String {
     match what {
-        Happening::Counted {
+        TransitionKind::Counted {
             cause, failures, ..
         } => format!("seen: failure {failures}, {cause}"),
-        Happening::Recollected { failures, .. } => {
+        TransitionKind::Recollected { failures, .. } => {
             format!("seen: Events tell of {failures} failures before it was watched")
         }
-        Happening::Throttled => "seen: throttled by the kubelet itself".to_owned(),
-        Happening::Suspended => "seen: neither failing nor recovered".to_owned(),
-        Happening::StartedOver {
+        TransitionKind::Throttled => "seen: throttled by the kubelet itself".to_owned(),
+        TransitionKind::Suspended => "seen: neither failing nor recovered".to_owned(),
+        TransitionKind::StartedOver {
             why: StartedOver::ImageEdited,
             ..
         } => "seen: another image, the count starts over".to_owned(),
-        Happening::StartedOver {
+        TransitionKind::StartedOver {
             why: StartedOver::Ran,
             ..
         } => "seen: it has run, the count starts over".to_owned(),
-        Happening::Recovered { failures } => format!("seen: recovered after {failures} failures"),
-        Happening::Held { why, .. } => format!("held: {why}"),
-        Happening::Would(decision) => format!("dry run: {}", decision_in_words(decision)),
-        Happening::PutBack { times } => format!("seen: put back, {times} times so far"),
-        Happening::Ended => "seen: it has ended by itself".to_owned(),
-        Happening::Agreed => "the kubelet has agreed".to_owned(),
-        Happening::GaveUp => "given up: it was put back too often".to_owned(),
+        TransitionKind::Recovered { failures } => {
+            format!("seen: recovered after {failures} failures")
+        }
+        TransitionKind::Held { why, .. } => format!("held: {why}"),
+        TransitionKind::DryRun(decision) => format!("dry run: {}", decision_in_words(decision)),
+        TransitionKind::PutBack { times } => format!("seen: put back, {times} times so far"),
+        TransitionKind::Ended => "seen: it has ended by itself".to_owned(),
+        TransitionKind::Agreed => "the kubelet has agreed".to_owned(),
+        TransitionKind::GaveUp => "given up: it was put back too often".to_owned(),
     }
 }
 

@@ -10,8 +10,8 @@ use pullstop_cluster::world::ids::{OwnerId, PodId};
 use pullstop_cluster::world::journal::{Entry, What};
 use pullstop_cluster::world::truth::{Attempt, PodTruth};
 use pullstop_core::cause::Cause;
-use pullstop_core::engine::{Decision, Happening};
-use pullstop_core::plugin::Deed;
+use pullstop_core::engine::{Decision, TransitionKind};
+use pullstop_core::plugin::Enforcement;
 use pullstop_core::pod::Phase;
 use pullstop_core::time::{Human, Timestamp};
 
@@ -201,10 +201,10 @@ fn mark_of(what: &What) -> Option<Kind> {
 /// What is written beside a warning, and beside what a dry run would have done.
 fn warning(what: &What) -> Option<String> {
     match what {
-        What::Decided(decision) if decision.deed == Deed::Warn => {
+        What::Decided(decision) if decision.enforcement == Enforcement::Warn => {
             Some(format!("warned: {}", label(decision.cause)))
         }
-        What::Noticed(Happening::Would(decision)) => {
+        What::Noticed(TransitionKind::DryRun(decision)) => {
             Some(format!("would fail: {}", label(decision.cause)))
         }
         _ => None,

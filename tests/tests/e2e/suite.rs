@@ -246,7 +246,8 @@ fn a_deployment_is_left_alone_and_annotations_are_heeded() {
 fn a_dry_run_writes_nothing() {
     play(STUCK, async |cluster| {
         let (replica, _line) = cluster.replica("a", &["--dry-run"]);
-        let reported = r#"pullstop_verdicts_total{deed="report",cause="ManifestNotFound"}"#;
+        let reported =
+            r#"pullstop_verdicts_total{action="fail",dry_run="true",cause="ManifestNotFound"}"#;
         let is_reported = async || replica.metric(reported) == "1";
         cluster
             .wait("a verdict", PATIENCE_SECONDS, is_reported)

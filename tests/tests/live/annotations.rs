@@ -169,8 +169,9 @@ async fn what_is_written_after_the_judgement_counts() {
         // The first read of the pod is that before the write.
         let slow = Fault::Delay { millis: 3000 };
         world.faults.add(Rule::on("get", "pods", slow).times(1));
-        while world.metric("pullstop_verdicts_total{deed=\"fail\",cause=\"InvalidReference\"}")
-            != "1"
+        while world.metric(
+            "pullstop_verdicts_total{action=\"fail\",dry_run=\"false\",cause=\"InvalidReference\"}",
+        ) != "1"
         {
             sleep(Duration::from_millis(100)).await;
         }
@@ -282,7 +283,8 @@ async fn a_rehearsal_knows_them_too() {
         setup.args.push("--dry-run");
         let world = World::with(setup);
         sleep(Duration::from_secs(300)).await;
-        let metric = "pullstop_verdicts_total{deed=\"report\",cause=\"InvalidReference\"}";
+        let metric =
+            "pullstop_verdicts_total{action=\"fail\",dry_run=\"true\",cause=\"InvalidReference\"}";
         assert_eq!(world.metric(metric), reported, "{mode}");
         world.stop.send_replace(true);
     }

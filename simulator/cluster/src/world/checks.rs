@@ -6,7 +6,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use pullstop_core::engine::{Decision, Happening};
+use pullstop_core::engine::{Decision, TransitionKind};
 use pullstop_core::policy::{Mode, Policy};
 use pullstop_core::time::{Human, Timestamp};
 
@@ -82,10 +82,10 @@ impl Checks {
     }
 
     /// The enforcer noticed something.
-    pub fn noticed(&mut self, c: &Cluster, pod: PodId, what: &Happening) {
+    pub fn noticed(&mut self, c: &Cluster, pod: PodId, what: &TransitionKind) {
         match what {
-            Happening::Held { .. } => self.held.push(pod),
-            Happening::Counted { failures, .. } => {
+            TransitionKind::Held { .. } => self.held.push(pod),
+            TransitionKind::Counted { failures, .. } => {
                 let really = c.truth.pod(pod).map_or(0, failures_ever);
                 if *failures as usize > really {
                     self.add(2, c.now, pod, || {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pullstop_core::engine::{Decision, Happening};
+use pullstop_core::engine::{Decision, TransitionKind};
 use pullstop_core::pod::Phase;
 use pullstop_core::time::Timestamp;
 
@@ -71,7 +71,7 @@ pub enum What {
     /// The enforcer has decided.
     Decided(Box<Decision>),
     /// The enforcer noticed something.
-    Noticed(Happening),
+    Noticed(TransitionKind),
     /// A write of the enforcer has ended so.
     Answered(&'static str),
     /// A fault or an action of the scenario, in words.

@@ -135,7 +135,7 @@ fn summary(ran: &Ran<'_>, out: &mut dyn Write) -> io::Result<()> {
     }
     writeln!(
         out,
-        "{simulated} of virtual time; {} of {} moves and causes seen",
+        "{simulated} of virtual time; {} of {} transitions and causes seen",
         coverage.count(),
         Coverage::TOTAL,
     )

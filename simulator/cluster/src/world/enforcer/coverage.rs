@@ -1,19 +1,19 @@
-//! Which moves of the engine's state machine a run has made.
+//! Which transitions of the engine's state machine a run has made.
 
 use pullstop_core::cause::Cause;
-use pullstop_core::engine::{GoneFrom, Happening, Outcome, StartedOver};
+use pullstop_core::engine::{GoneFrom, Outcome, StartedOver, TransitionKind};
 
 use super::{Command, Notice};
 
-/// A set of moves.
+/// A set of transitions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Coverage {
     seen: u64,
 }
 
-/// A move: the name by which reports call it.
+/// A transition: the name by which reports call it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Move {
+enum Transition {
     Verdict,
     VerdictByDeadline,
     Warning,
@@ -42,7 +42,7 @@ enum Move {
     Relisted,
 }
 
-impl Move {
+impl Transition {
     const ALL: [(Self, &'static str); 26] = [
         (Self::Verdict, "verdict"),
         (Self::VerdictByDeadline, "verdict by deadline"),
@@ -73,12 +73,12 @@ impl Move {
     ];
 }
 
-/// Causes follow the moves in the set.
-const CAUSES_FROM: usize = Move::ALL.len();
+/// Causes follow the transitions in the set.
+const CAUSES_FROM: usize = Transition::ALL.len();
 const COUNT: usize = CAUSES_FROM + Cause::ALL.len();
 
 impl Coverage {
-    /// All there is: moves and causes.
+    /// All there is: transitions and causes.
     pub const TOTAL: usize = COUNT;
 
     /// How many were seen.
@@ -93,8 +93,8 @@ impl Coverage {
 
     /// The names of those that were not seen.
     pub fn missing(&self) -> impl Iterator<Item = &'static str> {
-        let moves = Move::ALL.into_iter().map(|(_, name)| name);
-        let names = moves.chain(Cause::ALL.into_iter().map(Cause::as_str));
+        let transitions = Transition::ALL.into_iter().map(|(_, name)| name);
+        let names = transitions.chain(Cause::ALL.into_iter().map(Cause::as_str));
         names
             .enumerate()
             .filter(|(bit, _)| self.seen >> bit & 1 == 0)
@@ -110,16 +110,16 @@ impl Coverage {
     pub(super) const fn notice(&mut self, notice: &Notice<'_>) {
         self.mark(match notice {
             Notice::Answer { outcome, .. } => match outcome {
-                Outcome::Accepted(_) => Move::WriteAccepted,
-                Outcome::Conflict => Move::WriteConflicted,
-                Outcome::NotFound => Move::WriteToNobody,
-                Outcome::Failed => Move::WriteFailed,
+                Outcome::Accepted(_) => Transition::WriteAccepted,
+                Outcome::Conflict => Transition::WriteConflicted,
+                Outcome::NotFound => Transition::WriteToNobody,
+                Outcome::Failed => Transition::WriteFailed,
             },
             Notice::Gone { from, .. } => match from {
-                GoneFrom::View => Move::GoneFromView,
-                GoneFrom::Cluster => Move::GoneFromCluster,
+                GoneFrom::View => Transition::GoneFromView,
+                GoneFrom::Cluster => Transition::GoneFromCluster,
             },
-            Notice::ListEnd => Move::Relisted,
+            Notice::ListEnd => Transition::Relisted,
             Notice::Pod { .. } | Notice::ListBegin | Notice::Time => return,
         });
     }
@@ -127,51 +127,53 @@ impl Coverage {
     /// The brain wants something.
     pub(super) fn command(&mut self, command: &Command) {
         let which = match command {
-            Command::Fail(_) => Move::Verdict,
-            Command::Deadline(_) => Move::VerdictByDeadline,
-            Command::Warn(_) => Move::Warning,
-            Command::Remember { memories, .. } if memories.is_empty() => Move::MemoryWithdrawn,
-            Command::Remember { .. } => Move::Remembered,
-            Command::Read(_) => Move::Read,
-            Command::List => Move::List,
-            Command::Note(_, what) => match what {
-                Happening::Counted {
+            Command::Fail(_) => Transition::Verdict,
+            Command::Deadline(_) => Transition::VerdictByDeadline,
+            Command::Warn(_) => Transition::Warning,
+            Command::Remember { memories, .. } if memories.is_empty() => {
+                Transition::MemoryWithdrawn
+            }
+            Command::Remember { .. } => Transition::Remembered,
+            Command::Read(_) => Transition::Read,
+            Command::List => Transition::List,
+            Command::Transition(_, what) => match what {
+                TransitionKind::Counted {
                     cause, failures, ..
                 } => {
                     self.seen |= 1 << (CAUSES_FROM + *cause as usize);
                     if *failures == 1 {
-                        Move::FirstFailure
+                        Transition::FirstFailure
                     } else {
-                        Move::FurtherFailure
+                        Transition::FurtherFailure
                     }
                 }
-                Happening::Throttled => {
+                TransitionKind::Throttled => {
                     self.seen |= 1 << (CAUSES_FROM + Cause::KubeletThrottled as usize);
-                    Move::Throttled
+                    Transition::Throttled
                 }
-                Happening::Suspended => Move::Suspended,
-                Happening::StartedOver {
+                TransitionKind::Suspended => Transition::Suspended,
+                TransitionKind::StartedOver {
                     why: StartedOver::ImageEdited,
                     ..
-                } => Move::ImageEdited,
-                Happening::StartedOver {
+                } => Transition::ImageEdited,
+                TransitionKind::StartedOver {
                     why: StartedOver::Ran,
                     ..
-                } => Move::RanSince,
-                Happening::Recovered { .. } => Move::Recovered,
-                Happening::Held { .. } => Move::Held,
-                Happening::PutBack { .. } => Move::PutBack,
-                Happening::Ended => Move::EndedByItself,
-                Happening::Agreed => Move::Agreed,
-                Happening::GaveUp => Move::GaveUp,
+                } => Transition::RanSince,
+                TransitionKind::Recovered { .. } => Transition::Recovered,
+                TransitionKind::Held { .. } => Transition::Held,
+                TransitionKind::PutBack { .. } => Transition::PutBack,
+                TransitionKind::Ended => Transition::EndedByItself,
+                TransitionKind::Agreed => Transition::Agreed,
+                TransitionKind::GaveUp => Transition::GaveUp,
                 // No simulated enforcer reads Events.
-                Happening::Recollected { .. } | Happening::Would(_) => return,
+                TransitionKind::Recollected { .. } | TransitionKind::DryRun(_) => return,
             },
         };
         self.mark(which);
     }
 
-    const fn mark(&mut self, which: Move) {
+    const fn mark(&mut self, which: Transition) {
         self.seen |= 1 << which as usize;
     }
 }
@@ -181,8 +183,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn moves_are_in_the_order_of_their_definition_and_fit() {
-        for (place, (which, _)) in Move::ALL.into_iter().enumerate() {
+    fn transitions_are_in_the_order_of_their_definition_and_fit() {
+        for (place, (which, _)) in Transition::ALL.into_iter().enumerate() {
             assert_eq!(which as usize, place);
         }
         const { assert!(COUNT <= 64) };

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pullstop_core::cause::Cause;
-use pullstop_core::engine::{Decision, GoneFrom, Happening, Memory, Outcome, Seen};
+use pullstop_core::engine::{Decision, GoneFrom, Memory, Outcome, Seen, TransitionKind};
 use pullstop_core::pod::Phase;
 use pullstop_core::time::Timestamp;
 
@@ -108,7 +108,7 @@ pub enum Command {
     /// List all pods.
     List,
     /// Something worth telling.
-    Note(PodId, Happening),
+    Transition(PodId, TransitionKind),
 }
 
 /// A verdict on a pod.
@@ -152,7 +152,7 @@ pub struct Enforcer {
     chance: Stream,
     /// How much was written, and how that ended.
     pub tally: Tally,
-    /// Which moves the brains have made.
+    /// Which transitions the brains have made.
     pub coverage: Coverage,
 }
 
@@ -450,7 +450,7 @@ impl Enforcer {
                     .add(at, super::Event::Enforcer(Event::Read(pod, self.life)));
             }
             Command::List => self.list(c),
-            Command::Note(pod, what) => {
+            Command::Transition(pod, what) => {
                 checks.noticed(c, pod, &what);
                 c.tell(pod, || What::Noticed(what));
             }

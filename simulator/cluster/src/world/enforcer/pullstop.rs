@@ -98,7 +98,9 @@ fn command(effect: Effect) -> Option<Command> {
         },
         Effect::List => Command::List,
         Effect::Read(pod) => Command::Read(id_of(&pod)?),
-        Effect::Note(note) => Command::Note(id_of(&note.pod)?, note.what),
+        Effect::Transition(transition) => {
+            Command::Transition(id_of(&transition.pod)?, transition.kind)
+        }
     })
 }
 

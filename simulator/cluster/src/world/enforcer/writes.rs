@@ -113,7 +113,7 @@ fn store(
         Command::Remember { memories, .. } => {
             Patch::Mark(Some(Mark::Failing(memories.as_slice().into())))
         }
-        Command::Read(_) | Command::List | Command::Note(..) => return Outcome::Failed,
+        Command::Read(_) | Command::List | Command::Transition(..) => return Outcome::Failed,
     };
     let before = c.api.get(pod).map(Arc::clone);
     match c.api.patch(pod, version, patch) {
@@ -178,7 +178,7 @@ impl Command {
                 Some((verdict.pod, verdict.version))
             }
             Self::Remember { pod, version, .. } => Some((*pod, Some(*version))),
-            Self::Read(_) | Self::List | Self::Note(..) => None,
+            Self::Read(_) | Self::List | Self::Transition(..) => None,
         }
     }
 }

@@ -6,10 +6,9 @@
 
 use std::time::Duration;
 
-use super::{FailingContainer, Latest, Standing, latest_of};
-use crate::engine::pulls;
-use crate::engine::tally::{Tallies, Tally};
-use crate::plugin::Classify;
+use super::{FailingContainer, Latest, Standing, back_off, latest_of};
+use crate::classify::Classify;
+use crate::history::{Tallies, Tally};
 use crate::time::Timestamp;
 
 /// So many Events of a pod are looked at; a kubelet writes about ten objects for each of its containers.
@@ -20,7 +19,7 @@ const EVENTS_MAX: usize = 500;
 const BACK_OFFS_A_PULL_MAX: u32 = 60;
 /// The longest time between two quick pulls that fail: the longest back-off, and a worker sync.
 const PULL_EVERY_MAX: Duration =
-    Duration::from_secs(pulls::BACK_OFF_MAX.as_secs() + pulls::WORKER_SYNC_MAX.as_secs());
+    Duration::from_secs(back_off::BACK_OFF_MAX.as_secs() + back_off::WORKER_SYNC_MAX.as_secs());
 
 /// One Event that a kubelet wrote about a container (`pkg/kubelet/events/event.go`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +61,7 @@ struct Certain {
 impl FailingContainer {
     /// Takes in what is known of the past, unless the container has run since, or somebody was looking all the time.
     /// Whether that was anything new.
-    pub(in crate::engine) fn recollect(
+    pub(crate) fn recollect(
         &mut self,
         history: &History<'_>,
         now: Timestamp,
@@ -80,7 +79,7 @@ impl FailingContainer {
             .latest
             .or_else(|| certain.latest.map(|(_, latest)| latest));
         // What a list showed failing has not failed just now.
-        let shown_before = pulls::published_before(now);
+        let shown_before = back_off::published_before(now);
         self.last_attempt_at = self.last_attempt_at.min(shown_before);
         if self.standing != Standing::Suspended {
             // Pulls take minutes at most before they fail, so the kubelet has not forgotten its back-off between them.
@@ -108,7 +107,7 @@ impl FailingContainer {
             .filter(|event| event.image().is_some_and(|image| self.awaits(image)))
             .collect();
         let restarted_at = restarted_at(&ours);
-        let shown_before = pulls::published_before(history.met_at);
+        let shown_before = back_off::published_before(history.met_at);
 
         let mut certain = Certain::default();
         let mut tells_of_pulls = false;
@@ -248,7 +247,8 @@ impl<'a> PastEvent<'a> {
         if self.last_at < shown_before {
             return 0;
         }
-        let later = self.last_at.since(shown_before).as_secs() / pulls::BACK_OFF_INITIAL.as_secs();
+        let later =
+            self.last_at.since(shown_before).as_secs() / back_off::BACK_OFF_INITIAL.as_secs();
         u32::try_from(later).unwrap_or(u32::MAX).saturating_add(1)
     }
 

@@ -1,7 +1,8 @@
-//! How many failures of which cause, and when: the history that rules judge.
+//! What is known of past failures: how many of which cause, when, and what of it survives a restart.
 
-use crate::cause::Cause;
-use crate::policy::CauseSet;
+use std::time::Duration;
+
+use crate::cause::{Cause, CauseSet};
 use crate::time::Timestamp;
 
 /// Failures per cause. Nearly every container fails for one cause only, so one needs no allocation.
@@ -41,7 +42,7 @@ impl Tallies {
     }
 
     /// There are as many failures as this tally tells of, at least, and they began as early.
-    pub(super) fn at_least(&mut self, tally: Tally) {
+    pub(crate) fn at_least(&mut self, tally: Tally) {
         let Some(known) = self.iter_mut().find(|known| known.cause == tally.cause) else {
             self.push(tally);
             return;
@@ -52,7 +53,7 @@ impl Tallies {
     }
 
     /// Adds failures that are not among those that were counted.
-    pub(super) fn join(&mut self, tally: Tally) {
+    pub(crate) fn join(&mut self, tally: Tally) {
         let Some(known) = self.iter_mut().find(|known| known.cause == tally.cause) else {
             self.push(tally);
             return;
@@ -109,5 +110,43 @@ impl FromIterator<Tally> for Tallies {
         let mut all = Self::default();
         tallies.into_iter().for_each(|tally| all.join(tally));
         all
+    }
+}
+
+/// What must survive a restart of the engine, per container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// The container's name.
+    pub container: String,
+    /// The image that failed; for any other image the memory is void.
+    pub image: String,
+    /// `restartCount` at the time; if it has run since, the memory is void.
+    pub restart_count: u32,
+    /// Whether `lastState` showed at the time that it has run.
+    pub ran: bool,
+    /// The failures.
+    pub tallies: Tallies,
+    /// The cause of the latest failure.
+    pub latest: Cause,
+    /// When an attempt was last seen to fail, a throttled one included.
+    pub last_attempt_at: Timestamp,
+    /// How often the kubelet's back-off has doubled, at least.
+    pub back_off_step: u8,
+}
+
+impl Memory {
+    /// Whether what is remembered can be true of a pod that was created at `created_at`, if that is known. The moments may
+    /// be wrong by `error`.
+    pub(crate) fn fits(
+        &self,
+        created_at: Option<Timestamp>,
+        now: Timestamp,
+        error: Duration,
+    ) -> bool {
+        let since = self.tallies.first_at(CauseSet::ALL);
+        since.is_some_and(|since| {
+            created_at.is_none_or(|created| created <= since.after(error))
+                && since <= now.after(error)
+        })
     }
 }

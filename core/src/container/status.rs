@@ -9,7 +9,7 @@ const IMAGE_VOLUMES_MAX: usize = 64;
 
 /// The image that a container of the pod waits for. That is its own, unless the error speaks of one of the pod's
 /// image volumes, which the kubelet reports as the container's failure.
-pub(super) fn awaited_image<'a>(
+pub(crate) fn awaited_image<'a>(
     pod: &PodSnapshot<'a>,
     container: &ContainerSnapshot<'a>,
     known: Option<&str>,
@@ -30,7 +30,7 @@ pub(super) fn awaited_image<'a>(
 
 /// Whether the container's waiting reason tells of a failing image, or the kubelet starts over a container of which a
 /// failure is remembered.
-pub(super) fn is_failing(container: &ContainerSnapshot<'_>) -> bool {
+pub(crate) fn is_failing(container: &ContainerSnapshot<'_>) -> bool {
     let Some(reason) = waiting(container).and_then(|(reason, _)| WaitingReason::parse(reason))
     else {
         return false;
@@ -39,7 +39,7 @@ pub(super) fn is_failing(container: &ContainerSnapshot<'_>) -> bool {
 }
 
 /// Reason and message of a waiting container.
-pub(super) fn waiting<'m>(container: &ContainerSnapshot<'m>) -> Option<(&'m str, &'m str)> {
+pub(crate) fn waiting<'m>(container: &ContainerSnapshot<'m>) -> Option<(&'m str, &'m str)> {
     match container.state {
         ContainerState::Waiting { reason, message } => Some((reason, message)),
         _ => None,

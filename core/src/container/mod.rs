@@ -4,20 +4,18 @@
 //! worker sync after the failure; entering it, or a new error text within it, is one failure. Counts belong to
 //! (pod uid, container, image) and start from zero when the image is edited or the container runs.
 
-mod history;
+pub(crate) mod back_off;
+mod past;
+pub(crate) mod status;
 
-pub use self::history::{History, PastEvent};
+pub use self::past::{History, PastEvent};
 
-use super::memory::Memory;
-use super::pulls;
-use super::status::waiting;
-use super::tally::Tallies;
-use crate::cause::{Cause, Permanence};
-use crate::classify::{Classification, envelope};
+use self::status::waiting;
+use crate::cause::{Cause, CauseSet, Permanence};
+use crate::classify::{Classification, Classify, envelope};
 use crate::hash::hash;
-use crate::plugin::Classify;
+use crate::history::{Memory, Tallies};
 use crate::pod::{ContainerKind, ContainerSnapshot, ContainerState, Trouble, WaitingReason};
-use crate::policy::CauseSet;
 use crate::time::Timestamp;
 
 /// How the engine came to see a snapshot, which tells how old what it shows may be.
@@ -45,7 +43,7 @@ pub struct FailingContainer {
     ran: bool,
     /// Whether failures are among the counted ones that an earlier run of the engine remembered.
     recalled: bool,
-    pub(super) warned: bool,
+    pub(crate) warned: bool,
     /// The image was edited, and its own first failure has not been shown yet.
     edited: bool,
     back_off_step: u8,
@@ -87,18 +85,18 @@ pub struct Latest {
 
 /// The circumstances of an observation.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Sight<'a> {
-    pub(super) seen: Seen,
-    pub(super) now: Timestamp,
+pub(crate) struct Sight<'a> {
+    pub(crate) seen: Seen,
+    pub(crate) now: Timestamp,
     /// When what is shown can have happened at the earliest, one worker sync aside, as far as the pod tells: just now,
     /// or when it was last seen before, or the beginning of time if that is not known.
-    pub(super) appeared_at: Timestamp,
-    pub(super) classify: &'a dyn Classify,
+    pub(crate) appeared_at: Timestamp,
+    pub(crate) classify: &'a dyn Classify,
 }
 
 /// What an observation meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Observed<'m> {
+pub(crate) enum Observed<'m> {
     Nothing,
     Counted(Classification<'m>),
     Throttled,
@@ -171,7 +169,7 @@ impl FailingContainer {
         self.recalled
     }
 
-    pub(super) fn memory(&self) -> Option<Memory> {
+    pub(crate) fn memory(&self) -> Option<Memory> {
         self.tallies.last_at()?;
         Some(Memory {
             container: self.name().to_owned(),
@@ -187,7 +185,7 @@ impl FailingContainer {
 
     /// A record for a container that is seen failing for the first time by this engine. `shared` tells whether an earlier container
     /// of the pod fails on the same image, whose back-off then shows on this one too.
-    pub(super) fn first_seen<'m>(
+    pub(crate) fn first_seen<'m>(
         container: &ContainerSnapshot<'m>,
         image: &str,
         shared: bool,
@@ -236,7 +234,7 @@ impl FailingContainer {
             if trouble == Trouble::Failed {
                 // `ErrImagePull` stands for one worker sync only, so the attempt that it shows is not older than that,
                 // be it the remembered one or one that nobody saw: the kubelet has not forgotten its back-off.
-                let not_before = pulls::published_before(sight.now);
+                let not_before = back_off::published_before(sight.now);
                 record.last_attempt_at = record.last_attempt_at.max(not_before);
             }
             Observed::Nothing
@@ -245,7 +243,7 @@ impl FailingContainer {
     }
 
     /// Takes in a new snapshot of the container.
-    pub(super) fn observe<'m>(
+    pub(crate) fn observe<'m>(
         &mut self,
         container: &ContainerSnapshot<'m>,
         image: &str,
@@ -297,7 +295,7 @@ impl FailingContainer {
             self.standing = Standing::BackingOff;
             return Observed::Nothing;
         }
-        if self.edited && sight.now.since(self.last_attempt_at) < pulls::WORKER_SYNC_MIN {
+        if self.edited && sight.now.since(self.last_attempt_at) < back_off::WORKER_SYNC_MIN {
             // The old image's error, most likely; if it is still there later, it is the new one's.
             self.notice(trouble, reason, message);
             self.latest = Some(latest_of(&sight.classify.classify(reason, message)));
@@ -335,20 +333,20 @@ impl FailingContainer {
     }
 
     /// Whether an edit has not been settled yet.
-    pub(super) fn is_edited(&self) -> bool {
+    pub(crate) fn is_edited(&self) -> bool {
         self.edited
     }
 
     /// When what is shown since an edit must be about the new image: a status is one worker sync old, no more.
-    pub(super) fn edit_settles_at(&self) -> Option<Timestamp> {
+    pub(crate) fn edit_settles_at(&self) -> Option<Timestamp> {
         let shows_failure = matches!(self.standing, Standing::Failed | Standing::Constant);
         // No attempt has been seen since the edit.
         (self.edited && shows_failure)
-            .then(|| self.last_attempt_at.after(pulls::PUBLICATION_LAG_MAX))
+            .then(|| self.last_attempt_at.after(back_off::PUBLICATION_LAG_MAX))
     }
 
     /// Counts what is shown since an edit, if it is time; no change of the status may ever tell.
-    pub(super) fn settle_edit(&mut self, now: Timestamp) -> Option<Latest> {
+    pub(crate) fn settle_edit(&mut self, now: Timestamp) -> Option<Latest> {
         if self.edit_settles_at()? > now {
             return None;
         }
@@ -366,16 +364,16 @@ impl FailingContainer {
             appeared_at,
             ..
         } = sight;
-        let forgotten = now.since(self.last_attempt_at) > pulls::BACK_OFF_FORGOTTEN_AFTER;
+        let forgotten = now.since(self.last_attempt_at) > back_off::BACK_OFF_FORGOTTEN_AFTER;
         self.back_off_step = if forgotten {
             1
         } else {
             self.back_off_step.saturating_add(1)
         };
         self.last_attempt_at = now;
-        let began_after = self.next_attempt_from.after(pulls::WORKER_SYNC_MAX);
+        let began_after = self.next_attempt_from.after(back_off::WORKER_SYNC_MAX);
         let appeared_at = appeared_at.max(began_after).min(now);
-        let quiet_until = appeared_at.after(pulls::quiet_after(self.back_off_step));
+        let quiet_until = appeared_at.after(back_off::quiet_after(self.back_off_step));
         self.may_pull_from = quiet_until.max(now);
         // The sync that published this failure, or one after it, is the first that can pull again.
         let published_at = if seen == Seen::Changing {

@@ -1,0 +1,36 @@
+//! What pods may ask for by annotation: how far a verdict goes for them, and how much patience they want.
+
+use std::time::Duration;
+
+/// What is asked for by annotation, within the bounds of the policy: on the pod, or on what it belongs to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wishes {
+    /// `pullstop.dev/mode`.
+    pub mode: Option<Mode>,
+    /// `pullstop.dev/patience`: no verdict before the first failure is this long ago.
+    pub patience: Option<Duration>,
+}
+
+impl Wishes {
+    /// These wishes, and for what they do not ask for, those of somebody `less_specific`.
+    #[must_use]
+    pub fn or(self, less_specific: Self) -> Self {
+        Self {
+            mode: self.mode.or(less_specific.mode),
+            patience: self.patience.or(less_specific.patience),
+        }
+    }
+}
+
+/// How far verdicts go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mode {
+    /// The pod is left alone.
+    Off,
+    /// Nothing is written; what would be done is said.
+    DryRun,
+    /// Conditions and events only.
+    Warn,
+    /// Pods are failed.
+    Enforce,
+}
