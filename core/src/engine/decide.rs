@@ -36,9 +36,10 @@ enum Verdict {
 impl Engine {
     /// What is thought of the pod's failing containers now, and why; empty if it has none.
     pub fn explain(&self, uid: &str) -> Vec<Explanation> {
-        let Some(record) = self.store.find(uid).and_then(|slot| self.store.get(slot)) else {
+        let Some(slot) = self.store.find(uid) else {
             return Vec::new();
         };
+        let record = self.store.record(slot);
         let explain = |container: &FailingContainer| {
             let mut trail = Trail::on();
             self.verdict(record, container, &mut trail);
@@ -53,9 +54,7 @@ impl Engine {
 
     /// Decides on one pod and says when to come back to it.
     pub(super) fn decide(&mut self, slot: Slot) {
-        let Some(record) = self.store.get(slot) else {
-            return;
-        };
+        let record = self.store.record(slot);
         let wake = match record.write {
             Write::InFlight(_) | Write::GaveUp => None,
             Write::Proposed { .. } | Write::Unsure { .. } => self
@@ -72,7 +71,7 @@ impl Engine {
     /// Sends every container through the extension points and does what the strongest verdict asks for.
     fn judge(&mut self, slot: Slot) -> Option<(Timestamp, DeadlineReason)> {
         self.settle_edits(slot);
-        let record = self.store.get(slot)?;
+        let record = self.store.record(slot);
         let mut due: Vec<(Enforcement, Action, usize)> = Vec::new();
         let mut held: Option<usize> = None;
         let mut wake: Option<(Timestamp, DeadlineReason)> = None;
@@ -106,7 +105,7 @@ impl Engine {
             (None, _) => {}
         }
         if !due.is_empty() || held.is_none() {
-            self.store.get_mut(slot)?.hold_told = false;
+            self.store.record_mut(slot).hold_told = false;
         }
         self.remember(slot);
         wake
@@ -115,9 +114,7 @@ impl Engine {
     /// Counts what edited containers still show when it can no longer be the old image's error.
     fn settle_edits(&mut self, slot: Slot) {
         let now = self.now;
-        let Some(record) = self.store.get_mut(slot) else {
-            return;
-        };
+        let record = self.store.record_mut(slot);
         if !record.containers.iter().any(FailingContainer::is_edited) {
             return;
         }
@@ -211,9 +208,7 @@ impl Engine {
             return;
         };
         let put_back = self.profile.policy.put_back;
-        let Some(record) = self.store.get_mut(slot) else {
-            return;
-        };
+        let record = self.store.record_mut(slot);
         let last_resort = record.put_back >= put_back.writes_max.get()
             && put_back.fallback == Fallback::ActiveDeadline;
         let effect = match enforcement {
@@ -242,7 +237,7 @@ impl Engine {
     }
 
     fn decision(&self, slot: Slot, enforcement: Enforcement, at: usize) -> Option<Decision> {
-        let record = self.store.get(slot)?;
+        let record = self.store.record(slot);
         let container = record.containers.get(at)?;
         let latest = container.latest()?;
         let rule = self.profile.policy.rule_for(latest.cause)?;
@@ -266,9 +261,7 @@ impl Engine {
     }
 
     fn tell_hold(&mut self, slot: Slot, at: usize) {
-        let Some(record) = self.store.get(slot) else {
-            return;
-        };
+        let record = self.store.record(slot);
         let Some(container) = record.containers.get(at) else {
             return;
         };
@@ -283,17 +276,13 @@ impl Engine {
                 trail: trail.into_said(),
             },
         );
-        if let Some(record) = self.store.get_mut(slot) {
-            record.hold_told = true;
-        }
+        self.store.record_mut(slot).hold_told = true;
     }
 
     /// Asks to remember what has become known, unless nothing may be written.
     fn remember(&mut self, slot: Slot) {
         let policy = &self.profile.policy;
-        let Some(record) = self.store.get_mut(slot) else {
-            return;
-        };
+        let record = self.store.record_mut(slot);
         let writes = policy.mode_for(record.wishes.mode) > Mode::DryRun;
         if record.write != Write::Idle || !record.to_remember || !writes {
             return;

@@ -102,6 +102,8 @@ impl Engine {
         }
         self.wake_due();
         self.store.expire(self.now);
+        #[cfg(debug_assertions)]
+        self.store.check(&self.wakes, self.now);
     }
 
     /// The next effect, in the order in which they are to be carried out.
@@ -116,7 +118,7 @@ impl Engine {
         let wake = self
             .wakes
             .first()
-            .and_then(|(_, slot)| self.store.get(*slot)?.wake);
+            .and_then(|(_, slot)| self.store.record(*slot).wake);
         let expiry = self
             .store
             .expires_at()
@@ -165,9 +167,7 @@ impl Engine {
     fn end_relist(&mut self) {
         self.view_is_whole = true;
         for slot in self.store.slots() {
-            let Some(record) = self.store.get(slot) else {
-                continue;
-            };
+            let record = self.store.record(slot);
             if record.listing == self.listing {
                 self.decide(slot);
             } else {
@@ -183,17 +183,13 @@ impl Engine {
                 return;
             }
             self.wakes.pop_first();
-            if let Some(record) = self.store.get_mut(slot) {
-                record.wake = None;
-                self.decide(slot);
-            }
+            self.store.record_mut(slot).wake = None;
+            self.decide(slot);
         }
     }
 
     fn set_wake(&mut self, slot: Slot, wake: Option<(Timestamp, DeadlineReason)>) {
-        let Some(record) = self.store.get_mut(slot) else {
-            return;
-        };
+        let record = self.store.record_mut(slot);
         if record.wake == wake {
             return;
         }
@@ -209,9 +205,7 @@ impl Engine {
     /// Nothing more is to be done for the pod: it is forgotten, as soon as no write to it is in flight. Observations of
     /// it are old up to the last version, or before that one if it may come back as it is.
     fn let_go(&mut self, slot: Slot, may_come_back: bool) {
-        let Some(record) = self.store.get_mut(slot) else {
-            return;
-        };
+        let record = self.store.record_mut(slot);
         let ResourceVersion(last) = record.resource_version;
         if record.awaits_outcome() {
             record.containers.clear();

@@ -39,9 +39,7 @@ impl Engine {
         let Some(slot) = self.store.find(uid) else {
             return;
         };
-        let Some(record) = self.store.get_mut(slot) else {
-            return;
-        };
+        let record = self.store.record_mut(slot);
         let mut news = Vec::new();
         for container in &mut record.containers {
             if container.recollect(history, self.now, &*self.profile.classify) {
@@ -59,9 +57,7 @@ impl Engine {
     }
 
     pub(super) fn lose_slot(&mut self, slot: Slot, from: GoneFrom) {
-        let Some(record) = self.store.get(slot) else {
-            return;
-        };
+        let record = self.store.record(slot);
         if from == GoneFrom::Cluster {
             let last = record.resource_version;
             self.forget(slot, last);
@@ -102,9 +98,7 @@ impl Engine {
 
     /// A pod that is kept was seen again.
     fn follow(&mut self, slot: Slot, pod: &PodSnapshot<'_>, seen: Seen) {
-        let Some(record) = self.store.get_mut(slot) else {
-            return;
-        };
+        let record = self.store.record_mut(slot);
         record.listing = self.listing;
         let is_news = std::mem::take(&mut record.version_is_void);
         if pod.resource_version < record.resource_version && !is_news {
@@ -141,9 +135,7 @@ impl Engine {
             self.leave(slot, pod, why);
             return;
         }
-        let Some(record) = self.store.get_mut(slot) else {
-            return;
-        };
+        let record = self.store.record_mut(slot);
         record.in_scope = true;
         record.wishes = pod.wishes;
         if matches!(record.write, Write::Unsure { .. }) {
@@ -154,9 +146,7 @@ impl Engine {
 
     /// The pod is out of scope. One that only runs now has recovered; any other is not ours to write to.
     fn leave(&mut self, slot: Slot, pod: &PodSnapshot<'_>, why: OutOfScope) {
-        let Some(record) = self.store.get_mut(slot) else {
-            return;
-        };
+        let record = self.store.record_mut(slot);
         record.wishes = pod.wishes;
         if why == OutOfScope::Phase && record.containers.is_empty() {
             self.settle(slot);
@@ -167,15 +157,11 @@ impl Engine {
 
     /// Takes over what the snapshot says of containers that are known to fail.
     fn observe_containers(&mut self, slot: Slot, pod: &PodSnapshot<'_>, seen: Seen) {
-        let Some(record) = self.store.get(slot) else {
-            return;
-        };
+        let record = self.store.record(slot);
         let observed_at = record.observed_at;
         let together = PulledTogether::of(pod.containers, &record.containers);
         for (at, snapshot) in pod.containers.iter().enumerate() {
-            let Some(record) = self.store.get_mut(slot) else {
-                return;
-            };
+            let record = self.store.record_mut(slot);
             let Some(container) = record.container(snapshot.name) else {
                 continue;
             };
@@ -222,9 +208,7 @@ impl Engine {
                 failures.max(failures_before),
             );
         }
-        let Some(record) = self.store.get_mut(slot) else {
-            return;
-        };
+        let record = self.store.record_mut(slot);
         record
             .containers
             .retain(|c| pod.containers.iter().any(|s| s.name == c.name()));
@@ -236,9 +220,7 @@ impl Engine {
             if !counts(snapshot) {
                 continue;
             }
-            let Some(record) = self.store.get_mut(slot) else {
-                return;
-            };
+            let record = self.store.record_mut(slot);
             if record.containers.len() >= FAILING_CONTAINERS_MAX {
                 break;
             }
@@ -279,9 +261,7 @@ impl Engine {
     /// What the whole pod looks like now that its containers are taken in.
     fn finish(&mut self, slot: Slot, pod: &PodSnapshot<'_>) {
         let now = self.now;
-        let Some(record) = self.store.get_mut(slot) else {
-            return;
-        };
+        let record = self.store.record_mut(slot);
         record.observed_at = now;
         record.in_scope = true;
         record.wishes = pod.wishes;

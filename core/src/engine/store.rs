@@ -3,6 +3,9 @@
 //! A pod that is forgotten leaves its last resource version behind for a while, so that an old observation that
 //! arrives late does not bring it back.
 
+#[cfg(debug_assertions)]
+mod check;
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -17,6 +20,9 @@ use crate::time::Timestamp;
 /// behind by more than this is broken and ends in a relist.
 const REMEMBER_GONE_FOR: Duration = Duration::from_secs(300);
 
+/// What a lookup of a slot relies on.
+const IN_USE: &str = "a slot that is held, waited for or indexed has a record";
+
 /// A place in the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Slot(u32);
@@ -30,6 +36,9 @@ pub(super) struct Store {
     free: Vec<Slot>,
     gone: HashTable<Gone>,
     gone_until: VecDeque<(Timestamp, Uid)>,
+    /// Where the next check of a part begins.
+    #[cfg(debug_assertions)]
+    check_from: usize,
 }
 
 #[derive(Debug)]
@@ -60,6 +69,19 @@ impl Store {
         self.records.get_mut(slot.0 as usize)?.as_deref_mut()
     }
 
+    /// The record in a slot that is in use, as every slot is that was found and not removed since.
+    ///
+    /// # Panics
+    /// If it is not in use: then a verdict could be on another pod than the one that was judged.
+    pub(super) fn record(&self, slot: Slot) -> &PodRecord {
+        self.get(slot).expect(IN_USE)
+    }
+
+    /// As [`Self::record`].
+    pub(super) fn record_mut(&mut self, slot: Slot) -> &mut PodRecord {
+        self.get_mut(slot).expect(IN_USE)
+    }
+
     /// All slots in use, in a fixed order.
     pub(super) fn slots(&self) -> Vec<Slot> {
         (0..)
@@ -74,31 +96,28 @@ impl Store {
         let uid = record.pod.uid();
         let slot = self.free.pop().unwrap_or_else(|| {
             self.records.push(None);
-            Slot(u32::try_from(self.records.len() - 1).unwrap_or(u32::MAX))
+            Slot(
+                u32::try_from(self.records.len() - 1).expect("fewer than 2^32 pods fail at a time"),
+            )
         });
         self.records[slot.0 as usize] = Some(Box::new(record));
         let records = &self.records;
         self.index
             .insert_unique(hash(uid.as_bytes()), slot, |slot| {
-                records[slot.0 as usize]
-                    .as_ref()
-                    .map_or(0, |record| hash(record.pod.uid().as_bytes()))
+                let record = records[slot.0 as usize].as_ref().expect(IN_USE);
+                hash(record.pod.uid().as_bytes())
             });
         slot
     }
 
     /// Forgets the pod, but for the version up to which observations of it are old.
     pub(super) fn remove(&mut self, slot: Slot, old: ResourceVersion, now: Timestamp) {
-        let Some(uid) = self.get(slot).map(|record| record.pod.uid()) else {
-            return;
-        };
+        let uid = self.record(slot).pod.uid();
         let records = &self.records;
-        if let Ok(entry) = self
-            .index
+        self.index
             .find_entry(hash(uid.as_bytes()), |s| has_uid(records, *s, &uid))
-        {
-            entry.remove();
-        }
+            .expect("every record is indexed")
+            .remove();
         self.records[slot.0 as usize] = None;
         self.free.push(slot);
         self.bury(&uid, old, now);

@@ -31,9 +31,7 @@ impl Engine {
         let Some(slot) = self.store.find(uid) else {
             return;
         };
-        let Some(record) = self.store.get_mut(slot) else {
-            return;
-        };
+        let record = self.store.record_mut(slot);
         let Write::InFlight(written) = record.write else {
             return;
         };
@@ -95,9 +93,7 @@ impl Engine {
     /// The pod was seen in a terminal phase.
     pub(super) fn ended(&mut self, slot: Slot, pod: &PodSnapshot<'_>) {
         let now = self.now;
-        let Some(record) = self.store.get_mut(slot) else {
-            return;
-        };
+        let record = self.store.record_mut(slot);
         record.ended = true;
         if record.put_back > 0 && record.write.is_over() {
             // A kubelet that has put a pod back may have begun to end it all the same, and does not stop.
@@ -131,9 +127,7 @@ impl Engine {
 
     /// The pod was seen alive at a newer version.
     pub(super) fn alive(&mut self, slot: Slot) {
-        let Some(record) = self.store.get_mut(slot) else {
-            return;
-        };
+        let record = self.store.record_mut(slot);
         record.ended = false;
         match record.write {
             Write::Proposed {
@@ -150,9 +144,7 @@ impl Engine {
     /// The pod has left the watch while its failure may have been written: look at it.
     pub(super) fn read_soon(&mut self, slot: Slot) {
         let now = self.now;
-        let Some(record) = self.store.get_mut(slot) else {
-            return;
-        };
+        let record = self.store.record_mut(slot);
         match &mut record.write {
             Write::Proposed { read_at, .. } | Write::Unsure { read_at, .. } => *read_at = now,
             // The outcome says more, and comes soon.
@@ -164,7 +156,7 @@ impl Engine {
     /// What a pod whose last write is not confirmed needs now, and when to come back.
     pub(super) fn await_confirmation(&mut self, slot: Slot) -> Option<Timestamp> {
         let now = self.now;
-        let record = self.store.get_mut(slot)?;
+        let record = self.store.record_mut(slot);
         let failed_writes = record.failed_writes;
         let since = match record.write {
             Write::Proposed { since, .. } => since,
@@ -191,9 +183,7 @@ impl Engine {
 
     /// The kubelet has put the pod back: once more, or the last resort, or never again.
     fn put_back(&mut self, slot: Slot) {
-        let Some(record) = self.store.get_mut(slot) else {
-            return;
-        };
+        let record = self.store.record_mut(slot);
         record.put_back = record.put_back.saturating_add(1);
         let (pod, times) = (record.pod.clone(), record.put_back);
         let limit = self.profile.policy.put_back;
@@ -215,9 +205,7 @@ impl Engine {
     /// is no longer true, and is taken away first.
     pub(super) fn settle(&mut self, slot: Slot) {
         let policy = &self.profile.policy;
-        let Some(record) = self.store.get_mut(slot) else {
-            return;
-        };
+        let record = self.store.record_mut(slot);
         if !record.containers.is_empty() || record.may_be_failed() {
             self.decide(slot);
             return;
