@@ -5,7 +5,7 @@ use std::hint::black_box;
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use pullstop_benches::{BACKING_OFF, FAILED, NOT_FOUND, Pod, container, drain, engine};
 use pullstop_core::classify::Classifier;
-use pullstop_core::engine::{Engine, Input, Outcome, Seen};
+use pullstop_core::engine::{Engine, Input, Outcome, Source};
 use pullstop_core::image::ImageReference;
 use pullstop_core::pod::{ContainerSnapshot, ContainerState, ResourceVersion};
 use pullstop_core::time::Timestamp;
@@ -43,7 +43,7 @@ fn see(engine: &mut Engine, pod: &Pod, version: u64, state: ContainerState<'_>, 
             now(ms),
             Input::Pod {
                 pod,
-                seen: Seen::Changing,
+                source: Source::Watch,
             },
         );
     });
@@ -117,8 +117,8 @@ fn many_containers(c: &mut Criterion) {
                     .map(|(name, image)| container(name, image, state))
                     .collect();
                 pod.lend_with(version, &containers, |pod| {
-                    let seen = Seen::Changing;
-                    engine.handle(now(version), Input::Pod { pod, seen });
+                    let source = Source::Watch;
+                    engine.handle(now(version), Input::Pod { pod, source });
                 });
                 drain(&mut engine)
             });

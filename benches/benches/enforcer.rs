@@ -56,14 +56,14 @@ fn list(c: &mut Criterion) {
             b.iter(|| runtime.block_on(async { read_all(&server.api(Arc::default())).await }));
         });
         group.bench_function("taken in", |b| {
-            b.iter(|| runtime.block_on(take_in(&server, count / 10)));
+            b.iter(|| runtime.block_on(apply(&server, count / 10)));
         });
         group.finish();
     }
 }
 
 /// As a replica does that does not lead, or not yet.
-async fn take_in(server: &Server, failing: usize) {
+async fn apply(server: &Server, failing: usize) {
     let metrics = Arc::new(Metrics::default());
     let api = server.api(Arc::clone(&metrics));
     enforce(api, &metrics, false, server.watched()).await;

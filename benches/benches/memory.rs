@@ -5,7 +5,7 @@
 use std::alloc::System;
 
 use pullstop_benches::{FAILED, Pod, drain, engine};
-use pullstop_core::engine::{Input, Outcome, Seen};
+use pullstop_core::engine::{Input, Outcome, Source};
 use pullstop_core::pod::{ContainerState, ResourceVersion};
 use pullstop_core::time::Timestamp;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
@@ -29,7 +29,7 @@ fn main() {
                     now,
                     Input::Pod {
                         pod,
-                        seen: Seen::Changing,
+                        source: Source::Watch,
                     },
                 );
             });

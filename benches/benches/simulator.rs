@@ -7,12 +7,12 @@ use std::path::Path;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use pullstop_cluster::scenario::{self, Scenario};
 use pullstop_cluster::simulation::{self, Decider};
-use pullstop_cluster::world::enforcer::rivals::Rival;
-use pullstop_cluster::world::{Keep, World};
+use pullstop_cluster::world::enforcer::baselines::Baseline;
+use pullstop_cluster::world::{RunOptions, World};
 use pullstop_core::policy::Policy;
 
 fn world(scenario: &Scenario, decider: &Decider) -> World {
-    simulation::world(scenario, 1, decider, Keep::default())
+    simulation::world(scenario, 1, decider, RunOptions::default())
         .unwrap_or_else(|error| panic!("{error}"))
 }
 
@@ -70,7 +70,7 @@ spec:
 
 fn kubelet_events(c: &mut Criterion) {
     let scenario = stuck();
-    let nobody = Decider::Rival(Rival::Nothing);
+    let nobody = Decider::Baseline(Baseline::Nothing);
     let mut once = world(&scenario, &nobody);
     once.run();
     let mut group = c.benchmark_group("simulator");

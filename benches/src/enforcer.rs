@@ -12,7 +12,7 @@ use pullstop_enforcer::engines::Policies;
 use pullstop_enforcer::lease::Claim;
 use pullstop_enforcer::metrics::Metrics;
 use pullstop_enforcer::pods::announce::Announcer;
-use pullstop_enforcer::pods::feed::{Feed, NEWS_MAX};
+use pullstop_enforcer::pods::feed::{FEED_EVENTS_MAX, Feed};
 use pullstop_enforcer::pods::wire;
 use pullstop_enforcer::pods::write::Writer;
 use tokio::sync::{Notify, mpsc, watch};
@@ -38,7 +38,7 @@ pub async fn enforce(
     let (_stop, stop_seen) = watch::channel(false);
     let (_questions, asked) = mpsc::channel(1);
     let (selector, selector_seen) = watch::channel(selector(&policies));
-    let (news, news_seen) = mpsc::channel(NEWS_MAX);
+    let (news, news_seen) = mpsc::channel(FEED_EVENTS_MAX);
     let relist = Arc::new(Notify::new());
 
     let identity = "bench".to_owned();

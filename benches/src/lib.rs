@@ -7,8 +7,8 @@ pub mod wire;
 use pullstop_core::engine::Engine;
 use pullstop_core::plugin::Profile;
 use pullstop_core::pod::{
-    ContainerKind, ContainerSnapshot, ContainerState, Owner, Phase, PodSnapshot, ResourceVersion,
-    RestartPolicy, Wishes,
+    ContainerKind, ContainerSnapshot, ContainerState, Overrides, Owner, Phase, PodSnapshot,
+    ResourceVersion, RestartPolicy,
 };
 use pullstop_core::policy::{Mode, Policy};
 
@@ -85,7 +85,7 @@ impl Pod {
             node: Some("node-17"),
             phase: Phase::Pending,
             kubelet_agreed: false,
-            wishes: Wishes::default(),
+            overrides: Overrides::default(),
             containers,
             image_volumes: &[],
         })

@@ -10,10 +10,10 @@
 //! ```
 //! use std::time::Duration;
 //!
-//! use pullstop_core::engine::{Effect, Engine, Input, Outcome, Seen};
+//! use pullstop_core::engine::{Effect, Engine, Input, Outcome, Source};
 //! use pullstop_core::plugin::Profile;
 //! use pullstop_core::pod::{
-//!     ContainerKind, ContainerSnapshot, ContainerState, Owner, Phase, PodSnapshot, ResourceVersion, RestartPolicy, Wishes,
+//!     ContainerKind, ContainerSnapshot, ContainerState, Owner, Phase, PodSnapshot, ResourceVersion, RestartPolicy, Overrides,
 //! };
 //! use pullstop_core::policy::{Mode, Policy};
 //! use pullstop_core::time::Timestamp;
@@ -41,11 +41,11 @@
 //!         node: Some("node-a"),
 //!         phase: Phase::Pending,
 //!         kubelet_agreed: false,
-//!         wishes: Wishes::default(),
+//!         overrides: Overrides::default(),
 //!         containers: &[container],
 //!         image_volumes: &[],
 //!     };
-//!     engine.handle(now, Input::Pod { pod: &pod, seen: Seen::Changing });
+//!     engine.handle(now, Input::Pod { pod: &pod, seen: Source::Watch });
 //! }
 //!
 //! /// Carries out what the engine asks for: every write succeeds. The causes for which pods were failed.

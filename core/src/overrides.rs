@@ -4,15 +4,15 @@ use std::time::Duration;
 
 /// What is asked for by annotation, within the bounds of the policy: on the pod, or on what it belongs to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Wishes {
+pub struct Overrides {
     /// `pullstop.dev/mode`.
     pub mode: Option<Mode>,
     /// `pullstop.dev/patience`: no verdict before the first failure is this long ago.
     pub patience: Option<Duration>,
 }
 
-impl Wishes {
-    /// These wishes, and for what they do not ask for, those of somebody `less_specific`.
+impl Overrides {
+    /// These overrides, and for what they do not ask for, those of somebody `less_specific`.
     #[must_use]
     pub fn or(self, less_specific: Self) -> Self {
         Self {

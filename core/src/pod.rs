@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::history::Memory;
-pub use crate::overrides::Wishes;
+pub use crate::overrides::Overrides;
 use crate::time::Timestamp;
 
 /// One observation of a pod.
@@ -37,7 +37,7 @@ pub struct PodSnapshot<'a> {
     /// `PodCompleted` (`pkg/kubelet/status/generate.go`).
     pub kubelet_agreed: bool,
     /// What the pod asks for, or what it belongs to asks for on its behalf.
-    pub wishes: Wishes,
+    pub overrides: Overrides,
     /// Init containers and sidecars in their order, then main and ephemeral containers.
     pub containers: &'a [ContainerSnapshot<'a>],
     /// The references of the pod's image volumes. A volume's failed pull shows as a container's, under its image.
@@ -151,14 +151,14 @@ impl WaitingReason {
     }
 
     /// What the reason tells about pulls.
-    pub const fn trouble(self) -> Option<Trouble> {
+    pub const fn kind(self) -> Option<WaitingKind> {
         match self {
             Self::ErrImagePull | Self::RegistryUnavailable | Self::SignatureValidationFailed => {
-                Some(Trouble::Failed)
+                Some(WaitingKind::Failed)
             }
-            Self::ImagePullBackOff => Some(Trouble::BackingOff),
+            Self::ImagePullBackOff => Some(WaitingKind::BackingOff),
             Self::InvalidImageName | Self::ErrImageNeverPull | Self::ImageInspectError => {
-                Some(Trouble::Constant)
+                Some(WaitingKind::Constant)
             }
             Self::ContainerCreating | Self::PodInitializing | Self::BeyondPull => None,
         }
@@ -167,7 +167,7 @@ impl WaitingReason {
 
 /// The three ways in which a waiting reason tells of a failing image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trouble {
+pub enum WaitingKind {
     /// A pull has failed: entering this is one failure.
     Failed,
     /// The kubelet waits before the next pull.

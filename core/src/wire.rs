@@ -243,7 +243,7 @@ impl WirePod {
                 .filter(|node| !node.is_empty()),
             phase: self.phase()?,
             kubelet_agreed: matches!(ready_reason, Some("PodFailed" | "PodCompleted")),
-            wishes: meta.wishes(),
+            overrides: meta.overrides(),
             containers: &containers,
             image_volumes: &image_volumes,
         }))
@@ -429,8 +429,8 @@ mod tests {
                     name: "j"
                 })
             );
-            assert_eq!(pod.wishes.mode, Some(Mode::Off));
-            assert_eq!(pod.wishes.patience, Some(Duration::from_secs(3600)));
+            assert_eq!(pod.overrides.mode, Some(Mode::Off));
+            assert_eq!(pod.overrides.patience, Some(Duration::from_secs(3600)));
             assert_eq!(pod.image_volumes, ["data:1"]);
             let kinds: Vec<_> = pod.containers.iter().map(|c| c.kind).collect();
             assert_eq!(

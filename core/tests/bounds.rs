@@ -2,7 +2,7 @@
 
 use crate::harness::{Container, Machine, NOT_FOUND, Pod, St, at, policy};
 use pullstop_core::engine::{
-    Effect, FAILING_CONTAINERS_MAX, Memory, Seen, StartedOver, TransitionKind,
+    Effect, FAILING_CONTAINERS_MAX, Memory, Source, StartedOver, TransitionKind,
 };
 use pullstop_core::image::NAME_BYTES_MAX;
 
@@ -38,8 +38,8 @@ fn thousands_of_failing_containers_cost_no_more_than_the_bound() {
                 _ => St::waiting("CreateContainerError", ""),
             };
         }
-        let seen = [Seen::Changing, Seen::Standing][turn % 3 / 2];
-        machine.see(at(300_000 * turn as u64), &pod, seen);
+        let source = [Source::Watch, Source::List][turn % 3 / 2];
+        machine.see(at(300_000 * turn as u64), &pod, source);
     }
     assert_eq!(machine.counted(), 10 * FAILING_CONTAINERS_MAX);
     let notes = machine.transitions().count();
@@ -58,7 +58,7 @@ fn one_container_more_than_the_bound_may_be_pulled_for() {
                 container.image = "r.example/a:b".to_owned();
                 container.state = St::failed(&format!("{NOT_FOUND} {failure}"));
             }
-            machine.see(at(40_000 * failure), &pod, Seen::Changing);
+            machine.see(at(40_000 * failure), &pod, Source::Watch);
         }
         machine.run_through(at(120_000).after(2 * pull_timeout));
         machine.first_failure_at().unwrap()
@@ -71,11 +71,11 @@ fn one_container_more_than_the_bound_may_be_pulled_for() {
 fn a_container_beyond_the_bound_is_counted_once_another_has_recovered() {
     let mut machine = Machine::new(policy(99, 9));
     let mut pod = failing(FAILING_CONTAINERS_MAX + 1);
-    machine.see(at(0), &pod, Seen::Changing);
+    machine.see(at(0), &pod, Source::Watch);
     assert_eq!(memories(&machine).len(), FAILING_CONTAINERS_MAX);
     pod.version += 1;
     pod.containers[0].state = St::Running;
-    machine.see(at(12_000), &pod, Seen::Changing);
+    machine.see(at(12_000), &pod, Source::Watch);
     let last = &pod.containers[FAILING_CONTAINERS_MAX].name;
     assert_eq!(memories(&machine).len(), FAILING_CONTAINERS_MAX);
     assert_eq!(memories(&machine).last().unwrap().container, *last);
@@ -89,14 +89,14 @@ fn an_image_that_is_no_name_is_kept_as_a_fingerprint() {
     let invalid = St::waiting("InvalidImageName", "couldn't parse image name");
     pod.containers[0].image.clone_from(&long);
     pod.containers[0].state = invalid.clone();
-    machine.see(at(0), &pod, Seen::Changing);
+    machine.see(at(0), &pod, Source::Watch);
     assert!(memories(&machine)[0].image.len() < NAME_BYTES_MAX);
 
     // Another engine knows it again, and so does this one.
     let mut restarted = machine.restarted(policy(1, 60));
     pod.version += 1;
-    restarted.see(at(30_000), &pod, Seen::Standing);
-    machine.see(at(30_000), &pod, Seen::Changing);
+    restarted.see(at(30_000), &pod, Source::List);
+    machine.see(at(30_000), &pod, Source::Watch);
     restarted.run_through(at(60_000));
     assert_eq!(restarted.first_failure_at(), Some(at(60_000)));
     assert!(restarted.failures()[0].image.len() < NAME_BYTES_MAX);
@@ -110,7 +110,7 @@ fn an_image_that_is_no_name_is_kept_as_a_fingerprint() {
     // One that differs at its end only is another.
     pod.version += 1;
     pod.containers[0].image = format!("{long}b");
-    machine.see(at(40_000), &pod, Seen::Changing);
+    machine.see(at(40_000), &pod, Source::Watch);
     let edited = |what: &TransitionKind| matches!(what, TransitionKind::StartedOver { why, .. } if *why == StartedOver::ImageEdited);
     assert_eq!(
         machine
@@ -126,7 +126,7 @@ fn a_container_that_no_cluster_lets_in_is_not_kept() {
     let mut machine = Machine::new(policy(1, 0));
     let mut pod = failing(1);
     pod.containers[0].name = "a".repeat(1_000_000);
-    machine.see(at(0), &pod, Seen::Changing);
+    machine.see(at(0), &pod, Source::Watch);
     machine.run_through(at(10_000_000));
     let written = |(_, effect): &(_, Effect)| !matches!(effect, Effect::Transition(_));
     assert!(!machine.log.iter().any(written), "{:?}", machine.log);

@@ -1,7 +1,7 @@
 //! Every sequence of up to six observations, checked against a count that is kept beside the engine.
 
 use crate::harness::{Machine, NOT_FOUND, Pod, REFUSED, St, THROTTLED, at, policy};
-use pullstop_core::engine::{Seen, StartedOver, TransitionKind};
+use pullstop_core::engine::{Source, StartedOver, TransitionKind};
 
 /// How long the sequences are: 8^6 of them.
 const LENGTH: u32 = 6;
@@ -119,7 +119,7 @@ fn check(sequence: &[Symbol], number: usize, machine: &mut Machine) -> usize {
         pod.version += 1;
         count.observe(*symbol, now_ms);
         let log_before = machine.log.len();
-        machine.see(at(now_ms), &pod, Seen::Changing);
+        machine.see(at(now_ms), &pod, Source::Watch);
         let counted = machine.log[log_before..]
             .iter()
             .filter_map(|(_, effect)| match effect {

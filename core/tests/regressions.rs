@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::harness::{Machine, NOT_FOUND, Pod, St, at, built_in, policy};
-use pullstop_core::engine::{Effect, Engine, Input, Outcome, Seen};
+use pullstop_core::engine::{Effect, Engine, Input, Outcome, Source};
 use pullstop_core::plugin::{
     Case, Evidence, Fact, Permission, Permit, Point, Profile, Trail, Weight,
 };
@@ -34,10 +34,10 @@ fn memories(machine: &Machine) -> Vec<usize> {
 #[test]
 fn a_memory_is_taken_away_until_that_succeeds() {
     let mut machine = Machine::new(policy(9, 9));
-    machine.see(at(0), &pod(10, St::failed(NOT_FOUND)), Seen::Changing);
+    machine.see(at(0), &pod(10, St::failed(NOT_FOUND)), Source::Watch);
     machine.answers = false;
     let beyond = pod(11, St::waiting("CreateContainerError", ""));
-    machine.see(at(13_000), &beyond, Seen::Changing);
+    machine.see(at(13_000), &beyond, Source::Watch);
     assert_eq!(memories(&machine), [1, 0]);
     machine.input(
         at(13_100),
@@ -46,7 +46,7 @@ fn a_memory_is_taken_away_until_that_succeeds() {
             outcome: Outcome::Conflict,
         },
     );
-    machine.see(at(20_000), &beyond, Seen::Standing);
+    machine.see(at(20_000), &beyond, Source::List);
     assert_eq!(memories(&machine), [1, 0, 0]);
     let outcome = Outcome::Accepted(ResourceVersion(12));
     machine.input(
@@ -64,11 +64,11 @@ fn a_memory_is_taken_away_until_that_succeeds() {
 fn a_memory_that_comes_too_late_is_taken_away() {
     let mut machine = Machine::new(policy(9, 9));
     machine.answers = false;
-    machine.see(at(0), &pod(10, St::failed(NOT_FOUND)), Seen::Changing);
+    machine.see(at(0), &pod(10, St::failed(NOT_FOUND)), Source::Watch);
     machine.see(
         at(1000),
         &pod(11, St::waiting("CreateContainerError", "")),
-        Seen::Changing,
+        Source::Watch,
     );
     assert_eq!(memories(&machine), [1]);
     let outcome = Outcome::Accepted(ResourceVersion(12));
@@ -88,11 +88,11 @@ fn a_pod_that_is_failed_already_is_not_failed_again() {
     for outcome in [Outcome::Failed, Outcome::Conflict] {
         let mut machine = Machine::new(policy(1, 0));
         machine.answers = false;
-        machine.see(at(0), &pod(10, invalid()), Seen::Changing);
+        machine.see(at(0), &pod(10, invalid()), Source::Watch);
         assert_eq!(machine.failures().len(), 1);
         let mut failed = pod(11, invalid());
         failed.phase = Phase::Failed;
-        machine.see(at(1000), &failed, Seen::Changing);
+        machine.see(at(1000), &failed, Source::Watch);
         machine.input(
             at(2000),
             Input::Outcome {
@@ -100,7 +100,7 @@ fn a_pod_that_is_failed_already_is_not_failed_again() {
                 outcome,
             },
         );
-        machine.see(at(20_000), &failed, Seen::Standing);
+        machine.see(at(20_000), &failed, Source::List);
         machine.run_through(at(3_600_000));
         assert_eq!(machine.failures().len(), 1, "{outcome:?}");
     }
@@ -111,15 +111,15 @@ fn a_pod_that_is_failed_already_is_not_failed_again() {
 fn after_a_restore_what_is_seen_counts_at_any_version() {
     for restored in [true, false] {
         let mut machine = Machine::new(policy(1, 60));
-        machine.see(at(0), &pod(1000, invalid()), Seen::Changing);
+        machine.see(at(0), &pod(1000, invalid()), Source::Watch);
         machine.input(at(10_000), Input::RelistBegin);
         if restored {
             machine.input(at(10_000), Input::Restored);
         }
-        machine.see(at(10_000), &pod(50, invalid()), Seen::Standing);
+        machine.see(at(10_000), &pod(50, invalid()), Source::List);
         machine.input(at(10_000), Input::RelistEnd);
         // Late news from before count no more than ever, and so does what came before the list.
-        machine.see(at(11_000), &pod(49, St::creating()), Seen::Changing);
+        machine.see(at(11_000), &pod(49, St::creating()), Source::Watch);
         assert_eq!(machine.counted(), 1, "what has failed has failed");
         machine.run_through(at(120_000));
         let judged = machine.failures()[0].resource_version;
@@ -133,12 +133,12 @@ fn after_a_restore_what_is_seen_counts_at_any_version() {
 #[test]
 fn after_a_restore_pods_that_were_forgotten_come_back() {
     let mut machine = Machine::new(policy(1, 60));
-    machine.see(at(0), &pod(1000, invalid()), Seen::Changing);
+    machine.see(at(0), &pod(1000, invalid()), Source::Watch);
     machine.gone(at(1000), "pod");
-    machine.see(at(2000), &pod(50, invalid()), Seen::Standing);
+    machine.see(at(2000), &pod(50, invalid()), Source::List);
     assert_eq!(machine.engine.tracked(), 0);
     machine.input(at(3000), Input::Restored);
-    machine.see(at(3000), &pod(50, invalid()), Seen::Standing);
+    machine.see(at(3000), &pod(50, invalid()), Source::List);
     assert_eq!(machine.engine.tracked(), 1);
 }
 
@@ -146,10 +146,10 @@ fn after_a_restore_pods_that_were_forgotten_come_back() {
 #[test]
 fn a_long_gap_makes_no_pull_hung() {
     let mut machine = Machine::new(policy(1, 60));
-    machine.see(at(0), &pod(10, St::failed(NOT_FOUND)), Seen::Changing);
+    machine.see(at(0), &pod(10, St::failed(NOT_FOUND)), Source::Watch);
     machine.input(at(10_000), Input::RelistBegin);
     let later = pod(20, St::backing_off(NOT_FOUND));
-    machine.see(at(2_500_000), &later, Seen::Standing);
+    machine.see(at(2_500_000), &later, Source::List);
     machine.input(at(2_500_000), Input::RelistEnd);
     assert!(machine.failures().is_empty());
 }
@@ -175,7 +175,7 @@ fn a_shared_back_off_holds_nothing() {
             St::backing_off(NOT_FOUND)
         };
         pod.containers[1].state = St::backing_off(NOT_FOUND);
-        machine.see(at(1000 * ms), &pod, Seen::Changing);
+        machine.see(at(1000 * ms), &pod, Source::Watch);
     }
     machine.run_through(at(130_000));
     assert_eq!(machine.first_failure_at(), Some(at(120_000)));
@@ -189,7 +189,7 @@ fn nothing_is_pulled_behind_a_sidecar_that_never_started() {
     pod.containers[0].kind = ContainerKind::Sidecar;
     pod.containers[0].state = invalid();
     pod.containers[1].state = St::waiting("PodInitializing", "");
-    machine.see(at(0), &pod, Seen::Changing);
+    machine.see(at(0), &pod, Source::Watch);
     machine.run_through(at(60_000));
     assert_eq!(machine.first_failure_at(), Some(at(30_000)));
 }
@@ -205,7 +205,7 @@ fn slow_failures_come_to_an_end() {
             (13_000, St::backing_off(NOT_FOUND)),
         ] {
             version += 1;
-            machine.see(at(660_000 * n + ms), &pod(version, state), Seen::Changing);
+            machine.see(at(660_000 * n + ms), &pod(version, state), Source::Watch);
         }
     }
     assert!(machine.first_failure_at().is_some());
@@ -219,7 +219,7 @@ fn pods_that_come_into_scope_are_judged() {
     let mut foreign = pod(10, invalid());
     foreign.owner = Some("ReplicaSet".to_owned());
     let mut machine = Machine::new(policy(1, 30));
-    machine.see(at(0), &foreign, Seen::Changing);
+    machine.see(at(0), &foreign, Source::Watch);
     assert_eq!(machine.engine.tracked(), 0);
     for (ms, policy, kept) in [
         (1000, wide.clone(), 1),
@@ -235,7 +235,7 @@ fn pods_that_come_into_scope_are_judged() {
                 .iter()
                 .any(|(_, effect)| *effect == Effect::List)
         );
-        machine.see(at(ms), &foreign, Seen::Standing);
+        machine.see(at(ms), &foreign, Source::List);
         assert_eq!(machine.engine.tracked(), kept, "at {ms}");
     }
 }
@@ -269,7 +269,7 @@ fn a_plugin_cannot_stop_the_clock() {
                 at(0),
                 Input::Pod {
                     pod,
-                    seen: Seen::Changing,
+                    source: Source::Watch,
                 },
             );
         });
@@ -307,7 +307,7 @@ impl Evidence for Outage {
         if self.failing < 3 {
             return Weight::Neutral;
         }
-        trail.say(
+        trail.record(
             Point::Evidence,
             self.name(),
             format_args!("{} pods fail", self.failing),
@@ -326,14 +326,14 @@ fn evidence_of_other_pods_holds_a_verdict() {
         for n in 0..pods {
             let mut pod = pod(10, invalid());
             pod.uid = format!("pod-{n}");
-            machine.see(at(n), &pod, Seen::Changing);
+            machine.see(at(n), &pod, Source::Watch);
         }
         machine.run_through(at(600_000));
         assert_eq!(machine.failures().len(), failed, "of {pods}");
         if failed == 0 {
             let trail = machine.engine.explain("pod-0").remove(0).trail;
-            let said = trail.iter().any(|said| said.what == "3 pods fail");
-            assert!(said, "{trail:?}");
+            let entries = trail.iter().any(|entries| entries.what == "3 pods fail");
+            assert!(entries, "{trail:?}");
         }
     }
 }
@@ -352,13 +352,13 @@ fn what_another_clock_remembered_fires_no_rule_early() {
         ..machine.restarted(policy(1, 600))
     };
     let mut machine = Machine::new(policy(1, 600));
-    machine.see(at(60_000), &pod(10, invalid()), Seen::Changing);
+    machine.see(at(60_000), &pod(10, invalid()), Source::Watch);
     // On a machine whose clock is 3 s behind, so that the failure is yet to come.
     machine.now = at(57_000);
     for restart in 0..3 {
         machine = began(&machine);
         let moment = at(57_000 + 100_000 * restart);
-        machine.see(moment, &pod(11, invalid()), Seen::Standing);
+        machine.see(moment, &pod(11, invalid()), Source::List);
         assert_eq!(machine.counted(), 0, "it is remembered");
     }
     machine.run_through(at(700_000));
@@ -369,9 +369,9 @@ fn what_another_clock_remembered_fires_no_rule_early() {
 #[test]
 fn a_memory_of_the_future_is_void() {
     let mut machine = Machine::new(policy(1, 600));
-    machine.see(at(60_000), &pod(10, invalid()), Seen::Changing);
+    machine.see(at(60_000), &pod(10, invalid()), Source::Watch);
     machine.now = at(0);
     let mut restarted = machine.restarted(policy(1, 600));
-    restarted.see(at(50_000), &pod(11, invalid()), Seen::Standing);
+    restarted.see(at(50_000), &pod(11, invalid()), Source::List);
     assert_eq!(restarted.counted(), 1);
 }

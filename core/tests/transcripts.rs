@@ -7,7 +7,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use crate::harness::{self, DENIED, EPOCH, Machine, NOT_FOUND, Pod, REFUSED, St, THROTTLED};
-use pullstop_core::engine::{Effect, Input, Outcome, Seen, TransitionKind};
+use pullstop_core::engine::{Effect, Input, Outcome, Source, TransitionKind};
 use pullstop_core::pod::{ContainerKind, Phase, ResourceVersion};
 use pullstop_core::policy::{Action, Mode};
 use pullstop_core::time::{Human, Timestamp};
@@ -63,7 +63,7 @@ struct Stage {
     pod: Pod,
     now: Timestamp,
     told: usize,
-    seen: Seen,
+    source: Source,
 }
 
 impl Stage {
@@ -76,7 +76,7 @@ impl Stage {
             pod,
             now: EPOCH,
             told: 0,
-            seen: Seen::Changing,
+            source: Source::Watch,
         }
     }
 
@@ -148,11 +148,11 @@ impl Stage {
                 return;
             }
             ["relist", "begins"] => {
-                self.seen = Seen::Standing;
+                self.source = Source::List;
                 return self.machine.input(self.now, Input::RelistBegin);
             }
             ["relist", "ends"] => {
-                self.seen = Seen::Changing;
+                self.source = Source::Watch;
                 return self.machine.input(self.now, Input::RelistEnd);
             }
             ["outcome", outcome] => {
@@ -171,9 +171,9 @@ impl Stage {
             }
             ["the", "pod", "is", "gone"] => return self.machine.gone(self.now, "pod"),
             ["the", "pod", "is", "listed"] => {
-                return self.machine.see(self.now, &self.pod, Seen::Standing);
+                return self.machine.see(self.now, &self.pod, Source::List);
             }
-            ["the", "same", "again"] => return self.machine.see(self.now, &self.pod, self.seen),
+            ["the", "same", "again"] => return self.machine.see(self.now, &self.pod, self.source),
             ["the", "pod", "is", "Failed"] => self.pod.phase = Phase::Failed,
             ["the", "kubelet", "agrees"] => self.pod.agreed = true,
             ["the", "kubelet", "puts", "it", "back"] => self.pod.phase = Phase::Pending,
@@ -184,7 +184,7 @@ impl Stage {
             [] => {}
         }
         self.pod.version += 1;
-        self.machine.see(self.now, &self.pod, self.seen);
+        self.machine.see(self.now, &self.pod, self.source);
     }
 
     fn container(&mut self, name: &str) -> &mut harness::Container {

@@ -8,8 +8,8 @@
 //! what is due is carried out.
 
 mod lanes;
+mod observe;
 mod past;
-mod sight;
 mod state;
 
 use std::collections::BTreeSet;
@@ -32,16 +32,16 @@ use crate::clock::Clock;
 use crate::engines::{self, Engines, Home, Policies};
 use crate::lease::{Claim, Stop};
 use crate::metrics::Metrics;
-use crate::pods::feed::News;
+use crate::overrides::Asked;
+use crate::overrides::cache::OverrideCache;
+use crate::pods::feed::FeedEvent;
 use crate::pods::history::Historian;
 use crate::pods::jobs::{Job, Report};
 use crate::pods::kind::VerdictWrite;
 use crate::pods::wire::field_selector;
 use crate::pods::write::Writer;
 use crate::policy::mode_name;
-use crate::telling::Telling;
-use crate::wishes::Asked;
-use crate::wishes::book::Book;
+use crate::reporter::Reporter;
 
 /// Writes that are under way when the program ends have this long to arrive.
 const LAST_WRITES: Duration = Duration::from_secs(5);
@@ -50,7 +50,7 @@ const LAST_WRITES: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Links {
     /// What is seen of pods.
-    pub news: mpsc::Receiver<News>,
+    pub events: mpsc::Receiver<FeedEvent>,
     /// The policies in force.
     pub policies: watch::Receiver<Policies>,
     /// The namespaces that are selected by their labels; all if nothing is selected.
@@ -85,8 +85,8 @@ pub struct Driver {
     clock: Clock,
     writer: Arc<Writer>,
     metrics: Arc<Metrics>,
-    telling: Telling,
-    book: Book,
+    reporter: Reporter,
+    cache: OverrideCache,
     /// Reads and writes that wait for others.
     lanes: Lanes,
     /// Reads and writes under way.
@@ -138,9 +138,9 @@ impl Driver {
         Ok(Self {
             engines: Engines::new(policies)?,
             clock,
-            book: Book::new(writer.kinds.clone()),
+            cache: OverrideCache::new(writer.kinds.clone()),
             writer,
-            telling: Telling::new(Arc::clone(&metrics)),
+            reporter: Reporter::new(Arc::clone(&metrics)),
             metrics,
             lanes: Lanes::default(),
             jobs: FuturesUnordered::new(),
@@ -194,8 +194,8 @@ impl Driver {
                     self.engines.tell_all(self.clock.now(), || Input::Time);
                 }
                 // Last, so that a flood of news holds up nothing else.
-                news = links.news.recv() => match news {
-                    Some(news) => self.news(news),
+                events = links.events.recv() => match events {
+                    Some(events) => self.events(events),
                     None => break,
                 },
             }
@@ -206,7 +206,7 @@ impl Driver {
                 links.relist.notify_one();
             }
             let kept = self.engines.tracked();
-            self.telling.keep(kept, |uid| self.engines.tracks(uid));
+            self.reporter.keep(kept, |uid| self.engines.tracks(uid));
             self.show();
         }
         let rest = async {
@@ -232,7 +232,7 @@ impl Driver {
         let pause_ends = waiting.then(|| self.writer.pauses().next_end(now));
         let next = [
             self.engines.next_deadline(),
-            self.book.next_at(),
+            self.cache.next_at(),
             claimed,
             pause_ends.flatten(),
             Some(now.after(SHOW_EVERY)),
@@ -245,7 +245,7 @@ impl Driver {
     fn follow_claim(&mut self, links: &mut Links) {
         self.claim = *links.claim.borrow_and_update();
         let (policy, mode) = self.engines.policy();
-        if mode != policy.mode.min(self.limit()) || self.telling.is_loud() != self.leads() {
+        if mode != policy.mode.min(self.limit()) || self.reporter.is_active() != self.leads() {
             self.adopt(self.engines.policies().clone(), links);
         }
     }
@@ -270,7 +270,7 @@ impl Driver {
             );
             return;
         }
-        self.telling.be_loud(self.leads());
+        self.reporter.set_active(self.leads());
         // The kill switch tells of itself: the policy is what it was.
         if !self.claim.stopped {
             tracing::info!(mode = mode_name(self.engines.policy().1), "policy in force");
@@ -333,7 +333,7 @@ impl Driver {
             let job = match effect {
                 Effect::Transition(transition) => {
                     let policy = self.engines.policies().of(home.as_deref());
-                    self.telling.transition(now, policy, &transition);
+                    self.reporter.transition(now, policy, &transition);
                     continue;
                 }
                 Effect::List => {
@@ -346,7 +346,7 @@ impl Driver {
                     resource_version: version,
                     memories,
                 } => Job::Remember {
-                    unread: self.book.unread(now, &pod),
+                    unread: self.cache.unread(now, &pod),
                     pod,
                     version,
                     memories,
@@ -361,7 +361,7 @@ impl Driver {
 
     /// Tells of a verdict that is to be carried out by this write.
     fn verdict(&mut self, write: VerdictWrite, home: &Home, decision: Box<Decision>) -> Job {
-        self.telling.verdict(write, &decision);
+        self.reporter.verdict(write, &decision);
         Job::Verdict(write, decision, self.bounds(home))
     }
 
@@ -408,7 +408,7 @@ impl Driver {
 
     /// Asks what failing pods belong to whether they ask for something.
     fn ask(&mut self) {
-        for source in self.book.due(self.clock.now()) {
+        for source in self.cache.due(self.clock.now()) {
             self.lanes.push(Task::Ask(source));
         }
     }

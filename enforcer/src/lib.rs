@@ -18,15 +18,15 @@ pub mod lease;
 pub mod metrics;
 pub mod namespaces;
 pub mod output;
+pub mod overrides;
 pub mod pods;
 pub mod policies;
 pub mod policy;
 pub mod record;
+pub mod reporter;
 pub mod run;
 pub mod scan;
 pub mod stuck;
-pub mod telling;
-pub mod wishes;
 
 use std::io::{self, Write};
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use tokio::sync::watch;
 
-use crate::api::{Api, ApiPath, Backoff, Call, Trouble, rights};
+use crate::api::{Api, ApiError, ApiPath, Backoff, Call, rights};
 
 /// How soon a new namespace, or one with another label, counts. Whenever the selection changes all pods are listed, so
 /// this is also the shortest time between two such lists.
@@ -41,9 +41,9 @@ impl Namespaces {
                     known = true;
                     LOOK_EVERY
                 }
-                Err(trouble) => {
-                    tracing::warn!(%trouble, selector = self.selector, "cannot list namespaces; those that were selected last stay so");
-                    backoff.pause(trouble.retry_after())
+                Err(error) => {
+                    tracing::warn!(%error, selector = self.selector, "cannot list namespaces; those that were selected last stay so");
+                    backoff.pause(error.retry_after())
                 }
             };
             tokio::time::sleep(pause).await;
@@ -68,7 +68,7 @@ impl Namespaces {
         }
     }
 
-    async fn list(&self) -> Result<BTreeSet<String>, Trouble> {
+    async fn list(&self) -> Result<BTreeSet<String>, ApiError> {
         let (mut names, mut next) = (BTreeSet::new(), String::new());
         loop {
             let path = ApiPath::to("/api/v1/namespaces")
@@ -78,7 +78,7 @@ impl Namespaces {
             let call = Call::metadata_list(&rights::LIST_NAMESPACES, path);
             let bytes = self.api.call(call, CALL_TIMEOUT).await?;
             let page: Page = serde_json::from_slice(&bytes)
-                .map_err(|error| Trouble::Unreadable(error.to_string()))?;
+                .map_err(|error| ApiError::Unreadable(error.to_string()))?;
             let items = page.items.into_iter().flatten();
             names.extend(items.map(|item| item.metadata.name));
             match page.metadata.r#continue {

@@ -95,7 +95,7 @@ pub async fn enforce(
     // None are known before they were listed; all are meant if nobody selects.
     let none_yet = args.namespace_selector.as_ref().map(|_| BTreeSet::new());
     let (selected, namespaces) = watch::channel(none_yet);
-    let (news, news_seen) = mpsc::channel(feed::NEWS_MAX);
+    let (events, news_seen) = mpsc::channel(feed::FEED_EVENTS_MAX);
     let (questions, asked) = mpsc::channel(1);
     let relist = Arc::new(Notify::new());
     let retire = watch::channel(false).0;
@@ -114,7 +114,7 @@ pub async fn enforce(
     let (announcer, announcements) = parts.announcer();
     let driver = parts.driver(args, first, limits, may_write.clone(), announcements)?;
     let links = Links {
-        news: news_seen,
+        events: news_seen,
         policies: policies_seen,
         namespaces: namespaces.clone(),
         claim: claim_seen,
@@ -127,7 +127,10 @@ pub async fn enforce(
     let listeners = std::mem::take(&mut parts.listeners);
     let beside = async {
         tokio::join!(
-            tell(parts.feed(selector_seen, relist, news), namespaces.clone()),
+            tell(
+                parts.feed(selector_seen, relist, events),
+                namespaces.clone()
+            ),
             parts.follow_namespaces(args, selected),
             parts.show(listeners, questions),
             parts.follow_policies(args, policies.clone(), may_write),
@@ -205,7 +208,7 @@ async fn simulated_clock(api: &Api) -> Result<Clock, String> {
             "--simulated is for clusters of `simulator serve`, and this seems to be none: {why}"
         )
     };
-    let bytes = answer.map_err(|trouble| no_simulation(trouble.to_string()))?;
+    let bytes = answer.map_err(|error| no_simulation(error.to_string()))?;
     let shown: Shown =
         serde_json::from_slice(&bytes).map_err(|error| no_simulation(error.to_string()))?;
     Ok(Clock::starting_at(Timestamp::from_millis(shown.unix_millis)).at_speed(shown.speed))

@@ -6,7 +6,7 @@ use pullstop_core::pod::{ContainerSnapshot, ContainerState, WaitingReason};
 pub fn is_stuck(container: &ContainerSnapshot<'_>) -> bool {
     match container.state {
         ContainerState::Waiting { reason, .. } => {
-            WaitingReason::parse(reason).is_some_and(|reason| reason.trouble().is_some())
+            WaitingReason::parse(reason).is_some_and(|reason| reason.kind().is_some())
         }
         _ => false,
     }

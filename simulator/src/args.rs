@@ -58,7 +58,7 @@ pub enum Command {
     /// Compare a policy with how other projects decide, over the same scenarios.
     ///
     /// Prints for each how many pods it failed that would have run, how many it missed, how long it took, and what
-    /// was wasted meanwhile. The rivals are named after the projects whose rules and defaults they have.
+    /// was wasted meanwhile. The baselines are named after the projects whose rules and defaults they have.
     Compare(CompareArgs),
     /// Draw one run as a page: pods, pulls, back-offs, troubles and verdicts over virtual time.
     ///
@@ -154,7 +154,7 @@ pub struct RunArgs {
     /// Scenarios, or folders of them; `-` is standard input
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
-    /// Policy to judge by instead of the scenarios' own: a file, or a rival's name (nothing, first-sight, tekton,
+    /// Policy to judge by instead of the scenarios' own: a file, or a baseline's name (nothing, first-sight, tekton,
     /// tekton-5m, prow, kueue, jenkins, receptor, armada)
     #[arg(long, value_name = "FILE|RIVAL")]
     pub policy: Option<String>,
@@ -326,7 +326,7 @@ pub struct TimelineArgs {
     /// Seed to use instead of the scenario's own
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
-    /// Policy to judge by instead of the scenario's own: a file, or a rival's name as in `simulator run`
+    /// Policy to judge by instead of the scenario's own: a file, or a baseline's name as in `simulator run`
     #[arg(long, value_name = "FILE|RIVAL")]
     pub policy: Option<String>,
     /// Only these pods: `name` or `namespace/name`, with `*` for anything

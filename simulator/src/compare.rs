@@ -1,4 +1,4 @@
-//! `simulator compare`: one policy and its rivals over the same scenarios.
+//! `simulator compare`: one policy and its baselines over the same scenarios.
 //!
 //! The worlds are the same for all, down to each pull, until somebody fails a pod.
 
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use pullstop_cluster::scenario::metric::{Count, Figure, Figures, Statistic, Timing, Waste};
 use pullstop_cluster::simulation::Decider;
-use pullstop_cluster::world::enforcer::rivals::Rival;
+use pullstop_cluster::world::enforcer::baselines::Baseline;
 use serde_json::json;
 
 use crate::args::{CompareArgs, CompareOutput};
@@ -70,8 +70,9 @@ pub fn run(
     };
     let mut rows = Vec::new();
     let ours_name = args.policy.clone().unwrap_or_else(|| "pullstop".to_owned());
-    let rivals = Rival::ALL.map(|(rival, name)| (name.to_owned(), Decider::Rival(rival)));
-    for (name, decider) in [(ours_name, ours)].into_iter().chain(rivals) {
+    let baselines =
+        Baseline::ALL.map(|(baseline, name)| (name.to_owned(), Decider::Baseline(baseline)));
+    for (name, decider) in [(ours_name, ours)].into_iter().chain(baselines) {
         let mut progress = Progress::new(shows_progress, err);
         let figures = total(&plan, &decider, args, &mut progress)?;
         rows.push(Row { name, figures });

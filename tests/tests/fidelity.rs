@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use pullstop_cluster::scenario::{self, Scenario};
 use pullstop_cluster::simulation::{self, Decider};
-use pullstop_cluster::world::enforcer::rivals::Rival;
+use pullstop_cluster::world::enforcer::baselines::Baseline;
 use pullstop_cluster::world::ids::PodId;
 use pullstop_cluster::world::journal::What;
 use pullstop_cluster::world::kubelet::EventKind;
-use pullstop_cluster::world::{Keep, World, ZERO};
+use pullstop_cluster::world::{RunOptions, World, ZERO};
 use pullstop_core::pod::Phase;
 
 mod controllers;
@@ -33,12 +33,12 @@ fn read(text: &str) -> Scenario {
 
 /// The world after the scenario, in which nobody decides.
 fn run(scenario: &Scenario, seed: u64) -> World {
-    let keep = Keep {
+    let keep = RunOptions {
         journal: true,
         events: true,
     };
     let mut world =
-        simulation::world(scenario, seed, &Decider::Rival(Rival::Nothing), keep).unwrap();
+        simulation::world(scenario, seed, &Decider::Baseline(Baseline::Nothing), keep).unwrap();
     world.run();
     world
 }
@@ -249,9 +249,10 @@ fn a_pod_ends_in_the_recorded_steps() {
 fn the_reason_is_gone_for_a_moment_while_a_pod_ends() {
     let faults = r#"{at: 122s, failPods: {pods: "*", how: Durable}}"#;
     for seed in SEEDS {
-        let decider = Decider::Rival(Rival::Nothing);
+        let decider = Decider::Baseline(Baseline::Nothing);
         let scenario = missing(1, "5m", faults);
-        let mut world = simulation::world(&scenario, seed, &decider, Keep::default()).unwrap();
+        let mut world =
+            simulation::world(&scenario, seed, &decider, RunOptions::default()).unwrap();
         world.tell_outside();
         let mut told = Vec::new();
         for ms in (0..130_000).step_by(5) {

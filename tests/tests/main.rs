@@ -8,6 +8,7 @@
 )]
 
 mod architecture;
+mod baselines;
 mod classify;
 mod deploy;
 mod diagnostics;
@@ -25,7 +26,6 @@ mod mutants;
 mod new;
 mod replay;
 mod rights;
-mod rivals;
 mod run;
 mod scan;
 mod scenario;

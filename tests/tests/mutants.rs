@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use pullstop_cluster::world::cluster::Cluster;
 use pullstop_cluster::world::enforcer::pullstop::Pullstop;
-use pullstop_cluster::world::enforcer::{Brain, Command, MakeBrain, Notice, Verdict};
+use pullstop_cluster::world::enforcer::{
+    Command, Controller, ControllerEvent, MakeController, Verdict,
+};
 use pullstop_cluster::world::ids::{ImageId, PodId};
 use pullstop_cluster::world::oracle;
 use pullstop_cluster::world::pod::{ContainerState, Pod};
@@ -24,7 +26,7 @@ use pullstop_simulator::fuzz::{draw, hunt};
 /// So many worlds are tried.
 const WORLDS: u64 = 400;
 
-fn engine(policy: &Policy) -> Option<Box<dyn Brain>> {
+fn engine(policy: &Policy) -> Option<Box<dyn Controller>> {
     let profile = Profile::standard(policy.clone()).ok()?;
     Some(Box::new(Pullstop::new(profile)))
 }
@@ -32,7 +34,7 @@ fn engine(policy: &Policy) -> Option<Box<dyn Brain>> {
 /// The real engine, behind a lie.
 #[derive(Debug)]
 struct Mutant<L> {
-    inner: Box<dyn Brain>,
+    inner: Box<dyn Controller>,
     lie: L,
 }
 
@@ -55,20 +57,20 @@ trait Lie: std::fmt::Debug + Default {
     }
 }
 
-impl<L: Lie> Brain for Mutant<L> {
+impl<L: Lie> Controller for Mutant<L> {
     fn handle(
         &mut self,
         now: Timestamp,
-        notice: Notice<'_>,
+        notice: ControllerEvent<'_>,
         c: &Cluster,
         commands: &mut Vec<Command>,
     ) {
         match notice {
-            Notice::Pod { pod, seen } => {
+            ControllerEvent::Pod { pod, source } => {
                 let told = self.lie.pod(pod, c);
                 let pod = told.as_ref().unwrap_or(pod);
                 self.inner
-                    .handle(now, Notice::Pod { pod, seen }, c, commands);
+                    .handle(now, ControllerEvent::Pod { pod, source }, c, commands);
             }
             notice => self.inner.handle(now, notice, c, commands),
         }
@@ -99,7 +101,7 @@ impl<L: Lie> Brain for Mutant<L> {
     }
 }
 
-fn with_lie<L: Lie + 'static>(policy: &Policy) -> MakeBrain {
+fn with_lie<L: Lie + 'static>(policy: &Policy) -> MakeController {
     let policy = policy.clone();
     Box::new(move || {
         let inner = engine(&policy)?;
@@ -109,7 +111,7 @@ fn with_lie<L: Lie + 'static>(policy: &Policy) -> MakeBrain {
 }
 
 /// Whether this invariant breaks in some random world.
-fn is_found(make: &(dyn Fn(&Policy) -> MakeBrain + Sync), invariant: u8) -> bool {
+fn is_found(make: &(dyn Fn(&Policy) -> MakeController + Sync), invariant: u8) -> bool {
     let policy = Policy::default().rehearsed();
     let hunt = hunt::Hunt {
         policy: &policy,
@@ -138,7 +140,7 @@ fn the_engine_itself_breaks_nothing() {
 /// It judges by lower thresholds than it is held to.
 #[test]
 fn no_1_hasty() {
-    let hasty = |policy: &Policy| -> MakeBrain {
+    let hasty = |policy: &Policy| -> MakeController {
         let mut rules = policy.rules().to_vec();
         for rule in &mut rules {
             rule.duration /= 2;
@@ -192,25 +194,25 @@ fn no_3_edits_are_not_seen() {
 fn no_4_duplicates_count() {
     #[derive(Debug)]
     struct Credulous {
-        inner: Box<dyn Brain>,
+        inner: Box<dyn Controller>,
         last: BTreeMap<PodId, u64>,
     }
-    impl Brain for Credulous {
+    impl Controller for Credulous {
         fn handle(
             &mut self,
             now: Timestamp,
-            notice: Notice<'_>,
+            notice: ControllerEvent<'_>,
             c: &Cluster,
             commands: &mut Vec<Command>,
         ) {
-            if let Notice::Pod { pod, .. } = &notice
+            if let ControllerEvent::Pod { pod, .. } = &notice
                 && self.last.insert(pod.id, pod.version) == Some(pod.version)
             {
                 // The pod is forgotten, as if a new one had come.
                 let uid = &pod.names.uid;
                 let from = GoneFrom::Cluster;
                 self.inner
-                    .handle(now, Notice::Gone { uid, from }, c, commands);
+                    .handle(now, ControllerEvent::Gone { uid, from }, c, commands);
             }
             self.inner.handle(now, notice, c, commands);
         }
@@ -230,7 +232,7 @@ fn no_4_duplicates_count() {
             self.inner.covers(c, pod)
         }
     }
-    let credulous = |policy: &Policy| -> MakeBrain {
+    let credulous = |policy: &Policy| -> MakeController {
         let policy = policy.clone();
         Box::new(move || {
             let inner = engine(&policy)?;
@@ -287,7 +289,7 @@ fn no_5_writes_while_a_pull_is_in_flight() {
 /// The higher its thresholds, the hastier it is.
 #[test]
 fn no_7_higher_is_earlier() {
-    let contrary = |policy: &Policy| -> MakeBrain {
+    let contrary = |policy: &Policy| -> MakeController {
         let mut rules = policy.rules().to_vec();
         let standard = Policy::default();
         for rule in &mut rules {

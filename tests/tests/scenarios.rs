@@ -133,12 +133,12 @@ fn read(folder: &Path, file: &Path) -> Scenario {
     }
 }
 
-/// The names of the scenarios that pass under this rival.
-fn passed_under(rival: &str) -> BTreeSet<String> {
+/// The names of the scenarios that pass under this baseline.
+fn passed_under(baseline: &str) -> BTreeSet<String> {
     let ran = simulator(&[
         "run",
         "--policy",
-        rival,
+        baseline,
         "--output",
         "json",
         &path("scenarios"),

@@ -33,8 +33,8 @@ fn the_page_loads_nothing() {
 
 #[test]
 fn every_verdict_is_in_the_data() {
-    let rival = ["--policy", "tekton"];
-    for more in [&[][..], &rival] {
+    let baseline = ["--policy", "tekton"];
+    for more in [&[][..], &baseline] {
         let chart = chart(&page(more));
         let kinds: Vec<&str> = list(&chart["kinds"])
             .map(|kind| kind.as_str().unwrap())

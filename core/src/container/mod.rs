@@ -15,16 +15,16 @@ use crate::cause::{Cause, CauseSet, Permanence};
 use crate::classify::{Classification, Classify, envelope};
 use crate::hash::hash;
 use crate::history::{Memory, Tallies};
-use crate::pod::{ContainerKind, ContainerSnapshot, ContainerState, Trouble, WaitingReason};
+use crate::pod::{ContainerKind, ContainerSnapshot, ContainerState, WaitingKind, WaitingReason};
 use crate::time::Timestamp;
 
 /// How the engine came to see a snapshot, which tells how old what it shows may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Seen {
+pub enum Source {
     /// As a change, by a watch: what it shows appeared just now.
-    Changing,
+    Watch,
     /// As the present state, by a list or a read: what it shows may be old.
-    Standing,
+    List,
 }
 
 /// A container whose image fails, as plugins see it.
@@ -39,7 +39,7 @@ pub struct FailingContainer {
     name_len: u32,
     restart_count: u32,
     kind: ContainerKind,
-    standing: Standing,
+    pull_state: PullState,
     ran: bool,
     /// Whether failures are among the counted ones that an earlier run of the engine remembered.
     recalled: bool,
@@ -59,7 +59,7 @@ pub struct FailingContainer {
 
 /// Where a failing container stands between two observations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum PullState {
     /// The status shows that a pull failed.
     Failed,
     /// The kubelet waits before the next pull.
@@ -85,8 +85,8 @@ pub struct Latest {
 
 /// The circumstances of an observation.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Sight<'a> {
-    pub(crate) seen: Seen,
+pub(crate) struct Observation<'a> {
+    pub(crate) source: Source,
     pub(crate) now: Timestamp,
     /// When what is shown can have happened at the earliest, one worker sync aside, as far as the pod tells: just now,
     /// or when it was last seen before, or the beginning of time if that is not known.
@@ -130,8 +130,8 @@ impl FailingContainer {
     }
 
     /// Where it stands.
-    pub fn standing(&self) -> Standing {
-        self.standing
+    pub fn pull_state(&self) -> PullState {
+        self.pull_state
     }
 
     /// The latest counted failure, if any was counted.
@@ -189,7 +189,7 @@ impl FailingContainer {
         container: &ContainerSnapshot<'m>,
         image: &str,
         shared: bool,
-        sight: Sight<'_>,
+        observation: Observation<'_>,
     ) -> Option<(Self, Observed<'m>)> {
         let (reason, message) = waiting(container)?;
         let mut record = Self {
@@ -197,7 +197,7 @@ impl FailingContainer {
             name_len: u32::try_from(container.name.len()).ok()?,
             restart_count: container.restart_count,
             kind: container.kind,
-            standing: Standing::Elsewhere,
+            pull_state: PullState::Elsewhere,
             ran: container.ran,
             recalled: false,
             warned: false,
@@ -205,36 +205,36 @@ impl FailingContainer {
             back_off_step: 0,
             latest: None,
             last_error: 0,
-            last_attempt_at: sight.now,
-            may_pull_from: sight.now,
+            last_attempt_at: observation.now,
+            may_pull_from: observation.now,
             next_attempt_from: Timestamp::from_millis(0),
             tallies: Tallies::default(),
         };
         let memory = container.memory.filter(|memory| record.recall(memory));
-        let Some(trouble) = WaitingReason::parse(reason)?.trouble() else {
+        let Some(kind) = WaitingReason::parse(reason)?.kind() else {
             memory?;
-            let observed = record.suspend(sight.now);
+            let observed = record.suspend(observation.now);
             return Some((record, observed));
         };
         // What is remembered may be what is shown: it is not counted once more.
         let is_news = memory.is_none()
-            && match trouble {
-                Trouble::Failed | Trouble::Constant => true,
+            && match kind {
+                WaitingKind::Failed | WaitingKind::Constant => true,
                 // A failure that nobody saw led to it, if its message tells of one.
-                Trouble::BackingOff => {
-                    sight.seen == Seen::Standing
+                WaitingKind::BackingOff => {
+                    observation.source == Source::List
                         && !shared
                         && !envelope::error_text(message).is_empty()
                 }
             };
         let observed = if is_news {
-            record.attempt_failed(trouble, reason, message, sight)
+            record.attempt_failed(kind, reason, message, observation)
         } else {
-            record.notice(trouble, reason, message);
-            if trouble == Trouble::Failed {
+            record.notice(kind, reason, message);
+            if kind == WaitingKind::Failed {
                 // `ErrImagePull` stands for one worker sync only, so the attempt that it shows is not older than that,
                 // be it the remembered one or one that nobody saw: the kubelet has not forgotten its back-off.
-                let not_before = back_off::published_before(sight.now);
+                let not_before = back_off::published_before(observation.now);
                 record.last_attempt_at = record.last_attempt_at.max(not_before);
             }
             Observed::Nothing
@@ -247,87 +247,92 @@ impl FailingContainer {
         &mut self,
         container: &ContainerSnapshot<'m>,
         image: &str,
-        sight: Sight<'_>,
+        observation: Observation<'_>,
     ) -> (Option<StartedOver>, Observed<'m>) {
-        let started_over = self.start_over_if_changed(container, image, sight.now);
-        if sight.seen == Seen::Standing && self.may_pull_from <= sight.now {
+        let started_over = self.start_over_if_changed(container, image, observation.now);
+        if observation.source == Source::List && self.may_pull_from <= observation.now {
             // Nobody was looking: a pull may have begun just now.
-            self.may_pull_from = sight.now;
+            self.may_pull_from = observation.now;
         }
         let observed = match container.state {
             ContainerState::Running | ContainerState::Terminated => Observed::Recovered,
             ContainerState::Unreported => Observed::Nothing,
-            ContainerState::Waiting { reason, message } => self.wait(reason, message, sight),
+            ContainerState::Waiting { reason, message } => self.wait(reason, message, observation),
         };
         (started_over, observed)
     }
 
-    fn wait<'m>(&mut self, reason: &'m str, message: &'m str, sight: Sight<'_>) -> Observed<'m> {
+    fn wait<'m>(
+        &mut self,
+        reason: &'m str,
+        message: &'m str,
+        observation: Observation<'_>,
+    ) -> Observed<'m> {
         let known = WaitingReason::parse(reason);
-        match (known, known.and_then(WaitingReason::trouble)) {
-            (_, Some(trouble)) => self.trouble(trouble, reason, message, sight),
+        match (known, known.and_then(WaitingReason::kind)) {
+            (_, Some(kind)) => self.fails(kind, reason, message, observation),
             (Some(WaitingReason::BeyondPull), _) => Observed::Recovered,
-            (Some(_), None) => self.suspend(sight.now),
+            (Some(_), None) => self.suspend(observation.now),
             (None, None) => {
-                self.standing = Standing::Elsewhere;
-                self.may_pull_from = self.may_pull_from.min(sight.now);
+                self.pull_state = PullState::Elsewhere;
+                self.may_pull_from = self.may_pull_from.min(observation.now);
                 Observed::Nothing
             }
         }
     }
 
-    fn trouble<'m>(
+    fn fails<'m>(
         &mut self,
-        trouble: Trouble,
+        kind: WaitingKind,
         reason: &'m str,
         message: &'m str,
-        sight: Sight<'_>,
+        observation: Observation<'_>,
     ) -> Observed<'m> {
-        let before = self.standing;
-        if trouble == Trouble::BackingOff {
-            if matches!(before, Standing::Suspended | Standing::Constant) {
-                self.may_pull_from = sight.now;
+        let before = self.pull_state;
+        if kind == WaitingKind::BackingOff {
+            if matches!(before, PullState::Suspended | PullState::Constant) {
+                self.may_pull_from = observation.now;
             }
-            if before == Standing::Failed && sight.seen == Seen::Changing {
+            if before == PullState::Failed && observation.source == Source::Watch {
                 // The sync before the one that shows this held the pull back: no attempt began before now.
-                self.next_attempt_from = self.next_attempt_from.max(sight.now);
+                self.next_attempt_from = self.next_attempt_from.max(observation.now);
             }
-            self.standing = Standing::BackingOff;
+            self.pull_state = PullState::BackingOff;
             return Observed::Nothing;
         }
-        if self.edited && sight.now.since(self.last_attempt_at) < back_off::WORKER_SYNC_MIN {
+        if self.edited && observation.now.since(self.last_attempt_at) < back_off::WORKER_SYNC_MIN {
             // The old image's error, most likely; if it is still there later, it is the new one's.
-            self.notice(trouble, reason, message);
-            self.latest = Some(latest_of(&sight.classify.classify(reason, message)));
+            self.notice(kind, reason, message);
+            self.latest = Some(latest_of(&observation.classify.classify(reason, message)));
             return Observed::Nothing;
         }
-        let same = before == standing_of(trouble) && hash(message.as_bytes()) == self.last_error;
+        let same = before == pull_state_of(kind) && hash(message.as_bytes()) == self.last_error;
         if same {
             Observed::Nothing
         } else {
-            self.attempt_failed(trouble, reason, message, sight)
+            self.attempt_failed(kind, reason, message, observation)
         }
     }
 
     /// One more attempt has failed.
     fn attempt_failed<'m>(
         &mut self,
-        trouble: Trouble,
+        kind: WaitingKind,
         reason: &'m str,
         message: &'m str,
-        sight: Sight<'_>,
+        observation: Observation<'_>,
     ) -> Observed<'m> {
         self.edited = false;
-        match trouble {
-            Trouble::Constant => self.may_pull_from = sight.now,
-            Trouble::Failed | Trouble::BackingOff => self.back_off(sight),
+        match kind {
+            WaitingKind::Constant => self.may_pull_from = observation.now,
+            WaitingKind::Failed | WaitingKind::BackingOff => self.back_off(observation),
         }
-        self.notice(trouble, reason, message);
-        let classification = sight.classify.classify(reason, message);
+        self.notice(kind, reason, message);
+        let classification = observation.classify.classify(reason, message);
         if !classification.cause.is_failure() {
             return Observed::Throttled;
         }
-        self.tallies.add(classification.cause, sight.now);
+        self.tallies.add(classification.cause, observation.now);
         self.latest = Some(latest_of(&classification));
         Observed::Counted(classification)
     }
@@ -339,7 +344,7 @@ impl FailingContainer {
 
     /// When what is shown since an edit must be about the new image: a status is one worker sync old, no more.
     pub(crate) fn edit_settles_at(&self) -> Option<Timestamp> {
-        let shows_failure = matches!(self.standing, Standing::Failed | Standing::Constant);
+        let shows_failure = matches!(self.pull_state, PullState::Failed | PullState::Constant);
         // No attempt has been seen since the edit.
         (self.edited && shows_failure)
             .then(|| self.last_attempt_at.after(back_off::PUBLICATION_LAG_MAX))
@@ -357,13 +362,13 @@ impl FailingContainer {
     }
 
     /// The kubelet's back-off has doubled, or begun.
-    fn back_off(&mut self, sight: Sight<'_>) {
-        let Sight {
-            seen,
+    fn back_off(&mut self, observation: Observation<'_>) {
+        let Observation {
+            source,
             now,
             appeared_at,
             ..
-        } = sight;
+        } = observation;
         let forgotten = now.since(self.last_attempt_at) > back_off::BACK_OFF_FORGOTTEN_AFTER;
         self.back_off_step = if forgotten {
             1
@@ -376,7 +381,7 @@ impl FailingContainer {
         let quiet_until = appeared_at.after(back_off::quiet_after(self.back_off_step));
         self.may_pull_from = quiet_until.max(now);
         // The sync that published this failure, or one after it, is the first that can pull again.
-        let published_at = if seen == Seen::Changing {
+        let published_at = if source == Source::Watch {
             now
         } else {
             quiet_until
@@ -384,21 +389,21 @@ impl FailingContainer {
         self.next_attempt_from = quiet_until.max(published_at);
     }
 
-    fn notice(&mut self, trouble: Trouble, reason: &str, message: &str) {
-        self.standing = standing_of(trouble);
+    fn notice(&mut self, kind: WaitingKind, reason: &str, message: &str) {
+        self.pull_state = pull_state_of(kind);
         if WaitingReason::parse(reason).is_some_and(WaitingReason::never_pulls) {
             self.may_pull_from = Timestamp::NEVER;
         }
-        if trouble != Trouble::BackingOff {
+        if kind != WaitingKind::BackingOff {
             self.last_error = hash(message.as_bytes());
         }
     }
 
     fn suspend(&mut self, now: Timestamp) -> Observed<'static> {
-        if self.standing == Standing::Suspended {
+        if self.pull_state == PullState::Suspended {
             return Observed::Nothing;
         }
-        self.standing = Standing::Suspended;
+        self.pull_state = PullState::Suspended;
         self.edited = false;
         self.back_off_step = 0;
         self.may_pull_from = now;
@@ -424,7 +429,7 @@ impl FailingContainer {
             self.names = format!("{}{image}", container.name).into();
         }
         if ran {
-            self.standing = Standing::Elsewhere;
+            self.pull_state = PullState::Elsewhere;
             self.restart_count = container.restart_count;
             self.ran = container.ran;
         }
@@ -472,10 +477,10 @@ fn latest_of(classification: &Classification<'_>) -> Latest {
     }
 }
 
-fn standing_of(trouble: Trouble) -> Standing {
-    match trouble {
-        Trouble::Failed => Standing::Failed,
-        Trouble::BackingOff => Standing::BackingOff,
-        Trouble::Constant => Standing::Constant,
+fn pull_state_of(kind: WaitingKind) -> PullState {
+    match kind {
+        WaitingKind::Failed => PullState::Failed,
+        WaitingKind::BackingOff => PullState::BackingOff,
+        WaitingKind::Constant => PullState::Constant,
     }
 }

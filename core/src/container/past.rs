@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::{FailingContainer, Latest, Standing, back_off, latest_of};
+use super::{FailingContainer, Latest, PullState, back_off, latest_of};
 use crate::classify::Classify;
 use crate::history::{Tallies, Tally};
 use crate::time::Timestamp;
@@ -81,7 +81,7 @@ impl FailingContainer {
         // What a list showed failing has not failed just now.
         let shown_before = back_off::published_before(now);
         self.last_attempt_at = self.last_attempt_at.min(shown_before);
-        if self.standing != Standing::Suspended {
+        if self.pull_state != PullState::Suspended {
             // Pulls take minutes at most before they fail, so the kubelet has not forgotten its back-off between them.
             let doublings = u8::try_from(certain.doublings).unwrap_or(u8::MAX);
             self.back_off_step = self.back_off_step.max(doublings);

@@ -35,7 +35,7 @@ pub(crate) fn is_failing(container: &ContainerSnapshot<'_>) -> bool {
     else {
         return false;
     };
-    reason.trouble().is_some() || container.memory.is_some() && reason != WaitingReason::BeyondPull
+    reason.kind().is_some() || container.memory.is_some() && reason != WaitingReason::BeyondPull
 }
 
 /// Reason and message of a waiting container.

@@ -9,7 +9,7 @@ use super::{DeadlineReason, Engine};
 use crate::container::{FailingContainer, Latest};
 use crate::history::Memory;
 use crate::plugin::{
-    Case, Enforcement, Judgement, Permission, Point, Profile, Said, Trail, Weight,
+    Case, Enforcement, Judgement, Permission, Point, Profile, Trail, TrailEntry, Weight,
 };
 use crate::policy::{Action, Fallback, Mode};
 use crate::time::Timestamp;
@@ -22,7 +22,7 @@ pub struct Explanation {
     /// The image that it cannot get.
     pub image: String,
     /// What each plugin said.
-    pub trail: Vec<Said>,
+    pub trail: Vec<TrailEntry>,
 }
 
 /// Where the way through the extension points ended.
@@ -46,7 +46,7 @@ impl Engine {
             Explanation {
                 container: container.name().to_owned(),
                 image: container.image().to_owned(),
-                trail: trail.into_said(),
+                trail: trail.into_entries(),
             }
         };
         record.containers.iter().map(explain).collect()
@@ -153,20 +153,20 @@ impl Engine {
             now: self.now,
             policy: &profile.policy,
             pod: &record.pod,
-            mode: profile.policy.mode_for(record.wishes.mode),
-            patience: record.wishes.patience,
+            mode: profile.policy.mode_for(record.overrides.mode),
+            patience: record.overrides.patience,
             container,
             siblings: &record.containers,
             others_may_pull_from: record.others_may_pull_from,
             memory_error: profile.memory_error,
             view_is_whole: self.view_is_whole,
         };
-        trail.say(
+        trail.record(
             Point::Scope,
             profile.scope.name(),
             format_args!("the pod is in scope"),
         );
-        say_cause(profile, container, trail);
+        record_cause(profile, container, trail);
 
         let mut held = false;
         let mut held_until = None;
@@ -246,7 +246,7 @@ impl Engine {
         Some(Decision {
             pod: record.pod.clone(),
             resource_version: record.resource_version,
-            wishes: record.wishes,
+            overrides: record.overrides,
             container: container.name().to_owned(),
             image: container.image().to_owned(),
             cause: latest.cause,
@@ -256,7 +256,7 @@ impl Engine {
             decided_at: self.now,
             rule: rule.name.clone(),
             enforcement,
-            trail: trail.into_said(),
+            trail: trail.into_entries(),
         })
     }
 
@@ -273,7 +273,7 @@ impl Engine {
             &name,
             TransitionKind::Held {
                 why: trail.hold().to_owned(),
-                trail: trail.into_said(),
+                trail: trail.into_entries(),
             },
         );
         self.store.record_mut(slot).hold_told = true;
@@ -283,7 +283,7 @@ impl Engine {
     fn remember(&mut self, slot: Slot) {
         let policy = &self.profile.policy;
         let record = self.store.record_mut(slot);
-        let writes = policy.mode_for(record.wishes.mode) > Mode::DryRun;
+        let writes = policy.mode_for(record.overrides.mode) > Mode::DryRun;
         if record.write != Write::Idle || !record.to_remember || !writes {
             return;
         }
@@ -312,13 +312,13 @@ impl Engine {
     }
 }
 
-fn say_cause(profile: &Profile, container: &FailingContainer, trail: &mut Trail) {
+fn record_cause(profile: &Profile, container: &FailingContainer, trail: &mut Trail) {
     let name = profile.classify.name();
     match container.latest() {
-        None => trail.say(Point::Classify, name, format_args!("nothing counted yet")),
+        None => trail.record(Point::Classify, name, format_args!("nothing counted yet")),
         Some(latest) => match latest.decided_by {
-            None => trail.say(Point::Classify, name, format_args!("{}", latest.cause)),
-            Some(by) => trail.say(
+            None => trail.record(Point::Classify, name, format_args!("{}", latest.cause)),
+            Some(by) => trail.record(
                 Point::Classify,
                 name,
                 format_args!(

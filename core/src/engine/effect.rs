@@ -3,8 +3,8 @@
 use crate::cause::{Cause, Permanence};
 use crate::container::StartedOver;
 use crate::history::Memory;
-use crate::overrides::Wishes;
-use crate::plugin::{Enforcement, Said};
+use crate::overrides::Overrides;
+use crate::plugin::{Enforcement, TrailEntry};
 use crate::pod::{PodRef, ResourceVersion};
 use crate::time::Timestamp;
 
@@ -45,7 +45,7 @@ pub struct Decision {
     pub resource_version: ResourceVersion,
     /// What the pod asked for when it was judged. A driver that reads more than the pod for that looks again before it
     /// writes: the version does not tell of changes elsewhere.
-    pub wishes: Wishes,
+    pub overrides: Overrides,
     /// The container on which the pod is judged.
     pub container: String,
     /// The image that it cannot get.
@@ -65,7 +65,7 @@ pub struct Decision {
     /// What is to be done, or in a dry run would be.
     pub enforcement: Enforcement,
     /// What each plugin said.
-    pub trail: Vec<Said>,
+    pub trail: Vec<TrailEntry>,
 }
 
 /// A transition of the state machine of one pod.
@@ -121,7 +121,7 @@ pub enum TransitionKind {
         /// What speaks against it.
         why: String,
         /// What was said for and against.
-        trail: Vec<Said>,
+        trail: Vec<TrailEntry>,
     },
     /// In a dry run: what would have been done.
     DryRun(Box<Decision>),

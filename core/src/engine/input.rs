@@ -1,6 +1,6 @@
 //! What drivers tell the engine.
 
-use crate::container::{History, Seen};
+use crate::container::{History, Source};
 use crate::plugin::Profile;
 use crate::pod::{PodSnapshot, ResourceVersion};
 
@@ -12,7 +12,7 @@ pub enum Input<'a> {
         /// What was seen.
         pod: &'a PodSnapshot<'a>,
         /// As a change or as the present state.
-        seen: Seen,
+        source: Source,
     },
     /// A pod is gone.
     Gone {

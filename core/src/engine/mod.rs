@@ -22,7 +22,7 @@ pub use self::decide::Explanation;
 pub use self::effect::{Decision, Effect, Transition, TransitionKind};
 pub use self::input::{GoneFrom, Input, Outcome};
 pub use crate::container::{
-    FailingContainer, History, Latest, PastEvent, Seen, Standing, StartedOver,
+    FailingContainer, History, Latest, PastEvent, PullState, Source, StartedOver,
 };
 pub use crate::history::{Memory, Tallies, Tally};
 
@@ -87,7 +87,7 @@ impl Engine {
     pub fn handle(&mut self, now: Timestamp, input: Input<'_>) {
         self.now = self.now.max(now);
         match input {
-            Input::Pod { pod, seen } => self.see(pod, seen),
+            Input::Pod { pod, source } => self.see(pod, source),
             Input::Gone { uid, from } => self.lose(uid, from),
             Input::History { uid, history } => self.recollect(uid, history),
             Input::RelistBegin => {

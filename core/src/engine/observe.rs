@@ -8,7 +8,7 @@ use super::{Engine, FAILING_CONTAINERS_MAX, GoneFrom};
 use crate::cause::CauseSet;
 use crate::container::back_off;
 use crate::container::status;
-use crate::container::{FailingContainer, History, Observed, Seen, Sight};
+use crate::container::{FailingContainer, History, Observation, Observed, Source};
 use crate::image;
 use crate::plugin::{Fact, OutOfScope};
 use crate::pod::{ContainerKind, ContainerSnapshot, PodRef, PodSnapshot};
@@ -16,12 +16,12 @@ use crate::time::Timestamp;
 
 impl Engine {
     /// A pod was seen.
-    pub(super) fn see(&mut self, pod: &PodSnapshot<'_>, seen: Seen) {
+    pub(super) fn see(&mut self, pod: &PodSnapshot<'_>, source: Source) {
         match self.store.find(pod.uid) {
-            Some(slot) => self.follow(slot, pod, seen),
+            Some(slot) => self.follow(slot, pod, source),
             None if self.store.is_outdated(pod.uid, pod.resource_version) => {}
             None if pod.containers.iter().any(counts) && !pod.phase.is_terminal() => {
-                self.meet(pod, seen);
+                self.meet(pod, source);
             }
             None => self.store.saw_gone(pod.uid, pod.resource_version),
         }
@@ -69,7 +69,7 @@ impl Engine {
     }
 
     /// A pod that nothing is known of has failing containers.
-    fn meet(&mut self, pod: &PodSnapshot<'_>, seen: Seen) {
+    fn meet(&mut self, pod: &PodSnapshot<'_>, source: Source) {
         if self.profile.covers(pod).is_err() {
             return;
         }
@@ -78,7 +78,7 @@ impl Engine {
             resource_version: pod.resource_version,
             version_is_void: false,
             observed_at: self.now,
-            wishes: pod.wishes,
+            overrides: pod.overrides,
             containers: Vec::with_capacity(1),
             others_may_pull_from: Timestamp::NEVER,
             wake: None,
@@ -92,12 +92,12 @@ impl Engine {
             in_scope: true,
             hold_told: false,
         });
-        self.meet_containers(slot, pod, seen);
+        self.meet_containers(slot, pod, source);
         self.finish(slot, pod);
     }
 
     /// A pod that is kept was seen again.
-    fn follow(&mut self, slot: Slot, pod: &PodSnapshot<'_>, seen: Seen) {
+    fn follow(&mut self, slot: Slot, pod: &PodSnapshot<'_>, source: Source) {
         let record = self.store.record_mut(slot);
         record.listing = self.listing;
         let is_news = std::mem::take(&mut record.version_is_void);
@@ -105,7 +105,7 @@ impl Engine {
             return;
         }
         if pod.resource_version == record.resource_version && !is_news {
-            if seen == Seen::Standing {
+            if source == Source::List {
                 self.confirm(slot, pod);
             }
             return;
@@ -116,12 +116,12 @@ impl Engine {
             return;
         }
         self.alive(slot);
-        self.observe_containers(slot, pod, seen);
+        self.observe_containers(slot, pod, source);
         if let Err(why) = self.profile.covers(pod) {
             self.leave(slot, pod, why);
             return;
         }
-        self.meet_containers(slot, pod, seen);
+        self.meet_containers(slot, pod, source);
         self.finish(slot, pod);
     }
 
@@ -137,7 +137,7 @@ impl Engine {
         }
         let record = self.store.record_mut(slot);
         record.in_scope = true;
-        record.wishes = pod.wishes;
+        record.overrides = pod.overrides;
         if matches!(record.write, Write::Unsure { .. }) {
             record.write = Write::Idle;
         }
@@ -147,7 +147,7 @@ impl Engine {
     /// The pod is out of scope. One that only runs now has recovered; any other is not ours to write to.
     fn leave(&mut self, slot: Slot, pod: &PodSnapshot<'_>, why: OutOfScope) {
         let record = self.store.record_mut(slot);
-        record.wishes = pod.wishes;
+        record.overrides = pod.overrides;
         if why == OutOfScope::Phase && record.containers.is_empty() {
             self.settle(slot);
         } else {
@@ -156,7 +156,7 @@ impl Engine {
     }
 
     /// Takes over what the snapshot says of containers that are known to fail.
-    fn observe_containers(&mut self, slot: Slot, pod: &PodSnapshot<'_>, seen: Seen) {
+    fn observe_containers(&mut self, slot: Slot, pod: &PodSnapshot<'_>, source: Source) {
         let record = self.store.record(slot);
         let observed_at = record.observed_at;
         let together = PulledTogether::of(pod.containers, &record.containers);
@@ -165,23 +165,23 @@ impl Engine {
             let Some(container) = record.container(snapshot.name) else {
                 continue;
             };
-            let appeared_at = match seen {
-                Seen::Standing => observed_at,
-                Seen::Changing if together.stands_behind(at, snapshot) => {
+            let appeared_at = match source {
+                Source::List => observed_at,
+                Source::Watch if together.stands_behind(at, snapshot) => {
                     back_off::behind_others(self.now)
                 }
-                Seen::Changing => self.now,
+                Source::Watch => self.now,
             };
             let image = status::awaited_image(pod, snapshot, Some(container.image()));
             let image = &image::bounded(image);
             let failures_before = container.failures_in_all();
-            let sight = Sight {
-                seen,
+            let observation = Observation {
+                source,
                 now: self.now,
                 appeared_at,
                 classify: &*self.profile.classify,
             };
-            let (started_over, observed) = container.observe(snapshot, image, sight);
+            let (started_over, observed) = container.observe(snapshot, image, observation);
             let failures = container.failures_in_all();
             if observed == Observed::Recovered {
                 record.containers.retain(|c| c.name() != snapshot.name);
@@ -215,7 +215,7 @@ impl Engine {
     }
 
     /// Takes in the containers that were not known to fail.
-    fn meet_containers(&mut self, slot: Slot, pod: &PodSnapshot<'_>, seen: Seen) {
+    fn meet_containers(&mut self, slot: Slot, pod: &PodSnapshot<'_>, source: Source) {
         for (at, snapshot) in pod.containers.iter().enumerate() {
             if !counts(snapshot) {
                 continue;
@@ -240,13 +240,13 @@ impl Engine {
                 memory,
                 ..*snapshot
             };
-            let sight = Sight {
-                seen,
+            let observation = Observation {
+                source,
                 now: self.now,
                 appeared_at: Timestamp::from_millis(0),
                 classify: &*self.profile.classify,
             };
-            let met = FailingContainer::first_seen(snapshot, image, shared, sight);
+            let met = FailingContainer::first_seen(snapshot, image, shared, observation);
             let Some((container, observed)) = met else {
                 continue;
             };
@@ -264,7 +264,7 @@ impl Engine {
         let record = self.store.record_mut(slot);
         record.observed_at = now;
         record.in_scope = true;
-        record.wishes = pod.wishes;
+        record.overrides = pod.overrides;
         let others_may_pull = pulls::others_may_pull(pod.containers, &record.containers);
         record.carries_memory |= pod.containers.iter().any(|c| c.memory.is_some());
         record.others_may_pull_from = match (others_may_pull, record.others_may_pull_from) {

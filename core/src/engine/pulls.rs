@@ -85,7 +85,7 @@ fn may_be_pulled(container: &ContainerSnapshot<'_>) -> bool {
         return false;
     };
     WaitingReason::parse(reason).is_some_and(|reason| {
-        is_first_pull(reason) || reason.trouble().is_some() && !reason.never_pulls()
+        is_first_pull(reason) || reason.kind().is_some() && !reason.never_pulls()
     })
 }
 

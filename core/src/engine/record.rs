@@ -2,7 +2,7 @@
 
 use super::DeadlineReason;
 use crate::container::FailingContainer;
-use crate::overrides::Wishes;
+use crate::overrides::Overrides;
 use crate::pod::{PodRef, ResourceVersion};
 use crate::time::Timestamp;
 
@@ -19,7 +19,7 @@ pub(super) struct PodRecord {
     pub(super) version_is_void: bool,
     pub(super) observed_at: Timestamp,
     /// What the pod asks for.
-    pub(super) wishes: Wishes,
+    pub(super) overrides: Overrides,
     /// At most [`super::FAILING_CONTAINERS_MAX`].
     pub(super) containers: Vec<FailingContainer>,
     pub(super) others_may_pull_from: Timestamp,

@@ -210,7 +210,7 @@ impl Engine {
             self.decide(slot);
             return;
         }
-        let writes = policy.mode_for(record.wishes.mode) > Mode::DryRun;
+        let writes = policy.mode_for(record.overrides.mode) > Mode::DryRun;
         match record.write {
             Write::Idle if record.carries_memory && !record.ended && writes => {
                 record.write = Write::InFlight(Written::NoMemory);

@@ -22,7 +22,7 @@ impl Act for ByMode {
             (Mode::Warn, _) | (Mode::Enforce, Action::Warn) => (Some(Enforcement::Warn), "warn"),
             (Mode::Enforce, Action::Fail) => (Some(Enforcement::Fail), "fail the pod"),
         };
-        trail.say(Point::Act, self.name(), format_args!("{what}"));
+        trail.record(Point::Act, self.name(), format_args!("{what}"));
         enforcement
     }
 }

@@ -1,7 +1,7 @@
 //! Judge: the policy's thresholds, attempts and time.
 
 use super::{Case, Judge, Judgement, Point, Trail};
-use crate::container::Standing;
+use crate::container::PullState;
 use crate::policy::Action;
 use crate::time::Human;
 
@@ -17,7 +17,7 @@ impl Judge for Thresholds {
     }
 
     fn judge(&self, case: &Case<'_>, trail: &mut Trail) -> Judgement {
-        let mut say = |what: std::fmt::Arguments<'_>| trail.say(Point::Judge, self.name(), what);
+        let mut say = |what: std::fmt::Arguments<'_>| trail.record(Point::Judge, self.name(), what);
         let container = case.container;
         let Some(latest) = container.latest() else {
             say(format_args!("no failed pull has been counted"));
@@ -34,15 +34,15 @@ impl Judge for Thresholds {
             ));
             return WAIT;
         }
-        match container.standing() {
-            Standing::Failed | Standing::BackingOff | Standing::Constant => {}
-            Standing::Suspended => {
+        match container.pull_state() {
+            PullState::Failed | PullState::BackingOff | PullState::Constant => {}
+            PullState::Suspended => {
                 say(format_args!(
                     "the kubelet has started over: not failing now"
                 ));
                 return WAIT;
             }
-            Standing::Elsewhere => {
+            PullState::Elsewhere => {
                 say(format_args!(
                     "it waits for something else than its image now"
                 ));

@@ -18,7 +18,7 @@ pub use self::act::ByMode;
 pub use self::judge::Thresholds;
 pub use self::permit::{QuietTime, WholeView};
 pub use self::scope::{ByPolicy, OutOfScope};
-pub use self::trail::{Point, Said, Trail};
+pub use self::trail::{Point, Trail, TrailEntry};
 
 use crate::cause::Cause;
 pub use crate::classify::Classify;

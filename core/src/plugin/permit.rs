@@ -17,7 +17,7 @@ impl Permit for WholeView {
         if case.view_is_whole {
             return Permission::Granted;
         }
-        trail.say(
+        trail.record(
             Point::Permit,
             self.name(),
             format_args!("the list of pods is being read anew"),
@@ -39,7 +39,8 @@ impl Permit for QuietTime {
     }
 
     fn permit(&self, case: &Case<'_>, trail: &mut Trail) -> Permission {
-        let mut say = |what: std::fmt::Arguments<'_>| trail.say(Point::Permit, self.name(), what);
+        let mut say =
+            |what: std::fmt::Arguments<'_>| trail.record(Point::Permit, self.name(), what);
         let hung_at = |from: Timestamp| from.after(case.policy.pull_timeout);
         let in_flight = |from: Timestamp| from <= case.now && case.now < hung_at(from);
         let pulling = case

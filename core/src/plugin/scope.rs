@@ -56,7 +56,7 @@ impl Scope for ByPolicy {
             Err(OutOfScope::Phase)
         } else if !scope.covers_namespace(pod.namespace) {
             Err(OutOfScope::Namespace)
-        } else if policy.mode_for(pod.wishes.mode) == Mode::Off {
+        } else if policy.mode_for(pod.overrides.mode) == Mode::Off {
             Err(OutOfScope::Off)
         } else {
             match pod.owner {

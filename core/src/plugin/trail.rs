@@ -39,7 +39,7 @@ impl fmt::Display for Point {
 
 /// One plugin's word.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Said {
+pub struct TrailEntry {
     /// Where it was said.
     pub point: Point,
     /// By which plugin.
@@ -48,7 +48,7 @@ pub struct Said {
     pub what: String,
 }
 
-impl fmt::Display for Said {
+impl fmt::Display for TrailEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}: {}", self.point, self.plugin, self.what)
     }
@@ -58,7 +58,7 @@ impl fmt::Display for Said {
 /// one that is not costs nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trail {
-    said: Option<Vec<Said>>,
+    entries: Option<Vec<TrailEntry>>,
     /// Which word was the first to speak against acting now.
     hold: Option<usize>,
 }
@@ -67,7 +67,7 @@ impl Trail {
     /// A trail that forgets all that is said.
     pub const fn off() -> Self {
         Self {
-            said: None,
+            entries: None,
             hold: None,
         }
     }
@@ -75,15 +75,15 @@ impl Trail {
     /// A trail that records.
     pub const fn on() -> Self {
         Self {
-            said: Some(Vec::new()),
+            entries: Some(Vec::new()),
             hold: None,
         }
     }
 
     /// `plugin` says something at `point`.
-    pub fn say(&mut self, point: Point, plugin: &'static str, what: fmt::Arguments<'_>) {
-        if let Some(said) = &mut self.said {
-            said.push(Said {
+    pub fn record(&mut self, point: Point, plugin: &'static str, what: fmt::Arguments<'_>) {
+        if let Some(entries) = &mut self.entries {
+            entries.push(TrailEntry {
                 point,
                 plugin,
                 what: what.to_string(),
@@ -93,22 +93,22 @@ impl Trail {
 
     /// The last word speaks against acting now.
     pub(crate) fn mark_hold(&mut self) {
-        self.hold = self.hold.or_else(|| self.said().len().checked_sub(1));
+        self.hold = self.hold.or_else(|| self.entries().len().checked_sub(1));
     }
 
     /// The first word that spoke against acting now.
     pub(crate) fn hold(&self) -> &str {
         self.hold
-            .and_then(|at| self.said().get(at))
-            .map_or("", |said| &said.what)
+            .and_then(|at| self.entries().get(at))
+            .map_or("", |entries| &entries.what)
     }
 
     /// What was said so far.
-    pub fn said(&self) -> &[Said] {
-        self.said.as_deref().unwrap_or_default()
+    pub fn entries(&self) -> &[TrailEntry] {
+        self.entries.as_deref().unwrap_or_default()
     }
 
-    pub(crate) fn into_said(self) -> Vec<Said> {
-        self.said.unwrap_or_default()
+    pub(crate) fn into_entries(self) -> Vec<TrailEntry> {
+        self.entries.unwrap_or_default()
     }
 }

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_saphyr::Spanned;
 
 use self::check::countable_causes;
-use self::schema::{Anything, CauseName, WishName};
+use self::schema::{Anything, CauseName, OverrideName};
 use super::{Action, Fallback, Mode, Policy, Rule};
 use crate::cause::{Cause, Permanence};
 use crate::classify::{OWN_BYTES_MAX, Pattern, Patterns, TooManyPatterns};
@@ -171,7 +171,7 @@ struct PatternSpec {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 struct OverridesSpec {
     /// Modes that a pod may ask for with `pullstop.dev/mode: enforce|warn|off`; `[Warn, Disabled]` by default.
-    #[schemars(with = "Option<Vec<WishName>>")]
+    #[schemars(with = "Option<Vec<OverrideName>>")]
     modes: Option<Vec<Spanned<String>>>,
     /// The longest `pullstop.dev/patience`; `24h` by default.
     #[schemars(with = "Option<String>")]

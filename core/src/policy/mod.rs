@@ -17,7 +17,7 @@ use crate::cause::Cause;
 pub use crate::cause::CauseSet;
 use crate::classify::Patterns;
 pub use crate::overrides::Mode;
-use crate::overrides::Wishes;
+use crate::overrides::Overrides;
 use crate::pod::{Phase, RestartPolicy};
 
 /// What the core decides by.
@@ -215,14 +215,14 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// What counts of the wishes of a pod and of what it belongs to, the most specific first: of each annotation the first
+    /// What counts of the overrides of a pod and of what it belongs to, the most specific first: of each annotation the first
     /// that may be asked for. What is ignored on the pod so hides nothing that its namespace asks for.
-    pub fn first_allowed(&self, wishes: impl IntoIterator<Item = Wishes>) -> Wishes {
-        let allowed = wishes.into_iter().map(|wishes| Wishes {
-            mode: self.allowed(wishes.mode),
-            ..wishes
+    pub fn first_allowed(&self, overrides: impl IntoIterator<Item = Overrides>) -> Overrides {
+        let allowed = overrides.into_iter().map(|overrides| Overrides {
+            mode: self.allowed(overrides.mode),
+            ..overrides
         });
-        allowed.fold(Wishes::default(), Wishes::or)
+        allowed.fold(Overrides::default(), Overrides::or)
     }
 
     /// The mode that is asked for, if it may be. Every patience may: it is cut at the longest.
@@ -295,25 +295,25 @@ mod tests {
     fn the_most_specific_wish_counts_that_may_be_asked_for() {
         let bounds = Policy::default().overrides;
         let hours = |hours: u64| Some(Duration::from_secs(3600 * hours));
-        let wishes = |mode, patience| Wishes { mode, patience };
+        let overrides = |mode, patience| Overrides { mode, patience };
         let (off, warn) = (Some(Mode::Off), Some(Mode::Warn));
         for (all, expected) in [
-            ([wishes(None, None); 3], wishes(None, None)),
+            ([overrides(None, None); 3], overrides(None, None)),
             (
                 [
-                    wishes(None, hours(1)),
-                    wishes(warn, None),
-                    wishes(off, hours(2)),
+                    overrides(None, hours(1)),
+                    overrides(warn, None),
+                    overrides(off, hours(2)),
                 ],
-                wishes(warn, hours(1)),
+                overrides(warn, hours(1)),
             ),
             (
                 [
-                    wishes(Some(Mode::Enforce), None),
-                    wishes(None, None),
-                    wishes(off, hours(100)),
+                    overrides(Some(Mode::Enforce), None),
+                    overrides(None, None),
+                    overrides(off, hours(100)),
                 ],
-                wishes(off, hours(100)),
+                overrides(off, hours(100)),
             ),
         ] {
             assert_eq!(bounds.first_allowed(all), expected, "{all:?}");

@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use super::Metadata;
 use crate::names::{MODE_ANNOTATION, PATIENCE_ANNOTATION};
-use crate::overrides::{Mode, Wishes};
+use crate::overrides::{Mode, Overrides};
 use crate::time::parse_duration;
 
 impl Metadata {
     /// What the annotations ask for. A wish that nobody understands is taken for caution: whoever wrote it did not want
     /// pods to be failed fast.
-    pub fn wishes(&self) -> Wishes {
+    pub fn overrides(&self) -> Overrides {
         let annotation = |name| self.annotations.get(name).map(|value| value.trim());
-        Wishes {
+        Overrides {
             mode: annotation(MODE_ANNOTATION).map(mode),
             patience: annotation(PATIENCE_ANNOTATION)
                 .map(|patience| parse_duration(patience).unwrap_or(Duration::MAX)),
@@ -41,8 +41,8 @@ mod tests {
         )
         .unwrap();
         assert_eq!(
-            metadata.wishes(),
-            Wishes {
+            metadata.overrides(),
+            Overrides {
                 mode: Some(Mode::Warn),
                 patience: Some(Duration::MAX)
             }

@@ -9,12 +9,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use pullstop_core::engine::{
-    Decision, Effect, Engine, GoneFrom, Input, Memory, Outcome, Seen, TransitionKind,
+    Decision, Effect, Engine, GoneFrom, Input, Memory, Outcome, Source, TransitionKind,
 };
 use pullstop_core::plugin::Profile;
 use pullstop_core::pod::{
-    ContainerKind, ContainerSnapshot, ContainerState, Owner, Phase, PodSnapshot, ResourceVersion,
-    RestartPolicy, Wishes,
+    ContainerKind, ContainerSnapshot, ContainerState, Overrides, Owner, Phase, PodSnapshot,
+    ResourceVersion, RestartPolicy,
 };
 use pullstop_core::policy::{Mode, Policy};
 use pullstop_core::time::Timestamp;
@@ -95,7 +95,7 @@ pub(crate) struct Pod {
     pub(crate) agreed: bool,
     pub(crate) deleting: bool,
     pub(crate) owner: Option<String>,
-    pub(crate) wishes: Wishes,
+    pub(crate) overrides: Overrides,
     pub(crate) containers: Vec<Container>,
     pub(crate) image_volumes: Vec<String>,
 }
@@ -109,7 +109,7 @@ impl Pod {
             agreed: false,
             deleting: false,
             owner: Some("Job".to_owned()),
-            wishes: Wishes::default(),
+            overrides: Overrides::default(),
             containers: containers.iter().map(|name| Container::new(name)).collect(),
             image_volumes: Vec::new(),
         }
@@ -160,7 +160,7 @@ impl Pod {
             node: Some("node"),
             phase: self.phase,
             kubelet_agreed: self.agreed,
-            wishes: self.wishes,
+            overrides: self.overrides,
             containers: &containers,
             image_volumes: &image_volumes,
         })
@@ -198,11 +198,11 @@ impl Machine {
         }
     }
 
-    pub(crate) fn see(&mut self, now: Timestamp, pod: &Pod, seen: Seen) {
+    pub(crate) fn see(&mut self, now: Timestamp, pod: &Pod, source: Source) {
         self.run_until(now);
         let memories = self.memories.get(&pod.uid).cloned().unwrap_or_default();
         pod.lend(&memories, |pod| {
-            self.engine.handle(now, Input::Pod { pod, seen });
+            self.engine.handle(now, Input::Pod { pod, source });
         });
         self.drain();
     }
@@ -213,7 +213,7 @@ impl Machine {
         for (ms, state) in &life.published {
             pod.version += 1;
             pod.containers[0].state = state.clone();
-            self.see(at(*ms + delay_ms), &pod, Seen::Changing);
+            self.see(at(*ms + delay_ms), &pod, Source::Watch);
         }
     }
 
@@ -235,14 +235,14 @@ impl Machine {
             pod.containers[0].state = state.clone();
         }
         self.input(at(met_ms), Input::RelistBegin);
-        self.see(at(met_ms), &pod, Seen::Standing);
+        self.see(at(met_ms), &pod, Source::List);
         self.input(at(met_ms), Input::RelistEnd);
         let spans = [(met_ms, met_ms + told_ms), (met_ms + told_ms, u64::MAX)];
         for (n, (from, until)) in spans.into_iter().enumerate() {
             for (ms, state) in published(from, until) {
                 pod.version += 1;
                 pod.containers[0].state = state.clone();
-                self.see(at(*ms), &pod, Seen::Changing);
+                self.see(at(*ms), &pod, Source::Watch);
             }
             if let (0, Some(events)) = (n, events) {
                 history::lend(events, at(met_ms), |history| {

@@ -1,7 +1,7 @@
 //! Random observations of a few pods, without regard to what a kubelet would do.
 
 use proptest::prelude::*;
-use pullstop_core::engine::Seen;
+use pullstop_core::engine::Source;
 use pullstop_core::pod::Phase;
 
 use super::{DENIED, Machine, NOT_FOUND, Pod, REFUSED, St, THROTTLED, at};
@@ -130,7 +130,7 @@ impl World {
                 machine.input(at(self.now_ms), Input::RelistBegin);
                 self.now_ms += blind_ms;
                 for pod in &self.pods {
-                    machine.see(at(self.now_ms), pod, Seen::Standing);
+                    machine.see(at(self.now_ms), pod, Source::List);
                 }
                 machine.input(at(self.now_ms), Input::RelistEnd);
                 return;
@@ -142,6 +142,6 @@ impl World {
         } else {
             Phase::Pending
         };
-        machine.see(at(self.now_ms), &self.pods[step.pod], Seen::Changing);
+        machine.see(at(self.now_ms), &self.pods[step.pod], Source::Watch);
     }
 }

@@ -1,7 +1,7 @@
 //! No verdict before the rule's attempts and duration are both reached, and no more failures counted than there were.
 
 use proptest::prelude::*;
-use pullstop_core::engine::{Effect, Seen};
+use pullstop_core::engine::{Effect, Source};
 use pullstop_core::time::Timestamp;
 
 use crate::harness::history::fates_with_losses;
@@ -34,7 +34,7 @@ proptest! {
         for (ms, state) in &life.published {
             pod.version += 1;
             pod.containers[0].state = state.clone();
-            machine.see(at(*ms), &pod, Seen::Changing);
+            machine.see(at(*ms), &pod, Source::Watch);
             prop_assert!(machine.counted() <= life.failed_by(*ms), "at {ms} ms of {life:?}");
         }
         for decision in machine.failures() {

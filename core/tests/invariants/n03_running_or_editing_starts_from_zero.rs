@@ -1,7 +1,7 @@
 //! A container that runs, or ran, or whose image was edited, starts from zero.
 
 use proptest::prelude::*;
-use pullstop_core::engine::{Effect, Input, Seen, TransitionKind};
+use pullstop_core::engine::{Effect, Input, Source, TransitionKind};
 
 use crate::harness::history::{Event, lend};
 use crate::harness::world::{World, failing, steps};
@@ -41,14 +41,14 @@ proptest! {
             Reset::Edited => one.image = "r.example/edited:1".to_owned(),
         }
         pod.version += 1000;
-        machine.see(at(now + 1000), &pod, Seen::Changing);
+        machine.see(at(now + 1000), &pod, Source::Watch);
         machine.log.clear();
         pod.containers[0].state = St::creating();
         pod.version += 1;
-        machine.see(at(now + 1500), &pod, Seen::Changing);
+        machine.see(at(now + 1500), &pod, Source::Watch);
         pod.containers[0].state = St::failed(NOT_FOUND);
         pod.version += 1;
-        machine.see(at(now + 2000), &pod, Seen::Changing);
+        machine.see(at(now + 2000), &pod, Source::Watch);
         let counts: Vec<u32> = machine.log.iter().filter_map(|(_, effect)| match effect {
             Effect::Transition(transition) if transition.container == "one" && transition.pod.uid() == pod.uid => match transition.kind {
                 TransitionKind::Counted { failures, .. } => Some(failures),
@@ -81,7 +81,7 @@ fn an_old_error_does_not_count_for_a_new_image() {
         if n > 0 {
             pod.containers[0].image = "r.example/edited:1".to_owned();
         }
-        machine.see(at(1000 * n as u64), &pod, Seen::Changing);
+        machine.see(at(1000 * n as u64), &pod, Source::Watch);
     }
     assert_eq!(machine.counted(), 1);
 }
@@ -157,7 +157,7 @@ fn what_events_tell_of_another_image_or_before_a_run_does_not_count() {
         pod.containers[0].image = image.to_owned();
         pod.containers[0].ran = ran;
         pod.containers[0].state = St::failed(NOT_FOUND);
-        machine.see(at(600_000), &pod, Seen::Standing);
+        machine.see(at(600_000), &pod, Source::List);
         lend(&events, at(600_000), |history| {
             machine.input(
                 at(601_000),
@@ -170,7 +170,7 @@ fn what_events_tell_of_another_image_or_before_a_run_does_not_count() {
         machine.log.clear();
         pod.version += 1;
         pod.containers[0].state = St::failed(DENIED);
-        machine.see(at(700_000), &pod, Seen::Changing);
+        machine.see(at(700_000), &pod, Source::Watch);
         let failures = machine.transitions().find_map(|(_, _, what)| match what {
             TransitionKind::Counted { failures, .. } => Some(*failures),
             _ => None,

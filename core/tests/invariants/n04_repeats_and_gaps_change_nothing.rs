@@ -1,7 +1,7 @@
 //! Duplicated, late or repeated snapshots change nothing; a gap forgets the pods that are gone and condemns nobody.
 
 use proptest::prelude::*;
-use pullstop_core::engine::{Effect, Input, Seen};
+use pullstop_core::engine::{Effect, Input, Source};
 
 use crate::harness::world::{World, failing, not_failing, steps};
 use crate::harness::{Machine, Pod, St, at, policy};
@@ -18,13 +18,13 @@ proptest! {
         let (mut plain_world, mut plain) = (World::new(), Machine::new(policy(3, 60)));
         let (mut world, mut machine) = (World::new(), Machine::new(policy(3, 60)));
         let mut history: Vec<(u64, Pod)> = Vec::new();
-        for (step, (back, standing)) in steps.iter().zip(&repeats) {
+        for (step, (back, pull_state)) in steps.iter().zip(&repeats) {
             plain_world.step(step, &mut plain);
             world.step(step, &mut machine);
             history.push((world.now_ms, world.pods[step.pod].clone()));
             let (ms, old) = &history[history.len().saturating_sub(back + 1)];
             if world.now_ms - ms <= LATE_MS_MAX {
-                let seen = if *standing { Seen::Standing } else { Seen::Changing };
+                let source = if *pull_state { Source::List } else { Source::Watch };
                 machine.see(at(world.now_ms), old, seen);
             }
         }
@@ -58,22 +58,22 @@ fn a_pod_that_is_still_there_after_a_gap_is_judged_by_what_it_then_shows() {
     let mut machine = Machine::new(policy(1, 60));
     let mut pod = Pod::new("pod", &["main"]);
     pod.containers[0].state = St::waiting("InvalidImageName", "couldn't parse image name");
-    machine.see(at(0), &pod, Seen::Changing);
+    machine.see(at(0), &pod, Source::Watch);
     machine.input(at(50_000), Input::RelistBegin);
     machine.run_through(at(70_000));
     assert!(machine.failures().is_empty(), "not while blind");
     let mut healed = pod.clone();
     healed.version += 1;
     healed.containers[0].state = St::Running;
-    machine.see(at(80_000), &healed, Seen::Standing);
+    machine.see(at(80_000), &healed, Source::List);
     machine.input(at(80_000), Input::RelistEnd);
     machine.run_through(at(600_000));
     assert!(machine.failures().is_empty(), "it had healed in the gap");
 
     let mut machine = Machine::new(policy(1, 60));
-    machine.see(at(0), &pod, Seen::Changing);
+    machine.see(at(0), &pod, Source::Watch);
     machine.input(at(50_000), Input::RelistBegin);
-    machine.see(at(80_000), &pod, Seen::Standing);
+    machine.see(at(80_000), &pod, Source::List);
     machine.input(at(80_000), Input::RelistEnd);
     assert_eq!(machine.first_failure_at(), Some(at(80_000)));
 }

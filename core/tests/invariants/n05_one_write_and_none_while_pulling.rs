@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use pullstop_core::engine::{Input, Outcome, Seen, TransitionKind};
+use pullstop_core::engine::{Input, Outcome, Source, TransitionKind};
 use pullstop_core::pod::{Phase, ResourceVersion};
 
 use crate::harness::history::fates_with_losses;
@@ -100,17 +100,17 @@ proptest! {
         let mut machine = Machine::new(policy(1, 0));
         let mut pod = Pod::new("pod", &["main"]);
         pod.containers[0].state = St::waiting("InvalidImageName", "couldn't parse image name");
-        machine.see(at(0), &pod, Seen::Changing);
+        machine.see(at(0), &pod, Source::Watch);
         prop_assert_eq!(machine.failures().len(), 1);
         let alive = pod.clone();
         pod.version += 10;
         pod.phase = Phase::Failed;
         pod.agreed = true;
         for n in 0..times {
-            machine.see(at(1000 * n), &pod, Seen::Changing);
+            machine.see(at(1000 * n), &pod, Source::Watch);
             pod.version += 1;
             if late {
-                machine.see(at(1000 * n), &alive, Seen::Changing);
+                machine.see(at(1000 * n), &alive, Source::Watch);
             }
         }
         machine.run_through(at(4_000_000));
@@ -145,10 +145,10 @@ fn a_pod_that_is_put_back_is_written_again_a_bounded_number_of_times() {
     let mut machine = Machine::new(policy(1, 0));
     let mut pod = Pod::new("pod", &["main"]);
     pod.containers[0].state = St::waiting("InvalidImageName", "couldn't parse image name");
-    machine.see(at(0), &pod, Seen::Changing);
+    machine.see(at(0), &pod, Source::Watch);
     for n in 1..10 {
         pod.version += 10;
-        machine.see(at(10_000 * n), &pod, Seen::Changing);
+        machine.see(at(10_000 * n), &pod, Source::Watch);
     }
     assert_eq!(machine.failures().len(), 3);
     let gave_up = machine

@@ -1,7 +1,7 @@
 //! Killed and restarted at any moment, the verdicts are the same, later by at most one observation.
 
 use proptest::prelude::*;
-use pullstop_core::engine::{Input, Seen};
+use pullstop_core::engine::{Input, Source};
 use pullstop_core::time::Timestamp;
 
 use crate::harness::history::{Event, Loss, fates_with_losses};
@@ -122,12 +122,12 @@ fn verdict(fate: &Fate, attempts: u32, seconds: u64, kills: &[u64]) -> Option<Ti
             }
             machine = machine.restarted(policy.clone());
             machine.input(at(kill), Input::RelistBegin);
-            machine.see(at(kill), &pod, Seen::Standing);
+            machine.see(at(kill), &pod, Source::List);
             machine.input(at(kill), Input::RelistEnd);
         }
         pod.version += 1;
         pod.containers[0].state = state.clone();
-        machine.see(at(*ms), &pod, Seen::Changing);
+        machine.see(at(*ms), &pod, Source::Watch);
         if let Some(at) = machine.first_failure_at() {
             return Some(at);
         }

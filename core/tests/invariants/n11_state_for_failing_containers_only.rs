@@ -1,7 +1,7 @@
 //! State is kept only for failing containers; what is healthy costs nothing.
 
 use proptest::prelude::*;
-use pullstop_core::engine::{Input, Seen};
+use pullstop_core::engine::{Input, Source};
 use pullstop_core::pod::Phase;
 
 use crate::harness::world::{Op, World, failing, not_failing, steps};
@@ -18,7 +18,7 @@ proptest! {
             for (version, state) in states.into_iter().enumerate() {
                 pod.version = 1 + version as u64;
                 pod.containers[0].state = state;
-                machine.see(at(1000), &pod, Seen::Changing);
+                machine.see(at(1000), &pod, Source::Watch);
             }
         }
         prop_assert_eq!(machine.engine.tracked(), 0);
@@ -39,7 +39,7 @@ proptest! {
             pod.phase = Phase::Running;
             pod.containers.iter_mut().for_each(|c| c.state = St::Running);
             if n == 0 {
-                machine.see(at(now), pod, Seen::Changing);
+                machine.see(at(now), pod, Source::Watch);
             } else {
                 machine.gone(at(now), &pod.uid);
             }

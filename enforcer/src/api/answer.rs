@@ -30,7 +30,7 @@ pub struct RetryAfter {
 
 /// A call that did not do what it should.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Trouble {
+pub enum ApiError {
     /// 409: the object has changed, or exists already.
     Conflict,
     /// 404: there is no such object, or no such kind of object.
@@ -75,7 +75,7 @@ pub enum Trouble {
     },
 }
 
-impl Trouble {
+impl ApiError {
     /// What went wrong, as a label of metrics.
     pub const fn label(&self) -> &'static str {
         match self {
@@ -112,7 +112,7 @@ impl Trouble {
     }
 }
 
-impl fmt::Display for Trouble {
+impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Conflict => f.write_str("the object has changed"),
@@ -138,9 +138,9 @@ impl fmt::Display for Trouble {
     }
 }
 
-impl std::error::Error for Trouble {}
+impl std::error::Error for ApiError {}
 
-impl From<NoName> for Trouble {
+impl From<NoName> for ApiError {
     fn from(no_name: NoName) -> Self {
         Self::Unreadable(no_name.to_string())
     }
@@ -150,7 +150,7 @@ impl From<NoName> for Trouble {
 ///
 /// # Errors
 /// On every status but 2xx.
-pub fn classify(code: u16, retry_after: Option<&str>, body: &[u8]) -> Result<(), Trouble> {
+pub fn classify(code: u16, retry_after: Option<&str>, body: &[u8]) -> Result<(), ApiError> {
     let message = || said(body);
     let retry_after = || {
         retry_after
@@ -162,21 +162,21 @@ pub fn classify(code: u16, retry_after: Option<&str>, body: &[u8]) -> Result<(),
     };
     Err(match code {
         200..=299 => return Ok(()),
-        401 => Trouble::Unauthorized,
-        403 => Trouble::Forbidden(message()),
-        404 => Trouble::NotFound,
-        409 => Trouble::Conflict,
-        410 => Trouble::Gone,
-        422 => Trouble::Invalid(message()),
-        429 => Trouble::Throttled {
+        401 => ApiError::Unauthorized,
+        403 => ApiError::Forbidden(message()),
+        404 => ApiError::NotFound,
+        409 => ApiError::Conflict,
+        410 => ApiError::Gone,
+        422 => ApiError::Invalid(message()),
+        429 => ApiError::Throttled {
             retry_after: retry_after(),
         },
-        500..=599 => Trouble::Server {
+        500..=599 => ApiError::Server {
             code,
             message: message(),
             retry_after: retry_after(),
         },
-        _ => Trouble::Refused {
+        _ => ApiError::Refused {
             code,
             message: message(),
         },
@@ -212,17 +212,17 @@ mod tests {
     #[test]
     fn answers_of_a_real_api_server() {
         let stale = br#"{"kind":"Status","status":"Failure","message":"Operation cannot be fulfilled","reason":"Conflict","code":409}"#;
-        assert_eq!(classify(409, None, stale), Err(Trouble::Conflict));
+        assert_eq!(classify(409, None, stale), Err(ApiError::Conflict));
         let wrong_uid = br#"{"kind":"Status","message":"Pod \"p0\" is invalid: metadata.uid: field is immutable","code":422}"#;
         let said = "Pod \"p0\" is invalid: metadata.uid: field is immutable".to_owned();
-        assert_eq!(classify(422, None, wrong_uid), Err(Trouble::Invalid(said)));
+        assert_eq!(classify(422, None, wrong_uid), Err(ApiError::Invalid(said)));
         assert_eq!(classify(200, None, b"{}"), Ok(()));
         assert_eq!(classify(201, None, b""), Ok(()));
         assert_eq!(
             classify(404, None, b"404 page not found"),
-            Err(Trouble::NotFound)
+            Err(ApiError::NotFound)
         );
-        assert_eq!(classify(410, None, b"{}"), Err(Trouble::Gone));
+        assert_eq!(classify(410, None, b"{}"), Err(ApiError::Gone));
     }
 
     #[test]

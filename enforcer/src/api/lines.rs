@@ -3,7 +3,7 @@
 use http_body_util::BodyExt;
 use kube::client::Body;
 
-use super::answer::Trouble;
+use super::answer::ApiError;
 
 /// A line is never longer than this. The API server stores objects of up to about 1.5 MiB (etcd's
 /// `--max-request-bytes`), and JSON is larger than what is stored.
@@ -28,19 +28,19 @@ impl LineStream {
     ///
     /// # Errors
     /// If the connection breaks, or a line is longer than any object.
-    pub async fn next(&mut self) -> Result<Option<Vec<u8>>, Trouble> {
+    pub async fn next(&mut self) -> Result<Option<Vec<u8>>, ApiError> {
         loop {
             if let Some(line) = self.lines.next_line() {
                 return Ok(Some(line.to_vec()));
             }
             let chunk = match self.body.frame().await {
                 None => return Ok(None),
-                Some(Err(error)) => return Err(Trouble::NoAnswer(error.to_string())),
+                Some(Err(error)) => return Err(ApiError::NoAnswer(error.to_string())),
                 Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
             };
             self.lines
                 .push(&chunk)
-                .map_err(|TooLong| Trouble::Unreadable("a line has no end".to_owned()))?;
+                .map_err(|TooLong| ApiError::Unreadable("a line has no end".to_owned()))?;
         }
     }
 }

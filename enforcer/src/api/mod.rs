@@ -23,7 +23,7 @@ use kube::client::Body;
 use kube::{Client, Config};
 use tokio::time::Instant;
 
-pub use self::answer::{ANSWER_BYTES_MAX, RetryAfter, Trouble, classify};
+pub use self::answer::{ANSWER_BYTES_MAX, ApiError, RetryAfter, classify};
 pub use self::backoff::Backoff;
 pub use self::lines::LineStream;
 pub use self::path::{ApiPath, Name, NoName};
@@ -164,13 +164,13 @@ impl Api {
     /// Makes one call and reads the whole answer.
     ///
     /// # Errors
-    /// Whatever goes wrong; [`Trouble::NoAnswer`] if it takes longer than `deadline`.
-    pub async fn call(&self, call: Call, deadline: Duration) -> Result<Vec<u8>, Trouble> {
+    /// Whatever goes wrong; [`ApiError::NoAnswer`] if it takes longer than `deadline`.
+    pub async fn call(&self, call: Call, deadline: Duration) -> Result<Vec<u8>, ApiError> {
         let right = call.right;
         let answer = tokio::time::timeout(deadline, self.exchange(call)).await;
         let result = answer.unwrap_or_else(|_| {
             let why = format!("none within {} s", deadline.as_secs());
-            Err(Trouble::NoAnswer(why))
+            Err(ApiError::NoAnswer(why))
         });
         self.count(right, result.as_ref().err());
         result
@@ -180,7 +180,7 @@ impl Api {
     ///
     /// # Errors
     /// Whatever goes wrong until then.
-    pub async fn open(&self, call: Call, deadline: Duration) -> Result<LineStream, Trouble> {
+    pub async fn open(&self, call: Call, deadline: Duration) -> Result<LineStream, ApiError> {
         let right = call.right;
         let begin = async {
             let response = self.send(call).await?;
@@ -188,17 +188,17 @@ impl Api {
         };
         let result = tokio::time::timeout(deadline, begin)
             .await
-            .unwrap_or_else(|_| Err(Trouble::NoAnswer("none in time".to_owned())));
+            .unwrap_or_else(|_| Err(ApiError::NoAnswer("none in time".to_owned())));
         self.count(right, result.as_ref().err());
         result.map(LineStream::new)
     }
 
-    async fn exchange(&self, call: Call) -> Result<Vec<u8>, Trouble> {
+    async fn exchange(&self, call: Call) -> Result<Vec<u8>, ApiError> {
         let response = self.send(call).await?;
         read(accepted(response).await?).await
     }
 
-    async fn send(&self, call: Call) -> Result<Response<Body>, Trouble> {
+    async fn send(&self, call: Call) -> Result<Response<Body>, ApiError> {
         let mut request = Request::builder()
             .method(call.method)
             .uri(call.path.as_str())
@@ -211,19 +211,19 @@ impl Api {
             body = bytes;
         }
         let request = request.body(Body::from(body));
-        let request = request.map_err(|error| Trouble::Unreadable(error.to_string()))?;
+        let request = request.map_err(|error| ApiError::Unreadable(error.to_string()))?;
         let sent = Instant::now();
         let answer = self.client.send(request).await;
-        let answer = answer.map_err(|error| Trouble::NoAnswer(chain(&error)))?;
+        let answer = answer.map_err(|error| ApiError::NoAnswer(chain(&error)))?;
         if let Some(date) = answer.headers().get(DATE).and_then(|d| d.to_str().ok()) {
             self.time.heard(date, sent, Instant::now());
         }
         Ok(answer)
     }
 
-    fn count(&self, right: &'static Right, trouble: Option<&Trouble>) {
-        self.refusals.take_in(right, trouble);
-        let result = trouble.map_or("ok", Trouble::label);
+    fn count(&self, right: &'static Right, error: Option<&ApiError>) {
+        self.refusals.apply(right, error);
+        let result = error.map_or("ok", ApiError::label);
         self.metrics.count(
             Metric::Requests,
             &[("call", right.call), ("result", result)],
@@ -232,7 +232,7 @@ impl Api {
 }
 
 /// The answer's body, if the answer is what was asked for.
-async fn accepted(response: Response<Body>) -> Result<Body, Trouble> {
+async fn accepted(response: Response<Body>) -> Result<Body, ApiError> {
     let (head, body) = response.into_parts();
     let code = head.status.as_u16();
     if head.status.is_success() {
@@ -246,20 +246,20 @@ async fn accepted(response: Response<Body>) -> Result<Body, Trouble> {
     // The status says enough if the rest gets lost.
     let said = read(body).await.unwrap_or_default();
     classify(code, retry_after.as_deref(), &said)?;
-    Err(Trouble::Unreadable(format!("status {code}")))
+    Err(ApiError::Unreadable(format!("status {code}")))
 }
 
 /// Reads the whole body into one piece of memory, as it arrives.
-async fn read(mut body: Body) -> Result<Vec<u8>, Trouble> {
+async fn read(mut body: Body) -> Result<Vec<u8>, ApiError> {
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     let mut bytes = Vec::with_capacity(announced.min(ANSWER_BYTES_MAX));
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| Trouble::NoAnswer(chain(&error)))?;
+        let frame = frame.map_err(|error| ApiError::NoAnswer(chain(&error)))?;
         let data = frame.into_data().unwrap_or_default();
         if bytes.len() + data.len() > ANSWER_BYTES_MAX {
             bytes.extend_from_slice(&data[..data.len().min(BEGINNING_BYTES)]);
             bytes.truncate(BEGINNING_BYTES);
-            return Err(Trouble::TooLarge {
+            return Err(ApiError::TooLarge {
                 beginning: Bytes::copy_from_slice(&bytes),
             });
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use pullstop_core::names::GROUP;
 use tokio::time::Instant;
 
-use super::answer::Trouble;
+use super::answer::ApiError;
 
 /// What one kind of request needs: a verb on a resource.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -228,7 +228,7 @@ impl Refusals {
     }
 
     /// A request that needs this right has ended.
-    pub(super) fn take_in(&self, right: &'static Right, trouble: Option<&Trouble>) {
+    pub(super) fn apply(&self, right: &'static Right, error: Option<&ApiError>) {
         let Right {
             verb,
             group,
@@ -238,8 +238,8 @@ impl Refusals {
         if resource.starts_with('/') {
             return;
         }
-        match trouble {
-            Some(Trouble::Forbidden(said)) => {
+        match error {
+            Some(ApiError::Forbidden(said)) => {
                 let before = self.lock().insert(right, Instant::now());
                 if before.is_none_or(|at| at.elapsed() >= LASTS) {
                     tracing::error!(verb, group, resource, said, "{right}");
@@ -247,7 +247,9 @@ impl Refusals {
             }
             // Only who may ask is told that.
             None
-            | Some(Trouble::Conflict | Trouble::NotFound | Trouble::Gone | Trouble::Invalid(_)) => {
+            | Some(
+                ApiError::Conflict | ApiError::NotFound | ApiError::Gone | ApiError::Invalid(_),
+            ) => {
                 if self.lock().remove(right).is_some() {
                     tracing::info!(verb, group, resource, "a right that was missing is there");
                 }
@@ -269,13 +271,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_right_is_missing_until_it_is_used_or_nobody_asks_any_more() {
         let refusals = Refusals::default();
-        let forbidden = Trouble::Forbidden(String::new());
-        refusals.take_in(&GET_POD, Some(&forbidden));
-        refusals.take_in(&CREATE_EVENT, Some(&forbidden));
+        let forbidden = ApiError::Forbidden(String::new());
+        refusals.apply(&GET_POD, Some(&forbidden));
+        refusals.apply(&CREATE_EVENT, Some(&forbidden));
         assert_eq!(refusals.missing(), [&CREATE_EVENT, &GET_POD]);
-        refusals.take_in(&GET_POD, Some(&Trouble::Unauthorized));
+        refusals.apply(&GET_POD, Some(&ApiError::Unauthorized));
         assert_eq!(refusals.missing().len(), 2, "that says nothing");
-        refusals.take_in(&GET_POD, Some(&Trouble::NotFound));
+        refusals.apply(&GET_POD, Some(&ApiError::NotFound));
         assert_eq!(refusals.missing(), [&CREATE_EVENT]);
         tokio::time::advance(LASTS).await;
         assert!(refusals.missing().is_empty());

@@ -6,9 +6,9 @@ use pullstop_core::pod::PodRef;
 
 use super::Why;
 use crate::engines::Home;
+use crate::overrides::Source;
 use crate::pods::jobs::Job;
 use crate::pods::rounds::Rounds;
-use crate::wishes::Source;
 
 /// Verdicts that are carried out at the same time, each by a read and a write one after the other: enough for two
 /// hundred a second if the API server answers within 20 ms, few enough not to be felt by it.

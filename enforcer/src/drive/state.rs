@@ -77,7 +77,7 @@ impl Driver {
             queue: self.lanes.len(),
             tracked: self.engines.tracked(),
             pods: self
-                .telling
+                .reporter
                 .pods()
                 .map(explain)
                 .filter(|(_, said)| !said.is_empty())

@@ -298,7 +298,7 @@ mod tests {
         version: u64,
         replicas: Vec<Replica>,
         /// By real time, then by number.
-        agenda: std::collections::BTreeMap<(u64, u64), Message>,
+        queue: std::collections::BTreeMap<(u64, u64), Message>,
         sent: u64,
     }
 
@@ -306,7 +306,7 @@ mod tests {
         fn send(&mut self, now_ms: u64, round: Round, leg: usize, message: Message) {
             if round.lost != leg {
                 self.sent += 1;
-                self.agenda
+                self.queue
                     .insert((now_ms + round.delays_ms[leg], self.sent), message);
             }
         }
@@ -377,14 +377,14 @@ mod tests {
             });
             let mut model = Model {
                 server: Record::default(), version: 0, replicas: replicas.collect(),
-                agenda: std::collections::BTreeMap::new(), sent: 0,
+                queue: std::collections::BTreeMap::new(), sent: 0,
             };
             let mut now_ms = 0;
             for (number, round) in rounds.iter().enumerate() {
                 let until = now_ms + round.pause_ms;
-                while let Some(((at, _), _)) = model.agenda.first_key_value() {
+                while let Some(((at, _), _)) = model.queue.first_key_value() {
                     if *at > until { break; }
-                    let ((at, _), message) = model.agenda.pop_first().unwrap();
+                    let ((at, _), message) = model.queue.pop_first().unwrap();
                     model.deliver(at, message);
                     prop_assert!(model.leaders(at) <= 1, "at {at} ms: {:?}", model.server);
                 }
@@ -393,7 +393,7 @@ mod tests {
                     model.replicas[round.replica].elector = Elector::new(format!("r{}-{number}", round.replica));
                     // What is still under way belongs to a process that is gone.
                     let of = round.replica;
-                    model.agenda.retain(|_, message| match message {
+                    model.queue.retain(|_, message| match message {
                         Message::ReadAnswered(r, _) | Message::WriteAnswered(r, ..) => r.replica != of,
                         Message::ReadArrives(_) | Message::WriteArrives(..) => true,
                     });

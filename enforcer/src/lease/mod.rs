@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use self::elector::{Elector, Record, Step, Timing};
 use self::switch::Managed;
 pub use self::switch::Stop;
-use crate::api::{Api, ApiPath, Call, JSON, Trouble, rights};
+use crate::api::{Api, ApiError, ApiPath, Call, JSON, rights};
 use crate::clock::Clock;
 use crate::metrics::{Metric, Metrics};
 
@@ -77,9 +77,9 @@ impl Candidate {
                     quiet_since_error = true;
                     self.tell_of(other, &mut told_of);
                 }
-                Err(trouble) => {
+                Err(error) => {
                     if quiet_since_error {
-                        self.complain(&trouble);
+                        self.complain(&error);
                     }
                     quiet_since_error = false;
                 }
@@ -104,15 +104,15 @@ impl Candidate {
 
     /// Reads the Lease and takes in the kill switch, and writes the Lease if it is or can be ours. Returns who else holds
     /// it, if somebody does.
-    async fn round(&self, elector: &mut Elector) -> Result<Option<String>, Trouble> {
+    async fn round(&self, elector: &mut Elector) -> Result<Option<String>, ApiError> {
         let look = Call::get(&rights::GET_LEASE, self.path()?);
         let (record, stop) = match self.api.call(look, CALL_TIMEOUT).await {
             Ok(bytes) => {
                 let (record, metadata) = read(&bytes)?;
                 (record, self.stop(&metadata))
             }
-            Err(Trouble::NotFound) => (Record::default(), None),
-            Err(trouble) => return Err(trouble),
+            Err(ApiError::NotFound) => (Record::default(), None),
+            Err(error) => return Err(error),
         };
         self.turn(stop);
         let holder = record.holder.clone();
@@ -125,8 +125,8 @@ impl Candidate {
                 elector.stored(Record { version, ..record }, sent_at, self.clock.now());
             }
             // Somebody was faster; the next read says who.
-            Err(Trouble::Conflict) => {}
-            Err(trouble) => return Err(trouble),
+            Err(ApiError::Conflict) => {}
+            Err(error) => return Err(error),
         }
         Ok(None)
     }
@@ -197,22 +197,22 @@ impl Candidate {
     }
 
     /// Says why the Lease cannot be had, and what to do.
-    fn complain(&self, trouble: &Trouble) {
+    fn complain(&self, error: &ApiError) {
         let Self {
             namespace, name, ..
         } = self;
-        let advice = match trouble {
-            Trouble::Forbidden(_) => format!(
+        let advice = match error {
+            ApiError::Forbidden(_) => format!(
                 "grant `get`, `create` and `patch` on leases of coordination.k8s.io in namespace {namespace}, as the Role \
                  in deploy/base/rbac.yaml does, or name another namespace with --lease-namespace"
             ),
-            Trouble::NotFound => {
+            ApiError::NotFound => {
                 format!("create the namespace {namespace}, or name another with --lease-namespace")
             }
             _ => "it is tried again every 2 seconds".to_owned(),
         };
         let lease = self.place();
-        tracing::warn!(%trouble, lease, "cannot read or renew the Lease {name} in namespace {namespace}, so this replica writes nothing: {advice}");
+        tracing::warn!(%error, lease, "cannot read or renew the Lease {name} in namespace {namespace}, so this replica writes nothing: {advice}");
     }
 
     /// The Lease, with its namespace.
@@ -238,7 +238,7 @@ impl Candidate {
     }
 
     /// Writes the Lease and returns its new version.
-    async fn write(&self, record: &Record) -> Result<String, Trouble> {
+    async fn write(&self, record: &Record) -> Result<String, ApiError> {
         let now = timestamp::print_micros(self.clock.now());
         let mut metadata = json!({ "name": self.name, "namespace": self.namespace });
         let create = record.version.is_empty();
@@ -271,11 +271,11 @@ impl Candidate {
         Ok(read(&bytes)?.0.version)
     }
 
-    fn path(&self) -> Result<ApiPath, Trouble> {
+    fn path(&self) -> Result<ApiPath, ApiError> {
         Ok(self.folder()?.name(&self.name.parse()?))
     }
 
-    fn folder(&self) -> Result<ApiPath, Trouble> {
+    fn folder(&self) -> Result<ApiPath, ApiError> {
         let namespace = self.namespace.parse()?;
         let folder = "/apis/coordination.k8s.io/v1";
         Ok(ApiPath::in_namespace(folder, &namespace, "leases"))
@@ -292,9 +292,9 @@ fn spec(record: &Record, now: &str) -> Value {
 }
 
 /// Reads a Lease.
-fn read(bytes: &[u8]) -> Result<(Record, Metadata), Trouble> {
+fn read(bytes: &[u8]) -> Result<(Record, Metadata), ApiError> {
     let lease: Lease =
-        serde_json::from_slice(bytes).map_err(|error| Trouble::Unreadable(error.to_string()))?;
+        serde_json::from_slice(bytes).map_err(|error| ApiError::Unreadable(error.to_string()))?;
     let duration = lease
         .spec
         .lease_duration_seconds

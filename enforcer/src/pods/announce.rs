@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use super::patch;
 use super::pauses::Pauses;
 use super::rounds::Rounds;
-use crate::api::{Api, ApiPath, Call, JSON, Name, Trouble, rights};
+use crate::api::{Api, ApiError, ApiPath, Call, JSON, Name, rights};
 use crate::clock::Clock;
 use crate::metrics::{Metric, Metrics};
 
@@ -111,7 +111,7 @@ impl Announcer {
         let mut is_open = true;
         while is_open || self.rounds.len() > 0 {
             while let Ok(announcement) = self.waiting.try_recv() {
-                self.take_in(announcement);
+                self.apply(announcement);
             }
             let now = self.clock.now();
             let may = |namespace: &str| self.pauses.are_over(now, namespace);
@@ -124,7 +124,7 @@ impl Announcer {
             let next_end = self.pauses.next_end(now).unwrap_or(Timestamp::NEVER);
             tokio::select! {
                 announcement = self.waiting.recv(), if is_open => match announcement {
-                    Some(announcement) => self.take_in(announcement),
+                    Some(announcement) => self.apply(announcement),
                     None => is_open = false,
                 },
                 () = tokio::time::sleep_until(self.clock.instant(next_end)) => {}
@@ -132,7 +132,7 @@ impl Announcer {
         }
     }
 
-    fn take_in(&mut self, announcement: Announcement) {
+    fn apply(&mut self, announcement: Announcement) {
         let namespace = announcement.pod.namespace().to_owned();
         self.rounds.push(&namespace, announcement);
         if self.rounds.len() > WAITING_MAX {
@@ -158,11 +158,11 @@ impl Announcer {
             self.api.call(call, CALL_TIMEOUT).await
         };
         let result = sent.await;
-        let label = result.as_ref().err().map_or("sent", Trouble::label);
+        let label = result.as_ref().err().map_or("sent", ApiError::label);
         self.metrics.count(Metric::Events, &[("result", label)]);
-        let Err(trouble) = result else { return };
-        tracing::warn!(%trouble, %pod, "cannot send an event");
-        self.pauses.take_in(self.clock.now(), namespace, &trouble);
+        let Err(error) = result else { return };
+        tracing::warn!(%error, %pod, "cannot send an event");
+        self.pauses.apply(self.clock.now(), namespace, &error);
     }
 }
 

@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use super::pages::Pages;
 use super::versions::Versions;
 use super::wire::{self, Line};
-use crate::api::{Api, ApiPath, Backoff, Call, LineStream, Trouble, rights};
+use crate::api::{Api, ApiError, ApiPath, Backoff, Call, LineStream, rights};
 use crate::metrics::{Metric, Metrics};
 
 /// How long one watch lasts before the server ends it. A connection that is dead in silence goes unnoticed for as long,
@@ -36,29 +36,29 @@ const WATCH_LASTS_MIN: Duration = Duration::from_secs(1);
 const WATCHES_IN_VAIN_MAX: u32 = 5;
 
 /// Events that wait for the driver; more of them wait at the API server.
-pub const NEWS_MAX: usize = 8;
-/// News of more bytes than this wait alone, as pages do: all that waits takes up little more than one page.
-const SMALL_NEWS_BYTES: usize = 1 << 18;
+pub const FEED_EVENTS_MAX: usize = 8;
+/// FeedEvent of more bytes than this wait alone, as pages do: all that waits takes up little more than one page.
+const SMALL_EVENT_BYTES: usize = 1 << 18;
 
 /// What the driver is told.
 #[derive(Debug)]
-pub enum News {
+pub enum FeedEvent {
     /// All pods that there are follow.
-    ListBegins,
+    RelistBegin,
     /// Versions have gone back: what follows is older by its version, and newer all the same.
     Restored,
     /// Some of them.
     Listed(Vec<WirePod>),
     /// These were all.
-    ListEnds,
+    RelistEnd,
     /// A pod has come into the view: it is new, or was put back.
-    Appeared(Box<WirePod>),
+    Added(Box<WirePod>),
     /// A pod has changed.
-    Changed(Box<WirePod>),
+    Modified(Box<WirePod>),
     /// A pod has left the view, or is deleted.
-    Left(Box<WirePod>),
+    Deleted(Box<WirePod>),
     /// The watch has told everything up to now.
-    UpToDate,
+    Bookmark,
 }
 
 /// The list and watch of pods.
@@ -73,7 +73,7 @@ pub struct Feed {
     /// Asks for a new list.
     pub relist: Arc<Notify>,
     /// To the driver.
-    pub news: mpsc::Sender<News>,
+    pub events: mpsc::Sender<FeedEvent>,
 }
 
 /// How far the watch has come.
@@ -107,11 +107,11 @@ impl Feed {
             let version = match self.list(&selector, &mut versions).await {
                 Ok(Some(version)) => version,
                 Ok(None) => return,
-                Err(trouble) => {
+                Err(error) => {
                     self.metrics
-                        .count(Metric::Lists, &[("result", trouble.label())]);
-                    tracing::warn!(%trouble, "cannot list pods; no verdict is carried out until that works");
-                    tokio::time::sleep(backoff.pause(trouble.retry_after())).await;
+                        .count(Metric::Lists, &[("result", error.label())]);
+                    tracing::warn!(%error, "cannot list pods; no verdict is carried out until that works");
+                    tokio::time::sleep(backoff.pause(error.retry_after())).await;
                     continue;
                 }
             };
@@ -138,10 +138,10 @@ impl Feed {
         &self,
         selector: &str,
         versions: &mut Versions,
-    ) -> Result<Option<String>, Trouble> {
+    ) -> Result<Option<String>, ApiError> {
         let mut pages = Pages::new(&self.api, selector);
         let mut version = String::new();
-        if self.tell(News::ListBegins, 0).await.is_none() {
+        if self.tell(FeedEvent::RelistBegin, 0).await.is_none() {
             return Ok(None);
         }
         while let Some(page) = pages.next().await? {
@@ -150,7 +150,7 @@ impl Feed {
                     version = page.version,
                     "versions have gone back: the cluster's state was restored from an earlier one"
                 );
-                if self.tell(News::Restored, 0).await.is_none() {
+                if self.tell(FeedEvent::Restored, 0).await.is_none() {
                     return Ok(None);
                 }
             }
@@ -159,14 +159,14 @@ impl Feed {
             }
             version = page.version;
             if self
-                .tell(News::Listed(page.pods), usize::MAX)
+                .tell(FeedEvent::Listed(page.pods), usize::MAX)
                 .await
                 .is_none()
             {
                 return Ok(None);
             }
         }
-        Ok(self.tell(News::ListEnds, 0).await.map(|()| version))
+        Ok(self.tell(FeedEvent::RelistEnd, 0).await.map(|()| version))
     }
 
     /// Watches from `version` on, again and again, until the pods have to be listed anew.
@@ -189,37 +189,37 @@ impl Feed {
                 .await
             {
                 Ok(lines) => self.follow(lines, &mut place, versions).await,
-                Err(trouble) => Ok(Some(trouble)),
+                Err(error) => Ok(Some(error)),
             };
-            let trouble = match ended {
+            let error = match ended {
                 Err(end) => return end,
-                Ok(trouble) => trouble,
+                Ok(error) => error,
             };
-            if matches!(trouble, Some(Trouble::Gone)) {
+            if matches!(error, Some(ApiError::Gone)) {
                 return Break::Relist("expired");
             }
-            let why = trouble.as_ref().map_or("ended", Trouble::label);
+            let why = error.as_ref().map_or("ended", ApiError::label);
             self.metrics.count(Metric::WatchBreaks, &[("why", why)]);
-            in_vain = match &trouble {
+            in_vain = match &error {
                 _ if place.has_told => 0,
-                Some(trouble) if !is_about_the_version(trouble) => in_vain,
+                Some(error) if !is_about_the_version(error) => in_vain,
                 _ => in_vain + 1,
             };
             if in_vain == WATCHES_IN_VAIN_MAX {
                 return Break::Relist("in_vain");
             }
             let moved = place.version != before || began.elapsed() >= WATCH_LASTS / 2;
-            if trouble.is_none() && moved && began.elapsed() >= WATCH_LASTS_MIN {
+            if error.is_none() && moved && began.elapsed() >= WATCH_LASTS_MIN {
                 backoff.reset();
                 continue;
             }
-            if let Some(trouble) = &trouble {
-                tracing::warn!(%trouble, "the watch of pods has broken; it is continued");
+            if let Some(error) = &error {
+                tracing::warn!(%error, "the watch of pods has broken; it is continued");
             }
             if moved {
                 backoff.reset();
             }
-            let pause = backoff.pause(trouble.as_ref().and_then(Trouble::retry_after));
+            let pause = backoff.pause(error.as_ref().and_then(ApiError::retry_after));
             tokio::select! {
                 biased;
                 why = self.interrupted() => return why,
@@ -237,7 +237,7 @@ impl Feed {
                 Ok(()) => Break::Relist(REQUESTED),
                 Err(_) => Break::Closed,
             },
-            () = self.news.closed() => Break::Closed,
+            () = self.events.closed() => Break::Closed,
         }
     }
 
@@ -247,7 +247,7 @@ impl Feed {
         mut lines: LineStream,
         place: &mut Place,
         versions: &mut Versions,
-    ) -> Result<Option<Trouble>, Break> {
+    ) -> Result<Option<ApiError>, Break> {
         let until = Instant::now() + WATCH_LASTS + WATCH_GRACE;
         loop {
             let line = tokio::select! {
@@ -257,44 +257,44 @@ impl Feed {
             };
             let line = match line {
                 Err(_) => {
-                    return Ok(Some(Trouble::NoAnswer(
+                    return Ok(Some(ApiError::NoAnswer(
                         "the watch did not end in time".to_owned(),
                     )));
                 }
                 Ok(Ok(None)) => return Ok(None),
-                Ok(Err(Trouble::Unreadable(_))) => return Err(Break::Relist("damaged")),
-                Ok(Err(trouble)) => return Ok(Some(trouble)),
+                Ok(Err(ApiError::Unreadable(_))) => return Err(Break::Relist("damaged")),
+                Ok(Err(error)) => return Ok(Some(error)),
                 Ok(Ok(Some(line))) => line,
             };
-            if let Some(trouble) = self.take_in(line, place, versions).await? {
-                return Ok(Some(trouble));
+            if let Some(error) = self.apply(line, place, versions).await? {
+                return Ok(Some(error));
             }
         }
     }
 
     /// Passes one line on.
-    async fn take_in(
+    async fn apply(
         &self,
         line: Vec<u8>,
         place: &mut Place,
         versions: &mut Versions,
-    ) -> Result<Option<Trouble>, Break> {
+    ) -> Result<Option<ApiError>, Break> {
         let bytes = line.len();
-        let (kind, news, at) = match wire::line(line) {
+        let (kind, events, at) = match wire::line(line) {
             Line::Added(pod) => {
                 let at = pod.metadata.resource_version.clone();
-                ("added", News::Appeared(pod), at)
+                ("added", FeedEvent::Added(pod), at)
             }
             Line::Modified(pod) => {
                 let at = pod.metadata.resource_version.clone();
-                ("modified", News::Changed(pod), at)
+                ("modified", FeedEvent::Modified(pod), at)
             }
             Line::Deleted(pod) => {
                 let at = pod.metadata.resource_version.clone();
-                ("deleted", News::Left(pod), at)
+                ("deleted", FeedEvent::Deleted(pod), at)
             }
-            Line::Bookmark(at) => ("bookmark", News::UpToDate, at),
-            Line::Ended(trouble) => return Ok(Some(trouble)),
+            Line::Bookmark(at) => ("bookmark", FeedEvent::Bookmark, at),
+            Line::Ended(error) => return Ok(Some(error)),
             Line::Damaged { version: at, why } => {
                 self.metrics.count(Metric::Damaged, &[("in", "watch")]);
                 tracing::warn!(why, "skipped an event of the watch that cannot be read");
@@ -308,31 +308,31 @@ impl Feed {
             return Err(Break::Relist("went_back"));
         }
         (place.version, place.has_told) = (at, true);
-        self.tell(news, bytes).await.ok_or(Break::Closed)?;
+        self.tell(events, bytes).await.ok_or(Break::Closed)?;
         Ok(None)
     }
 
     /// Tells news that take up so many bytes. Large ones wait until there are no others.
-    async fn tell(&self, news: News, bytes: usize) -> Option<()> {
-        let room = if bytes > SMALL_NEWS_BYTES {
-            NEWS_MAX
+    async fn tell(&self, events: FeedEvent, bytes: usize) -> Option<()> {
+        let room = if bytes > SMALL_EVENT_BYTES {
+            FEED_EVENTS_MAX
         } else {
             1
         };
-        let mut places = self.news.reserve_many(room).await.ok()?;
-        places.next()?.send(news);
+        let mut places = self.events.reserve_many(room).await.ok()?;
+        places.next()?.send(events);
         Some(())
     }
 }
 
 /// Whether a watch that failed so may do so for its version, and not for the state of the server or its permission.
-const fn is_about_the_version(trouble: &Trouble) -> bool {
+const fn is_about_the_version(error: &ApiError) -> bool {
     !matches!(
-        trouble,
-        Trouble::NoAnswer(_)
-            | Trouble::Throttled { .. }
-            | Trouble::Unauthorized
-            | Trouble::Forbidden(_)
+        error,
+        ApiError::NoAnswer(_)
+            | ApiError::Throttled { .. }
+            | ApiError::Unauthorized
+            | ApiError::Forbidden(_)
     )
 }
 

@@ -10,7 +10,7 @@ use pullstop_core::wire::timestamp;
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 
-use crate::api::{Api, ApiPath, Call, Trouble, rights};
+use crate::api::{Api, ApiError, ApiPath, Call, rights};
 use crate::clock::Clock;
 
 /// Where the past is read.
@@ -52,14 +52,14 @@ impl Past {
         namespace: &str,
         uid: &str,
         now: impl Fn() -> Timestamp,
-    ) -> Result<Self, Trouble> {
+    ) -> Result<Self, ApiError> {
         let path = ApiPath::in_namespace("/api/v1", &namespace.parse()?, "events")
             .with("limit", EVENTS_MAX)
             .with("fieldSelector", format_args!("involvedObject.uid={uid}"));
         let call = Call::get(&rights::LIST_EVENTS, path);
         let bytes = api.call(call, CALL_TIMEOUT).await?;
         let list: List = serde_json::from_slice(&bytes)
-            .map_err(|error| Trouble::Unreadable(error.to_string()))?;
+            .map_err(|error| ApiError::Unreadable(error.to_string()))?;
         let now = now();
         let events = list.items.into_iter();
         Ok(Self(events.filter_map(|wire| wire.event(now)).collect()))
@@ -156,15 +156,15 @@ impl Historian {
                 self.api.time().of(self.clock.now())
             })
             .await;
-            let trouble = match read {
+            let error = match read {
                 Ok(past) => return Some(past),
-                Err(Trouble::Forbidden(_)) => return None,
-                Err(trouble) => trouble,
+                Err(ApiError::Forbidden(_)) => return None,
+                Err(error) => error,
             };
             if attempt == Self::TRIES_MAX {
-                tracing::info!(%trouble, namespace, uid, "cannot read the events of a pod; nothing is assumed of its past");
+                tracing::info!(%error, namespace, uid, "cannot read the events of a pod; nothing is assumed of its past");
             } else {
-                let pause = trouble.retry_after().unwrap_or_default();
+                let pause = error.retry_after().unwrap_or_default();
                 // Whoever asks for a pause asks all.
                 tokio::time::sleep(pause.clamp(Duration::ZERO, Self::TRY_EVERY)).await;
                 drop(lane);

@@ -2,7 +2,7 @@
 
 use pullstop_core::engine::{Decision, Memory, Outcome};
 use pullstop_core::names::WARNING_CONDITION;
-use pullstop_core::pod::{PodRef, ResourceVersion, Wishes};
+use pullstop_core::pod::{Overrides, PodRef, ResourceVersion};
 use pullstop_core::policy::Bounds;
 use pullstop_core::wire::WirePod;
 
@@ -12,7 +12,7 @@ use super::memory;
 use super::patch;
 use super::write::Writer;
 use crate::metrics::Metric;
-use crate::wishes::{Asked, Source};
+use crate::overrides::{Asked, Source};
 
 /// What is to be done about one pod.
 #[derive(Debug)]
@@ -87,7 +87,7 @@ impl Writer {
         let (found, result) = match self.look(&pod).await {
             Ok(Some(seen)) => (Found::Pod(Box::new(seen)), "found"),
             Ok(None) => (Found::Nobody, "gone"),
-            Err(trouble) => (Found::Unknown, trouble.label()),
+            Err(error) => (Found::Unknown, error.label()),
         };
         self.metrics.count(Metric::Reads, &[("result", result)]);
         Report {
@@ -107,12 +107,16 @@ impl Writer {
     ) -> Report {
         let write = PodWrite::Remember;
         let asked = self.ask_all(unread).await;
-        let outcome = match all_wishes(&asked) {
+        let outcome = match all_overrides(&asked) {
             None => {
                 self.ended(write, "wishes_unknown");
                 Outcome::Failed
             }
-            Some(wishes) if wishes.iter().any(|wishes| *wishes != Wishes::default()) => {
+            Some(overrides)
+                if overrides
+                    .iter()
+                    .any(|overrides| *overrides != Overrides::default()) =>
+            {
                 self.ended(write, "wishes_changed");
                 Outcome::Conflict
             }
@@ -151,9 +155,9 @@ impl Writer {
                 self.ended(write, "not_found");
                 return report(Outcome::NotFound, Found::Nobody, Vec::new());
             }
-            Err(trouble) => {
-                self.ended(write, trouble.label());
-                tracing::warn!(%trouble, %pod, "cannot read the pod; nothing is written");
+            Err(error) => {
+                self.ended(write, error.label());
+                tracing::warn!(%error, %pod, "cannot read the pod; nothing is written");
                 return report(Outcome::Failed, Found::Unknown, Vec::new());
             }
         };
@@ -162,13 +166,13 @@ impl Writer {
             return report(Outcome::Conflict, Found::Pod(Box::new(seen)), Vec::new());
         }
         let asked = self.ask_all(&Source::of(&seen, &self.kinds)).await;
-        let Some(inherited) = all_wishes(&asked) else {
+        let Some(inherited) = all_overrides(&asked) else {
             // Perhaps somebody asks for the pod to be left alone.
             self.ended(write, "wishes_unknown");
             return report(Outcome::Failed, Found::Unknown, asked);
         };
-        let wishes = std::iter::once(seen.metadata.wishes()).chain(inherited);
-        if bounds.first_allowed(wishes) != decision.wishes {
+        let overrides = std::iter::once(seen.metadata.overrides()).chain(inherited);
+        if bounds.first_allowed(overrides) != decision.overrides {
             self.ended(write, "wishes_changed");
             return report(Outcome::Conflict, Found::Pod(Box::new(seen)), asked);
         }
@@ -227,7 +231,7 @@ fn last_error<'a>(pod: &'a WirePod, container: &str) -> &'a str {
 }
 
 /// What all of those that were asked ask for; nothing if one could not be read.
-fn all_wishes(asked: &[Asked]) -> Option<Vec<Wishes>> {
+fn all_overrides(asked: &[Asked]) -> Option<Vec<Overrides>> {
     let answers = asked.iter().map(|(_, answer)| answer.as_ref());
     answers.map(|answer| answer.ok().copied()).collect()
 }

@@ -9,7 +9,7 @@ use pullstop_core::time::Timestamp;
 use serde_json::Value;
 
 use super::patch;
-use crate::api::{ApiPath, Right, Trouble, rights};
+use crate::api::{ApiError, ApiPath, Right, rights};
 
 /// A write to a pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +51,7 @@ impl PodWrite {
     }
 
     /// Where it goes: to the pod itself or to its status.
-    pub(super) fn path(self, pod: &PodRef) -> Result<ApiPath, Trouble> {
+    pub(super) fn path(self, pod: &PodRef) -> Result<ApiPath, ApiError> {
         let pod = path(pod)?;
         Ok(match self {
             Self::Verdict(VerdictWrite::Fail | VerdictWrite::Warn) | Self::Remember => {
@@ -91,7 +91,7 @@ impl VerdictWrite {
 }
 
 /// Where the pod is.
-pub(super) fn path(pod: &PodRef) -> Result<ApiPath, Trouble> {
+pub(super) fn path(pod: &PodRef) -> Result<ApiPath, ApiError> {
     let (namespace, name) = (pod.namespace().parse()?, pod.name().parse()?);
     Ok(ApiPath::in_namespace("/api/v1", &namespace, "pods").name(&name))
 }

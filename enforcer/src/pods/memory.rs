@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use pullstop_core::cause::Cause;
 use pullstop_core::engine::{Memory, Tallies, Tally};
 use pullstop_core::names::{FAILED_CONDITION, FAILING_REASON};
-use pullstop_core::pod::{ContainerSnapshot, PodSnapshot, Wishes};
+use pullstop_core::pod::{ContainerSnapshot, Overrides, PodSnapshot};
 use pullstop_core::time::Timestamp;
 use pullstop_core::wire::timestamp;
 use pullstop_core::wire::{WireError, WirePod};
@@ -62,10 +62,10 @@ pub fn moved(memory: &Memory, moved: impl Fn(Timestamp) -> Timestamp) -> Memory 
 /// If the pod lacks what a snapshot cannot do without.
 pub fn with_snapshot<R>(
     pod: &WirePod,
-    wishes: Wishes,
+    overrides: Overrides,
     use_it: impl FnOnce(&PodSnapshot<'_>) -> R,
 ) -> Result<R, WireError> {
-    with_snapshot_by(pod, wishes, std::convert::identity, use_it)
+    with_snapshot_by(pod, overrides, std::convert::identity, use_it)
 }
 
 /// The same by a clock that shows a moment of the API server's as `own`.
@@ -74,7 +74,7 @@ pub fn with_snapshot<R>(
 /// If the pod lacks what a snapshot cannot do without.
 pub fn with_snapshot_by<R>(
     pod: &WirePod,
-    wishes: Wishes,
+    overrides: Overrides,
     own: impl Fn(Timestamp) -> Timestamp,
     use_it: impl FnOnce(&PodSnapshot<'_>) -> R,
 ) -> Result<R, WireError> {
@@ -95,7 +95,7 @@ pub fn with_snapshot_by<R>(
     let Some(message) = message else {
         return pod.snapshot(created_at, |snapshot| {
             use_it(&PodSnapshot {
-                wishes,
+                overrides,
                 ..snapshot.clone()
             })
         });
@@ -115,7 +115,7 @@ pub fn with_snapshot_by<R>(
             })
             .collect();
         use_it(&PodSnapshot {
-            wishes,
+            overrides,
             containers: &containers,
             ..snapshot.clone()
         })

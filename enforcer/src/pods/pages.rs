@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::wire::{self, Page};
-use crate::api::{ANSWER_BYTES_MAX, Api, ApiPath, Call, Trouble, rights};
+use crate::api::{ANSWER_BYTES_MAX, Api, ApiError, ApiPath, Call, rights};
 
 /// Pods a page: what `kubectl` and client-go ask for.
 const PAGE_PODS_MAX: u32 = 500;
@@ -47,7 +47,7 @@ impl<'a> Pages<'a> {
     ///
     /// # Errors
     /// If it cannot be read, or the one behind it cannot. The list has to begin anew then.
-    pub async fn next(&mut self) -> Result<Option<Page>, Trouble> {
+    pub async fn next(&mut self) -> Result<Option<Page>, ApiError> {
         let bytes = match std::mem::replace(&mut self.coming, Coming::Nothing) {
             Coming::First => self.source.fetch("").await?,
             Coming::Page(bytes) => bytes,
@@ -63,7 +63,7 @@ impl<'a> Pages<'a> {
             }
         };
         let (page, coming) = tokio::join!(reading, fetching);
-        let page = page.map_err(|error| Trouble::Unreadable(error.to_string()))??;
+        let page = page.map_err(|error| ApiError::Unreadable(error.to_string()))??;
         self.coming = match coming? {
             Coming::Nothing if !page.next.is_empty() => {
                 Coming::Page(self.source.fetch(&page.next).await?)
@@ -100,10 +100,10 @@ impl<'a> Source<'a> {
     ///
     /// One that is too large is asked for again with half the pods. A single pod that is too large stands in its page as
     /// one that cannot be read.
-    pub(crate) async fn fetch(&mut self, from: &str) -> Result<Vec<u8>, Trouble> {
+    pub(crate) async fn fetch(&mut self, from: &str) -> Result<Vec<u8>, ApiError> {
         if self.round.goes_on_for_ever(from) {
             let why = "the pages of the list lead back to one that was there before";
-            return Err(Trouble::Unreadable(why.to_owned()));
+            return Err(ApiError::Unreadable(why.to_owned()));
         }
         loop {
             let call = Call::get(&rights::LIST_PODS, self.path(from));
@@ -114,18 +114,18 @@ impl<'a> Source<'a> {
                     }
                     return Ok(bytes);
                 }
-                Err(Trouble::TooLarge { .. }) if self.limit > 1 => {
+                Err(ApiError::TooLarge { .. }) if self.limit > 1 => {
                     self.limit /= 2;
                     tracing::info!(
                         limit = self.limit,
                         "a page of pods is too large; fewer are asked for"
                     );
                 }
-                Err(Trouble::TooLarge { beginning }) => {
+                Err(ApiError::TooLarge { beginning }) => {
                     tracing::warn!("skipped a pod that is too large");
-                    return wire::without_pods(&beginning).ok_or(Trouble::TooLarge { beginning });
+                    return wire::without_pods(&beginning).ok_or(ApiError::TooLarge { beginning });
                 }
-                Err(trouble) => return Err(trouble),
+                Err(error) => return Err(error),
             }
         }
     }

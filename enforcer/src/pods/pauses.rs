@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use pullstop_core::time::Timestamp;
 
-use crate::api::Trouble;
+use crate::api::ApiError;
 
 /// The longest pause that an API server can ask for.
 const PAUSE_MAX: Duration = Duration::from_secs(60);
@@ -22,13 +22,13 @@ impl Pauses {
     ///
     /// What stands behind the API server, such as a webhook or a quota, speaks for the namespace of which it was asked. If
     /// the server as a whole asks so in that way, each namespace costs it one request.
-    pub(crate) fn take_in(&mut self, now: Timestamp, namespace: &str, trouble: &Trouble) {
-        let Some(pause) = trouble.retry_after() else {
+    pub(crate) fn apply(&mut self, now: Timestamp, namespace: &str, error: &ApiError) {
+        let Some(pause) = error.retry_after() else {
             return;
         };
         self.namespaces.retain(|_, until| *until > now);
         let until = now.after(pause.min(PAUSE_MAX));
-        if trouble.is_of_the_server() {
+        if error.is_of_the_server() {
             self.all_until = self.all_until.max(Some(until));
         } else {
             let kept = self.namespaces.entry(namespace.to_owned());
@@ -62,7 +62,7 @@ mod tests {
         let refused = |body: &[u8]| classify(429, Some("58"), body).unwrap_err();
         let mut pauses = Pauses::default();
         let quota = refused(br#"{"kind":"Status","message":"exceeded quota","code":429}"#);
-        pauses.take_in(at(100), "a", &quota);
+        pauses.apply(at(100), "a", &quota);
         let over = |pauses: &Pauses, now: u64| {
             (pauses.are_over(at(now), "a"), pauses.are_over(at(now), "b"))
         };
@@ -70,7 +70,7 @@ mod tests {
         assert_eq!(pauses.next_end(at(100)), Some(at(158)));
         assert_eq!(over(&pauses, 158), (true, true));
         let overload = refused(b"Too many requests, please try again later.\n");
-        pauses.take_in(at(200), "a", &overload);
+        pauses.apply(at(200), "a", &overload);
         assert_eq!(over(&pauses, 257), (false, false));
         assert_eq!(over(&pauses, 258), (true, true));
         assert_eq!(

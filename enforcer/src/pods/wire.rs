@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::cut::cut;
-use crate::api::Trouble;
+use crate::api::ApiError;
 
 /// One page of a list.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ pub enum Line {
     /// Everything up to this version has been told.
     Bookmark(String),
     /// The watch ends.
-    Ended(Trouble),
+    Ended(ApiError),
     /// A pod that cannot be read, at this version.
     Damaged {
         /// The version, if at least that can be read.
@@ -71,14 +71,14 @@ const ITEMS: &[u8] = br#","items":["#;
 ///
 /// # Errors
 /// If it is no list.
-pub fn page(mut bytes: Vec<u8>) -> Result<Page, Trouble> {
+pub fn page(mut bytes: Vec<u8>) -> Result<Page, ApiError> {
     cut(&mut bytes);
     let text =
-        std::str::from_utf8(&bytes).map_err(|error| Trouble::Unreadable(error.to_string()))?;
+        std::str::from_utf8(&bytes).map_err(|error| ApiError::Unreadable(error.to_string()))?;
     // If a pod is not as it should be, only reading each by itself can tell which one.
     in_one_go(text)
         .or_else(|_| each_by_itself(text))
-        .map_err(|error| Trouble::Unreadable(error.to_string()))
+        .map_err(|error| ApiError::Unreadable(error.to_string()))
 }
 
 /// Reads one line of a watch.
@@ -104,7 +104,7 @@ fn event(text: &str) -> Line {
             Some(version) => Line::Bookmark(version),
             None => unreadable("a bookmark without version".to_owned()),
         },
-        "ERROR" => Line::Ended(trouble(event.object)),
+        "ERROR" => Line::Ended(error(event.object)),
         kind => match pod(event.object.get()) {
             Ok(pod) if kind == "ADDED" => Line::Added(Box::new(pod)),
             Ok(pod) if kind == "MODIFIED" => Line::Modified(Box::new(pod)),
@@ -266,7 +266,7 @@ fn version(raw: &RawValue) -> Option<String> {
 }
 
 /// The `metav1.Status` with which a watch ends.
-fn trouble(raw: &RawValue) -> Trouble {
+fn error(raw: &RawValue) -> ApiError {
     #[derive(Deserialize)]
     struct Status {
         code: u16,
@@ -274,8 +274,8 @@ fn trouble(raw: &RawValue) -> Trouble {
     let status: Result<Status, _> = serde_json::from_str(raw.get());
     let code = status.map_or(500, |status| status.code);
     match crate::api::classify(code, None, raw.get().as_bytes()) {
-        Err(trouble) => trouble,
-        Ok(()) => Trouble::Unreadable("the watch ended without saying why".to_owned()),
+        Err(error) => error,
+        Ok(()) => ApiError::Unreadable("the watch ended without saying why".to_owned()),
     }
 }
 
@@ -338,10 +338,10 @@ mod tests {
             "ERROR",
             r#"{"kind": "Status", "message": "too old", "code": 410}"#,
         );
-        assert!(matches!(expired, Line::Ended(Trouble::Gone)));
+        assert!(matches!(expired, Line::Ended(ApiError::Gone)));
         assert!(matches!(
             told("ERROR", "{}"),
-            Line::Ended(Trouble::Server { .. })
+            Line::Ended(ApiError::Server { .. })
         ));
     }
 

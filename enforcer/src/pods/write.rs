@@ -16,11 +16,11 @@ use super::announce::Announcements;
 use super::kind::{PodWrite, path};
 use super::pauses::Pauses;
 use super::wire;
-use crate::api::{Api, Call, STRATEGIC_PATCH, Trouble, rights};
+use crate::api::{Api, ApiError, Call, STRATEGIC_PATCH, rights};
 use crate::clock::Clock;
 use crate::lease::Claim;
 use crate::metrics::{Metric, Metrics};
-use crate::wishes::{Asked, Kind, Source};
+use crate::overrides::{Asked, Kind, Source};
 
 /// How long one request may take. A claim on the lease must last at least as long when it is sent.
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
@@ -80,10 +80,10 @@ impl Writer {
     /// Asks one source.
     pub async fn ask(&self, source: Source) -> Asked {
         let answer = source.ask(&self.api, CALL_TIMEOUT).await;
-        if let Err(trouble) = &answer {
-            self.pause(source.namespace(), trouble);
+        if let Err(error) = &answer {
+            self.pause(source.namespace(), error);
             tracing::warn!(
-                %trouble, %source,
+                %error, %source,
                 "cannot read the annotations; no verdict on a pod of it is carried out until that works"
             );
         }
@@ -91,20 +91,20 @@ impl Writer {
     }
 
     /// Reads the pod; nothing if there is none of that name, or another.
-    pub(super) async fn look(&self, pod: &PodRef) -> Result<Option<WirePod>, Trouble> {
+    pub(super) async fn look(&self, pod: &PodRef) -> Result<Option<WirePod>, ApiError> {
         let bytes = match self
             .api
             .call(Call::get(&rights::GET_POD, path(pod)?), CALL_TIMEOUT)
             .await
         {
             Ok(bytes) => bytes,
-            Err(Trouble::NotFound) => return Ok(None),
-            Err(trouble) => {
-                self.pause(pod.namespace(), &trouble);
-                return Err(trouble);
+            Err(ApiError::NotFound) => return Ok(None),
+            Err(error) => {
+                self.pause(pod.namespace(), &error);
+                return Err(error);
             }
         };
-        let seen = wire::one_pod(&bytes).map_err(Trouble::Unreadable)?;
+        let seen = wire::one_pod(&bytes).map_err(ApiError::Unreadable)?;
         Ok((seen.metadata.uid == pod.uid()).then_some(seen))
     }
 
@@ -129,26 +129,26 @@ impl Writer {
                 Some(version) => (Outcome::Accepted(version), "stored"),
                 None => (Outcome::Failed, "unreadable"),
             },
-            Err(trouble) => {
-                self.pause(pod.namespace(), &trouble);
-                match &trouble {
+            Err(error) => {
+                self.pause(pod.namespace(), &error);
+                match &error {
                     // As it should be: a decision about what a pod was is not carried out on what it is now.
-                    Trouble::Conflict | Trouble::NotFound => {
-                        tracing::info!(%trouble, write = write.label(), %pod, "the pod has changed meanwhile; nothing was written");
+                    ApiError::Conflict | ApiError::NotFound => {
+                        tracing::info!(%error, write = write.label(), %pod, "the pod has changed meanwhile; nothing was written");
                     }
                     _ => {
-                        tracing::warn!(%trouble, write = write.label(), %pod, "a write to a pod was not stored, or nobody knows");
+                        tracing::warn!(%error, write = write.label(), %pod, "a write to a pod was not stored, or nobody knows");
                     }
                 }
-                (outcome_of(&trouble), trouble.label())
+                (outcome_of(&error), error.label())
             }
         };
         self.ended(write, label);
         outcome
     }
 
-    fn pause(&self, namespace: &str, trouble: &Trouble) {
-        self.pauses().take_in(self.clock.now(), namespace, trouble);
+    fn pause(&self, namespace: &str, error: &ApiError) {
+        self.pauses().apply(self.clock.now(), namespace, error);
     }
 
     pub(super) fn ended(&self, write: PodWrite, outcome: &'static str) {
@@ -158,11 +158,11 @@ impl Writer {
 }
 
 /// What the engine is to make of a write that was not stored.
-pub const fn outcome_of(trouble: &Trouble) -> Outcome {
-    match trouble {
+pub const fn outcome_of(error: &ApiError) -> Outcome {
+    match error {
         // A wrong uid is 422: the field cannot be changed.
-        Trouble::Conflict | Trouble::Invalid(_) => Outcome::Conflict,
-        Trouble::NotFound => Outcome::NotFound,
+        ApiError::Conflict | ApiError::Invalid(_) => Outcome::Conflict,
+        ApiError::NotFound => Outcome::NotFound,
         _ => Outcome::Failed,
     }
 }
@@ -192,19 +192,19 @@ mod tests {
 
     #[test]
     fn what_is_known_of_a_write_that_was_not_stored() {
-        let unknown = Trouble::NoAnswer(String::new());
-        assert_eq!(outcome_of(&Trouble::Conflict), Outcome::Conflict);
+        let unknown = ApiError::NoAnswer(String::new());
+        assert_eq!(outcome_of(&ApiError::Conflict), Outcome::Conflict);
         assert_eq!(
-            outcome_of(&Trouble::Invalid("uid: field is immutable".into())),
+            outcome_of(&ApiError::Invalid("uid: field is immutable".into())),
             Outcome::Conflict
         );
-        assert_eq!(outcome_of(&Trouble::NotFound), Outcome::NotFound);
-        for trouble in [
+        assert_eq!(outcome_of(&ApiError::NotFound), Outcome::NotFound);
+        for error in [
             unknown,
-            Trouble::Forbidden(String::new()),
-            Trouble::Throttled { retry_after: None },
+            ApiError::Forbidden(String::new()),
+            ApiError::Throttled { retry_after: None },
         ] {
-            assert_eq!(outcome_of(&trouble), Outcome::Failed, "{trouble}");
+            assert_eq!(outcome_of(&error), Outcome::Failed, "{error}");
         }
     }
 

@@ -37,7 +37,7 @@ struct Known {
 impl Accepted {
     /// Takes in all objects that there are, and says what is thought of each. Those that have not changed are not read
     /// again.
-    pub fn take_in(&mut self, found: &[Object]) -> Vec<Opinion> {
+    pub fn apply(&mut self, found: &[Object]) -> Vec<Opinion> {
         let is_there = |namespace: Option<&str>| {
             found
                 .iter()
@@ -158,7 +158,7 @@ mod tests {
             {"metadata": {"name": "other"}, "spec": {"mode": "Disabled"}},
             {"metadata": {"name": "default", "namespace": "team"}, "spec": {"mode": "Warn"}},
         ]));
-        let opinions = accepted.take_in(&found);
+        let opinions = accepted.apply(&found);
         let reasons: Vec<&str> = opinions.iter().map(|opinion| opinion.reason).collect();
         assert_eq!(reasons, ["Accepted", "NotInForce", "Accepted"]);
         let policies = accepted.policies();
@@ -168,20 +168,20 @@ mod tests {
             policies.namespaces["team"].scope.include_namespaces,
             ["team"]
         );
-        accepted.take_in(&[]);
+        accepted.apply(&[]);
         assert_eq!(accepted.policies(), built_in());
     }
 
     #[test]
     fn the_last_good_policy_stays_in_force() {
         let mut accepted = Accepted::default();
-        accepted.take_in(&objects(
+        accepted.apply(&objects(
             &json!([{"metadata": {"name": "default"}, "spec": {"mode": "Warn"}}]),
         ));
         let broken = objects(
             &json!([{"metadata": {"name": "default"}, "spec": {"mode": "enforce", "pullTimeout": "30"}}]),
         );
-        let opinions = accepted.take_in(&broken);
+        let opinions = accepted.apply(&broken);
         assert_eq!(opinions[0].reason, "Invalid");
         assert_eq!(
             opinions[0].message,
@@ -209,14 +209,14 @@ mod tests {
     fn what_has_not_changed_is_not_read_again() {
         let mut accepted = Accepted::default();
         let mut json = json!([heavy("a", "1", 3), heavy("b", "1", 3)]);
-        accepted.take_in(&objects(&json));
+        accepted.apply(&objects(&json));
         let before = accepted.policies();
         for _ in 0..10 {
-            accepted.take_in(&objects(&json));
+            accepted.apply(&objects(&json));
         }
         assert_eq!(accepted.parsed(), 2);
         json[1]["metadata"]["resourceVersion"] = json!("2");
-        accepted.take_in(&objects(&json));
+        accepted.apply(&objects(&json));
         assert_eq!(accepted.parsed(), 3);
         let after = accepted.policies();
         let patterns = |policies: &Policies, name: &str| policies.namespaces[name].patterns.clone();
@@ -226,7 +226,7 @@ mod tests {
     #[test]
     fn one_policys_patterns_have_a_budget() {
         let mut accepted = Accepted::default();
-        let opinions = accepted.take_in(&objects(&json!([heavy("a", "1", 500)])));
+        let opinions = accepted.apply(&objects(&json!([heavy("a", "1", 500)])));
         assert_eq!(
             opinions[0].message,
             "the patterns have 400000 bytes together, and a policy's may have 65536: shorten or remove some; \
@@ -246,7 +246,7 @@ mod tests {
             let accepted = opinions.iter().filter(|opinion| opinion.reason == ACCEPTED);
             accepted.count()
         };
-        let opinions = accepted.take_in(&objects(&json!(all)));
+        let opinions = accepted.apply(&objects(&json!(all)));
         assert_eq!(of(&opinions), 32);
         assert!(
             opinions[39]
@@ -257,7 +257,7 @@ mod tests {
         );
         let parsed = accepted.parsed();
         all.remove(0);
-        let opinions = accepted.take_in(&objects(&json!(all)));
+        let opinions = accepted.apply(&objects(&json!(all)));
         assert_eq!(of(&opinions), 32, "the next one has room now");
         assert_eq!(
             accepted.parsed() - parsed,

@@ -161,7 +161,7 @@ mod tests {
         let mut accepted = Accepted::default();
         let mut json = json!([{"metadata": {"name": "default", "generation": 3}, "spec": {}}]);
         let found = objects(&json);
-        let opinion = accepted.take_in(&found).remove(0);
+        let opinion = accepted.apply(&found).remove(0);
         assert!(!found[0].says(&opinion));
         json[0]["status"] =
             json!({ "conditions": [found[0].condition(&opinion, "2026-01-01T00:00:00Z")] });

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use super::accepted::Accepted;
 use super::object::{FOLDER, Object};
 use super::opinion::Opinion;
-use crate::api::{Api, ApiPath, Call, MERGE_PATCH, Trouble, rights};
+use crate::api::{Api, ApiError, ApiPath, Call, MERGE_PATCH, rights};
 use crate::clock::Clock;
 use crate::engines::Policies;
 use crate::lease::Claim;
@@ -49,7 +49,7 @@ impl Objects {
     /// Follows the objects until nobody listens any more.
     pub async fn follow(self, policies: watch::Sender<Policies>) {
         let mut accepted = Accepted::default();
-        let mut told: Option<Trouble> = None;
+        let mut told: Option<ApiError> = None;
         let mut opinions_told = BTreeMap::new();
         while !policies.is_closed() {
             match read(&self.api).await {
@@ -66,11 +66,11 @@ impl Objects {
                     });
                     self.say(&found, &opinions, &mut opinions_told).await;
                 }
-                Err(trouble) => {
-                    if told.as_ref() != Some(&trouble) {
-                        tracing::warn!(%trouble, "cannot read policy objects (are the CRDs of deploy/ installed?); what is in force stays");
+                Err(error) => {
+                    if told.as_ref() != Some(&error) {
+                        tracing::warn!(%error, "cannot read policy objects (are the CRDs of deploy/ installed?); what is in force stays");
                     }
-                    told = Some(trouble);
+                    told = Some(error);
                 }
             }
             tokio::time::sleep(LOOK_EVERY).await;
@@ -104,8 +104,8 @@ impl Objects {
             let body = json!({ "status": { "conditions": [object.condition(opinion, &now)] } });
             let call = Call::write(object.right(), Method::PATCH, status, MERGE_PATCH, &body);
             match self.api.call(call, CALL_TIMEOUT).await {
-                Err(trouble) if is_new => {
-                    tracing::warn!(%trouble, policy = path, "cannot write the status of a policy");
+                Err(error) if is_new => {
+                    tracing::warn!(%error, policy = path, "cannot write the status of a policy");
                 }
                 _ => {}
             }
@@ -133,11 +133,11 @@ impl Objects {
 /// The policies that are in force now, and what is wrong with those that are not.
 ///
 /// # Errors
-/// If the objects cannot be read; [`Trouble::NotFound`] if there are no such objects in this cluster.
-pub async fn in_force(api: &Api) -> Result<(Accepted, Vec<String>), Trouble> {
+/// If the objects cannot be read; [`ApiError::NotFound`] if there are no such objects in this cluster.
+pub async fn in_force(api: &Api) -> Result<(Accepted, Vec<String>), ApiError> {
     let found = read(api).await?;
     let mut accepted = Accepted::default();
-    let opinions = accepted.take_in(&found);
+    let opinions = accepted.apply(&found);
     let wrong = found.iter().zip(opinions);
     let wrong = wrong.filter(|(_, opinion)| opinion.reason == INVALID_REASON);
     let complaints =
@@ -145,7 +145,7 @@ pub async fn in_force(api: &Api) -> Result<(Accepted, Vec<String>), Trouble> {
     Ok((accepted, complaints.collect()))
 }
 
-async fn read(api: &Api) -> Result<Vec<Object>, Trouble> {
+async fn read(api: &Api) -> Result<Vec<Object>, ApiError> {
     let mut all = Vec::new();
     for right in [&rights::LIST_CLUSTER_POLICIES, &rights::LIST_POLICIES] {
         let mut from = String::new();
@@ -164,7 +164,7 @@ async fn read(api: &Api) -> Result<Vec<Object>, Trouble> {
                 break;
             }
             if next == from || all.len() > OBJECTS_MAX {
-                return Err(Trouble::Unreadable("the list does not end".to_owned()));
+                return Err(ApiError::Unreadable("the list does not end".to_owned()));
             }
             from = next;
         }
@@ -173,17 +173,17 @@ async fn read(api: &Api) -> Result<Vec<Object>, Trouble> {
 }
 
 /// Reads a page on a thread of its own.
-async fn parse(page: Vec<u8>) -> Result<List, Trouble> {
+async fn parse(page: Vec<u8>) -> Result<List, ApiError> {
     let parsed = tokio::task::spawn_blocking(move || serde_json::from_slice(&page)).await;
     parsed
-        .map_err(|error| Trouble::Unreadable(error.to_string()))?
-        .map_err(|error| Trouble::Unreadable(error.to_string()))
+        .map_err(|error| ApiError::Unreadable(error.to_string()))?
+        .map_err(|error| ApiError::Unreadable(error.to_string()))
 }
 
 /// Takes the objects in on a thread of its own: a policy may be long, and pods do not wait for it.
 async fn aside(mut accepted: Accepted, found: Arc<Vec<Object>>) -> (Accepted, Vec<Opinion>) {
     let taking_in = tokio::task::spawn_blocking(move || {
-        let opinions = accepted.take_in(&found);
+        let opinions = accepted.apply(&found);
         (accepted, opinions)
     });
     // It panics on no input, and nobody aborts it.

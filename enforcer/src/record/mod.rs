@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use self::pseudonyms::Pseudonyms;
-use crate::api::{Api, ApiPath, Backoff, Call, Trouble, rights};
+use crate::api::{Api, ApiError, ApiPath, Backoff, Call, rights};
 use crate::clock::Clock;
 use crate::connect::ConnectArgs;
 use crate::metrics::Metrics;
@@ -81,7 +81,7 @@ pub(crate) fn run(args: &RecordArgs, err: &mut dyn Write) -> io::Result<u8> {
 /// Records into `out` until `end`. Returns how many events there were.
 ///
 /// # Errors
-/// If `out` cannot be written to. Trouble with the cluster only leaves a gap.
+/// If `out` cannot be written to. ApiError with the cluster only leaves a gap.
 pub async fn record(
     args: &RecordArgs,
     api: &Api,
@@ -123,7 +123,7 @@ struct Recorder<'a, W> {
 /// Why recording cannot just go on.
 enum Stop {
     Output(io::Error),
-    Trouble(Trouble),
+    ApiError(ApiError),
 }
 
 impl From<io::Error> for Stop {
@@ -132,9 +132,9 @@ impl From<io::Error> for Stop {
     }
 }
 
-impl From<Trouble> for Stop {
-    fn from(trouble: Trouble) -> Self {
-        Self::Trouble(trouble)
+impl From<ApiError> for Stop {
+    fn from(error: ApiError) -> Self {
+        Self::ApiError(error)
     }
 }
 
@@ -144,13 +144,13 @@ impl<W: Write> Recorder<'_, W> {
         let mut backoff = Backoff::default();
         loop {
             let Err(stop) = self.list_and_watch(&mut backoff).await;
-            let trouble = match stop {
+            let error = match stop {
                 Stop::Output(error) => return Err(error),
-                Stop::Trouble(trouble) => trouble,
+                Stop::ApiError(error) => error,
             };
             self.out.flush()?;
-            tracing::warn!(%trouble, "the recording has a gap");
-            tokio::time::sleep(backoff.pause(trouble.retry_after())).await;
+            tracing::warn!(%error, "the recording has a gap");
+            tokio::time::sleep(backoff.pause(error.retry_after())).await;
         }
     }
 
@@ -177,7 +177,7 @@ impl<W: Write> Recorder<'_, W> {
             let until = Instant::now() + WATCH_LASTS + TIMEOUT;
             while let Ok(line) = tokio::time::timeout_at(until, lines.next()).await {
                 let Some(line) = line? else { break };
-                version = self.take_in(&line)?.unwrap_or(version);
+                version = self.apply(&line)?.unwrap_or(version);
                 backoff.reset();
             }
             self.out.flush()?;
@@ -205,7 +205,7 @@ impl<W: Write> Recorder<'_, W> {
     }
 
     /// Writes one event down; returns the version up to which all is told.
-    fn take_in(&mut self, line: &[u8]) -> Result<Option<String>, Stop> {
+    fn apply(&mut self, line: &[u8]) -> Result<Option<String>, Stop> {
         let event = parse(line)?;
         let object = &event["object"];
         match event["type"].as_str() {
@@ -218,7 +218,7 @@ impl<W: Write> Recorder<'_, W> {
             }
             Some("BOOKMARK") => {}
             Some(kind) => self.write(kind, object)?,
-            None => return Err(Trouble::Unreadable("an event without type".to_owned()).into()),
+            None => return Err(ApiError::Unreadable("an event without type".to_owned()).into()),
         }
         Ok(
             Some(text(&object["metadata"]["resourceVersion"]))
@@ -241,8 +241,8 @@ impl<W: Write> Recorder<'_, W> {
     }
 }
 
-fn parse(bytes: &[u8]) -> Result<Value, Trouble> {
-    serde_json::from_slice(bytes).map_err(|error| Trouble::Unreadable(error.to_string()))
+fn parse(bytes: &[u8]) -> Result<Value, ApiError> {
+    serde_json::from_slice(bytes).map_err(|error| ApiError::Unreadable(error.to_string()))
 }
 
 fn text(value: &Value) -> String {

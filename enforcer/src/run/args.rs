@@ -7,8 +7,8 @@ use pullstop_core::names::LEASE;
 
 use crate::connect::ClusterArgs;
 use crate::http::{ListenAddress, Listeners};
+use crate::overrides::Kind;
 use crate::pods::history;
-use crate::wishes::Kind;
 
 /// What `enforcer run` is told.
 #[derive(Clone, Debug, Parser)]

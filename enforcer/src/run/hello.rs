@@ -67,6 +67,6 @@ async fn server_version(api: &Api) -> String {
             Ok(version) => version.git_version,
             Err(_) => "unknown: it does not say".to_owned(),
         },
-        Err(trouble) => format!("unknown: {trouble}"),
+        Err(error) => format!("unknown: {error}"),
     }
 }

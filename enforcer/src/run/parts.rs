@@ -16,7 +16,7 @@ use crate::lease::{Candidate, Claim, Stop};
 use crate::metrics::Metrics;
 use crate::namespaces::Namespaces;
 use crate::pods::announce::{Announcements, Announcer};
-use crate::pods::feed::{Feed, News};
+use crate::pods::feed::{Feed, FeedEvent};
 use crate::pods::history::{self, Historian};
 use crate::pods::write::Writer;
 use crate::policies::{self, objects::Objects};
@@ -72,7 +72,7 @@ impl Parts {
         &self,
         selector: watch::Receiver<String>,
         relist: Arc<Notify>,
-        news: mpsc::Sender<News>,
+        events: mpsc::Sender<FeedEvent>,
     ) -> Feed {
         let (api, metrics) = (self.api.clone(), Arc::clone(&self.metrics));
         Feed {
@@ -80,7 +80,7 @@ impl Parts {
             metrics,
             selector,
             relist,
-            news,
+            events,
         }
     }
 

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use pullstop_core::cause::Cause;
 use pullstop_core::engine::{
-    Effect, Engine, Explanation, Input, Memory, Outcome, Seen, TransitionKind,
+    Effect, Engine, Explanation, Input, Memory, Outcome, Source, TransitionKind,
 };
-use pullstop_core::plugin::{Enforcement, Point, Profile, Said};
-use pullstop_core::pod::{ContainerSnapshot, ContainerState, PodSnapshot, Wishes};
+use pullstop_core::plugin::{Enforcement, Point, Profile, TrailEntry};
+use pullstop_core::pod::{ContainerSnapshot, ContainerState, Overrides, PodSnapshot};
 use pullstop_core::time::Timestamp;
 use pullstop_core::wire::timestamp;
 use pullstop_core::wire::{WireError, WirePod};
@@ -23,7 +23,7 @@ pub struct Subject<'a> {
     /// The pod.
     pub pod: &'a WirePod,
     /// What is asked for on its behalf.
-    pub wishes: Wishes,
+    pub overrides: Overrides,
     /// What Events tell of it, if they were read.
     pub past: Option<&'a Past>,
 }
@@ -101,7 +101,7 @@ pub fn look(
     let glances: Vec<_> = subjects
         .iter()
         .map(|subject| {
-            let shown = with_snapshot(subject.pod, subject.wishes, |pod| {
+            let shown = with_snapshot(subject.pod, subject.overrides, |pod| {
                 glance(&mut engine, pod, now)
             });
             told.drain(&mut engine, now);
@@ -140,8 +140,8 @@ fn glance(engine: &mut Engine, pod: &PodSnapshot<'_>, now: Timestamp) -> Vec<Stu
             stuck.verdict = Verdict::OutOfScope(why.to_string());
         }
     } else {
-        let seen = Seen::Standing;
-        engine.handle(now, Input::Pod { pod, seen });
+        let source = Source::List;
+        engine.handle(now, Input::Pod { pod, source });
     }
     failing
 }
@@ -288,7 +288,7 @@ impl OfPod {
 }
 
 /// Whether what speaks against a verdict is that a pull may be in flight.
-fn said_by_quiet_time(trail: &[Said], why: &str) -> bool {
+fn said_by_quiet_time(trail: &[TrailEntry], why: &str) -> bool {
     trail
         .iter()
         .any(|said| said.plugin == "quiet-time" && said.what == why)
@@ -391,7 +391,7 @@ mod tests {
             .collect();
         let subject = |pod| Subject {
             pod,
-            wishes: Wishes::default(),
+            overrides: Overrides::default(),
             past: None,
         };
         let subjects: Vec<Subject<'_>> = pods.iter().map(subject).collect();

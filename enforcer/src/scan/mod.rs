@@ -2,9 +2,9 @@
 
 pub mod ended;
 pub mod look;
+mod observe;
 mod policies;
 mod print;
-mod sight;
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -18,12 +18,12 @@ use pullstop_core::wire::timestamp;
 
 use self::ended::Record;
 use self::look::{Stuck, Subject};
+use self::observe::{View, Wanted};
 use self::policies::InForce;
-use self::sight::{View, Wanted};
 use crate::api::{Name, NoName};
 use crate::clock::Clock;
 use crate::connect::{ClusterArgs, ConnectArgs};
-use crate::wishes::{Kind, Source};
+use crate::overrides::{Kind, Source};
 
 /// What `enforcer scan` is told.
 #[derive(Debug, Parser)]
@@ -33,7 +33,7 @@ use crate::wishes::{Kind, Source};
 )]
 pub struct ScanArgs {
     #[command(flatten)]
-    sight: Sight,
+    sight: Lens,
     #[command(flatten)]
     connect: ConnectArgs,
     /// List the pods that were failed for their images instead: why, when, and whether the kubelet has agreed
@@ -58,14 +58,14 @@ pub struct ExplainArgs {
     #[arg(value_name = "NAMESPACE/POD", value_parser = pod_name)]
     pod: (Name, Name),
     #[command(flatten)]
-    sight: Sight,
+    sight: Lens,
     #[command(flatten)]
     cluster: ClusterArgs,
 }
 
 /// What is looked at, and by which policy.
 #[derive(Debug, Parser)]
-struct Sight {
+struct Lens {
     /// Pods as `kubectl get pods -o json` prints them, instead of the cluster's; with their events as `kubectl get
     /// pods,events -o json` prints them
     #[arg(long, value_name = "FILE")]
@@ -201,7 +201,7 @@ impl Failure {
     }
 }
 
-impl Sight {
+impl Lens {
     fn now(&self) -> Timestamp {
         self.at.unwrap_or_else(|| Clock::start().now())
     }
@@ -256,10 +256,10 @@ impl Sight {
             let inherited = sources
                 .iter()
                 .filter_map(|source| view.inherited.get(source));
-            let wishes = std::iter::once(pod.metadata.wishes()).chain(inherited.copied());
+            let overrides = std::iter::once(pod.metadata.overrides()).chain(inherited.copied());
             by_namespace.entry(home).or_default().push(Subject {
                 pod,
-                wishes: bounds_of(home).first_allowed(wishes),
+                overrides: bounds_of(home).first_allowed(overrides),
                 past: view.pasts.get(&pod.metadata.uid),
             });
         }

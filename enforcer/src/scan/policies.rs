@@ -4,7 +4,7 @@ use std::path::Path;
 
 use pullstop_core::policy::{Mode, Policy};
 
-use crate::api::{Api, Trouble};
+use crate::api::{Api, ApiError};
 use crate::engines::{Limits, Policies};
 use crate::input;
 use crate::policies::{built_in, objects, opinion};
@@ -53,14 +53,14 @@ impl InForce {
     pub(super) async fn of_cluster(api: &Api) -> Result<Self, String> {
         let (accepted, complaints) = match objects::in_force(api).await {
             Ok(found) => found,
-            Err(Trouble::NotFound) => {
+            Err(ApiError::NotFound) => {
                 return Ok(Self::built_in("the cluster has no policy objects"));
             }
-            Err(Trouble::Forbidden(said)) => {
+            Err(ApiError::Forbidden(said)) => {
                 let why = format!("policy objects may not be read: {said}");
                 return Ok(Self::built_in(&why));
             }
-            Err(trouble) => return Err(format!("cannot read policy objects: {trouble}")),
+            Err(error) => return Err(format!("cannot read policy objects: {error}")),
         };
         let has_own = accepted.has_cluster_policy();
         let cluster = if has_own {

@@ -7,7 +7,7 @@ use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::{Request, Response};
 use kube::Client;
-use pullstop_enforcer::api::{ANSWER_BYTES_MAX, Api, Trouble};
+use pullstop_enforcer::api::{ANSWER_BYTES_MAX, Api, ApiError};
 use pullstop_enforcer::pods::pages::Pages;
 
 /// How many pods were asked for each time, and how many bytes were the answer.
@@ -57,7 +57,7 @@ fn pod(at: usize, size: usize) -> String {
 }
 
 /// How many pods can be read, and how many cannot.
-async fn count(api: &Api) -> Result<(usize, usize), Trouble> {
+async fn count(api: &Api) -> Result<(usize, usize), ApiError> {
     let (mut pages, mut read, mut damaged) = (Pages::new(api, ""), 0, 0);
     while let Some(page) = pages.next().await? {
         read += page.pods.len();

@@ -19,10 +19,10 @@ struct Scanner<'a> {
     at: usize,
 }
 
-type Said = Result<(), String>;
+type TrailEntry = Result<(), String>;
 
 impl Scanner<'_> {
-    fn document(&mut self) -> Said {
+    fn document(&mut self) -> TrailEntry {
         self.value(0)?;
         match self.skip_space() {
             None => Ok(()),
@@ -30,7 +30,7 @@ impl Scanner<'_> {
         }
     }
 
-    fn value(&mut self, depth: usize) -> Said {
+    fn value(&mut self, depth: usize) -> TrailEntry {
         // Go's own limit.
         if depth > 10_000 {
             return Err("exceeded max depth".to_owned());
@@ -48,7 +48,7 @@ impl Scanner<'_> {
         }
     }
 
-    fn members(&mut self, depth: usize) -> Said {
+    fn members(&mut self, depth: usize) -> TrailEntry {
         self.at += 1;
         if self.skip_space() == Some(b'}') {
             self.at += 1;
@@ -71,7 +71,7 @@ impl Scanner<'_> {
         }
     }
 
-    fn elements(&mut self, depth: usize) -> Said {
+    fn elements(&mut self, depth: usize) -> TrailEntry {
         self.at += 1;
         if self.skip_space() == Some(b']') {
             self.at += 1;
@@ -85,7 +85,7 @@ impl Scanner<'_> {
         }
     }
 
-    fn separator(&mut self, expected: u8, context: &str) -> Said {
+    fn separator(&mut self, expected: u8, context: &str) -> TrailEntry {
         match self.skip_space() {
             Some(byte) if byte == expected => {
                 self.at += 1;
@@ -108,7 +108,7 @@ impl Scanner<'_> {
         }
     }
 
-    fn string(&mut self) -> Said {
+    fn string(&mut self) -> TrailEntry {
         self.at += 1;
         loop {
             match self.step().ok_or_else(end)? {
@@ -120,7 +120,7 @@ impl Scanner<'_> {
         }
     }
 
-    fn escape(&mut self) -> Said {
+    fn escape(&mut self) -> TrailEntry {
         match self.step().ok_or_else(end)? {
             b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Ok(()),
             b'u' => (0..4).try_for_each(|_| match self.step().ok_or_else(end)? {
@@ -131,7 +131,7 @@ impl Scanner<'_> {
         }
     }
 
-    fn literal(&mut self, word: &str) -> Said {
+    fn literal(&mut self, word: &str) -> TrailEntry {
         self.at += 1;
         word.bytes()
             .skip(1)
@@ -145,7 +145,7 @@ impl Scanner<'_> {
             })
     }
 
-    fn number(&mut self) -> Said {
+    fn number(&mut self) -> TrailEntry {
         if self.peek() == Some(b'-') {
             self.at += 1;
         }
@@ -168,7 +168,7 @@ impl Scanner<'_> {
     }
 
     /// At least one digit.
-    fn digits(&mut self, context: &str) -> Said {
+    fn digits(&mut self, context: &str) -> TrailEntry {
         match self.step().ok_or_else(end)? {
             b'0'..=b'9' => {}
             other => return Err(unexpected(other, context)),

@@ -5,10 +5,10 @@ use pullstop_core::plugin::Profile;
 use pullstop_core::policy::Policy;
 
 use crate::scenario::Scenario;
-use crate::world::enforcer::MakeBrain;
+use crate::world::enforcer::MakeController;
+use crate::world::enforcer::baselines::{Baseline, Judge};
 use crate::world::enforcer::pullstop::Pullstop;
-use crate::world::enforcer::rivals::{Judge, Rival};
-use crate::world::{Keep, World};
+use crate::world::{RunOptions, World};
 
 /// Who decides which pods to fail.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub enum Decider {
     /// Pullstop, by this policy.
     Policy(Box<Policy>),
     /// Somebody else, who looks at the pods that the scenario's policy covers.
-    Rival(Rival),
+    Baseline(Baseline),
 }
 
 /// The world of a scenario, at its beginning.
@@ -29,26 +29,26 @@ pub fn world(
     scenario: &Scenario,
     seed: u64,
     decider: &Decider,
-    keep: Keep,
+    keep: RunOptions,
 ) -> Result<World, TooManyPatterns> {
     let policy: &Policy = match decider {
         Decider::Policy(policy) => policy,
-        Decider::Scenario | Decider::Rival(_) => &scenario.policy,
+        Decider::Scenario | Decider::Baseline(_) => &scenario.policy,
     };
     // Nothing real is written here: a dry run is of interest for what it would do.
     let policy = &policy.clone().rehearsed();
     // Tried once: what can be made now can be made after a restart.
     Profile::standard(policy.clone())?;
-    let for_brains = policy.clone();
-    let rival = match decider {
-        Decider::Rival(rival) => Some(*rival),
+    let for_controllers = policy.clone();
+    let baseline = match decider {
+        Decider::Baseline(baseline) => Some(*baseline),
         Decider::Scenario | Decider::Policy(_) => None,
     };
-    let make: MakeBrain = Box::new(move || {
-        let profile = Profile::standard(for_brains.clone()).ok()?;
-        Some(match rival {
+    let make: MakeController = Box::new(move || {
+        let profile = Profile::standard(for_controllers.clone()).ok()?;
+        Some(match baseline {
             None => Box::new(Pullstop::new(profile)),
-            Some(rival) => Box::new(Judge::new(rival, profile)),
+            Some(baseline) => Box::new(Judge::new(baseline, profile)),
         })
     });
     Ok(World::new(scenario, seed, policy, make, keep))

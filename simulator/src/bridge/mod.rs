@@ -16,6 +16,7 @@
 //! Versions of the world and of the store have nothing to do with each other, and the world has no clock: it is moved on
 //! to the time that the store's clock shows. Objects carry the store's time at the start plus virtual time.
 
+mod apply;
 mod behind;
 mod clients;
 mod events;
@@ -24,7 +25,6 @@ mod owners;
 mod pod;
 mod read;
 mod status;
-mod take_in;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -42,7 +42,7 @@ use serde_json::Value;
 
 pub use self::behind::Behind;
 
-use self::take_in::{Told, Wanted};
+use self::apply::{Told, Wanted};
 
 /// The user name under which the world's kubelets write.
 pub const KUBELET: &str = "system:node:simulated";
@@ -81,7 +81,7 @@ struct Mirror {
 }
 
 impl Bridge {
-    /// A world that begins now, by the clock of `store`. It should have been made with [`pullstop_cluster::world::Keep::events`],
+    /// A world that begins now, by the clock of `store`. It should have been made with [`pullstop_cluster::world::RunOptions::events`],
     /// and with nobody in it who decides.
     pub fn new(mut world: World, store: Store) -> Self {
         world.tell_outside();
@@ -131,7 +131,7 @@ impl Bridge {
 
     /// Takes in what clients have written, lets everything happen that is due, and shows it.
     pub fn step(&mut self) {
-        self.take_in();
+        self.apply();
         let now = self.now();
         self.world.run_until(now);
         self.world.pass_to(now);
@@ -148,7 +148,7 @@ impl Bridge {
         timestamp::print_seconds(self.began.after(at.since(ZERO)))
     }
 
-    fn take_in(&mut self) {
+    fn apply(&mut self) {
         let Ok(changes) = self.store.changes_since(self.position) else {
             return self.take_in_all();
         };
@@ -192,7 +192,7 @@ impl Bridge {
             return;
         };
         let supply = &mut self.world.cluster.supply;
-        let wanted = take_in::wanted(before, &after, &mirror.shown, supply);
+        let wanted = apply::wanted(before, &after, &mirror.shown, supply);
         mirror.object = after;
         if let Some(told) = wanted.told.clone() {
             mirror.told = Some(told);

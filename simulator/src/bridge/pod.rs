@@ -15,8 +15,8 @@ use pullstop_core::policy::Mode;
 use serde_json::{Map, Value, json};
 
 use super::Bridge;
+use super::apply::Told;
 use super::status::{self, conditions, set_condition};
-use super::take_in::Told;
 
 /// What a pod's deletion may take, unless it says otherwise.
 const GRACE_SECONDS: u64 = 30;
@@ -223,7 +223,7 @@ fn owner_labels(owner: Owner, state: &OwnerState, uid: &Value) -> Map<String, Va
 
 fn annotations(template: &PodTemplate) -> Map<String, Value> {
     let mut annotations = Map::new();
-    if let Some(mode) = template.wishes.mode {
+    if let Some(mode) = template.overrides.mode {
         let mode = match mode {
             Mode::Enforce => "enforce",
             Mode::Warn => "warn",
@@ -231,7 +231,7 @@ fn annotations(template: &PodTemplate) -> Map<String, Value> {
         };
         annotations.insert(MODE_ANNOTATION.to_owned(), mode.into());
     }
-    if let Some(patience) = template.wishes.patience {
+    if let Some(patience) = template.overrides.patience {
         let patience = pullstop_core::time::Human(patience).to_string();
         annotations.insert(PATIENCE_ANNOTATION.to_owned(), patience.into());
     }

@@ -9,7 +9,7 @@ use pullstop_cluster::scenario::workload::{
     Container, Job, PodFailureAction, PodFailureMatch, PodFailureRule, PodReplacement, PodTemplate,
     PullPolicy,
 };
-use pullstop_core::pod::{ContainerKind, RestartPolicy, Wishes};
+use pullstop_core::pod::{ContainerKind, Overrides, RestartPolicy};
 use serde_json::Value;
 
 /// Far beyond the end of every scenario: ten years.
@@ -43,7 +43,7 @@ pub(super) fn template(spec: &Value) -> PodTemplate {
         requests: requests(spec),
         secrets: secrets.map(|one| text(one, "/name").to_owned()).collect(),
         // Whom the scenario's own enforcer would spare matters in virtual time only.
-        wishes: Wishes::default(),
+        overrides: Overrides::default(),
         gated_until: is_gated.then_some(NEVER),
         node_group: None,
         active_deadline: seconds(&spec["activeDeadlineSeconds"]),

@@ -11,7 +11,7 @@ use pullstop_core::time::Timestamp;
 use pullstop_core::wire::timestamp;
 use serde_json::{Value, json};
 
-use super::take_in::Told;
+use super::apply::Told;
 
 /// What the kubelet says of a pod whose `activeDeadlineSeconds` are over (`pkg/kubelet/active_deadline.go`).
 const DEADLINE: (&str, &str) = (

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use pullstop_cluster::pull_errors::{PullError, Runtime};
-use pullstop_cluster::scenario::fault::{Fault, FaultKind, Write, WriteTrouble};
+use pullstop_cluster::scenario::fault::{Fault, FaultKind, Write, WriteFault};
 use pullstop_cluster::scenario::supply::{
     Exists, Image, RateLimit, Registry, Secret, Trouble, TroubleKind,
 };
@@ -19,9 +19,9 @@ use pullstop_cluster::scenario::{
     DEFAULT_PATIENCE, Enforcer, Joins, KubeletConfig, NodeGroup, Places, Queue, QueueOrder, Quota,
     Resources, Scenario,
 };
-use pullstop_cluster::world::dice::{Dice, Drawer, Stream};
+use pullstop_cluster::world::random::{Purpose, RandomStream, RandomStreams};
 use pullstop_core::names::FAILED_CONDITION;
-use pullstop_core::pod::{ContainerKind, RestartPolicy, Wishes};
+use pullstop_core::pod::{ContainerKind, Overrides, RestartPolicy};
 use pullstop_core::policy::Policy;
 
 use super::shrink::tidied;
@@ -43,9 +43,9 @@ const IMAGES: [&str; 8] = [
 
 /// A world, with all trouble in the time before [`LIVENESS`].
 pub fn scenario(seed: u64) -> Scenario {
-    let dice = Dice::new(seed);
+    let streams = RandomStreams::new(seed);
     let mut draw = Draw {
-        chance: dice.stream(Drawer::Fuzz, 0),
+        chance: streams.stream(Purpose::Fuzz, 0),
         safety: Duration::ZERO,
     };
     draw.safety = draw.minutes(10, 120);
@@ -86,7 +86,7 @@ pub fn scenario(seed: u64) -> Scenario {
 }
 
 struct Draw {
-    chance: Stream,
+    chance: RandomStream,
     safety: Duration,
 }
 
@@ -176,7 +176,7 @@ impl Draw {
             });
         }
         for _ in 0..self.below(3) {
-            let trouble = self.trouble();
+            let trouble = self.kind();
             registry.troubles.push(trouble);
         }
         registry
@@ -371,7 +371,7 @@ impl Draw {
             } else {
                 Vec::new()
             },
-            wishes: Wishes::default(),
+            overrides: Overrides::default(),
             gated_until: None,
             node_group: None,
             active_deadline: None,
@@ -448,12 +448,12 @@ impl Draw {
                 lasts,
                 by: Duration::from_millis(self.chance.between(10, 5000)),
             },
-            9 => FaultKind::WriteTrouble {
+            9 => FaultKind::WriteFault {
                 lasts,
                 how: self.one_of(&[
-                    WriteTrouble::Conflict,
-                    WriteTrouble::Failed,
-                    WriteTrouble::LostAnswer,
+                    WriteFault::Conflict,
+                    WriteFault::Failed,
+                    WriteFault::LostAnswer,
                 ]),
                 percent: self.one_of(&[100, 50, 20]),
             },

@@ -5,13 +5,13 @@ use std::time::Duration;
 use pullstop_cluster::scenario::Scenario;
 use pullstop_cluster::scenario::fault::{Fault, FaultKind};
 use pullstop_cluster::world::checks::Broken;
-use pullstop_cluster::world::dice::{Dice, Drawer};
-use pullstop_cluster::world::enforcer::MakeBrain;
+use pullstop_cluster::world::enforcer::MakeController;
 use pullstop_cluster::world::enforcer::pullstop::Pullstop;
 use pullstop_cluster::world::ids::PodId;
 use pullstop_cluster::world::oracle;
+use pullstop_cluster::world::random::{Purpose, RandomStreams};
 use pullstop_cluster::world::truth::PodTruth;
-use pullstop_cluster::world::{Keep, World, ZERO};
+use pullstop_cluster::world::{RunOptions, World, ZERO};
 use pullstop_core::plugin::Profile;
 use pullstop_core::pod::Phase;
 use pullstop_core::policy::{Action, Mode, Policy};
@@ -19,12 +19,12 @@ use pullstop_core::time::{Human, Timestamp};
 
 use crate::run::outcome::fingerprint;
 
-/// Who is hunted: a way to make brains for a policy.
+/// Who is hunted: a way to make controllers for a policy.
 pub struct Hunt<'a> {
     /// What verdicts are held to.
     pub policy: &'a Policy,
     /// Makes whoever decides by a policy.
-    pub make: &'a (dyn Fn(&Policy) -> MakeBrain + Sync),
+    pub make: &'a (dyn Fn(&Policy) -> MakeController + Sync),
 }
 
 /// What a world was like, for statistics.
@@ -47,7 +47,7 @@ const ONE_OBSERVATION: Duration = Duration::from_secs(300 + 2 * 17 + 1);
 const ONE_RETRY: Duration = Duration::from_secs(20);
 
 /// Pullstop's own engine.
-pub fn engine(policy: &Policy) -> MakeBrain {
+pub fn engine(policy: &Policy) -> MakeController {
     let policy = policy.clone();
     Box::new(move || {
         let profile = Profile::standard(policy.clone()).ok()?;
@@ -78,7 +78,7 @@ impl Hunt<'_> {
             scenario.seed,
             policy,
             (self.make)(policy),
-            Keep::default(),
+            RunOptions::default(),
         );
         world.run();
         world
@@ -180,7 +180,7 @@ impl Hunt<'_> {
         let policy = warn_only(self.policy);
         let world = self.run(&calm, &policy);
         let steady = warnings(&world);
-        let mut chance = Dice::new(scenario.seed).stream(Drawer::Fuzz, 1);
+        let mut chance = RandomStreams::new(scenario.seed).stream(Purpose::Fuzz, 1);
         let mut restarted = calm.clone();
         // Away for less than a failure is shown: what happens meanwhile is old, but not unseen.
         let down_for = Duration::from_millis(chance.between(1, 5000));
@@ -283,7 +283,7 @@ fn undisturbed(scenario: &Scenario) -> Scenario {
             FaultKind::WatchGap { .. }
                 | FaultKind::EnforcerRestart { .. }
                 | FaultKind::ApiSlow { .. }
-                | FaultKind::WriteTrouble { .. }
+                | FaultKind::WriteFault { .. }
                 | FaultKind::DuplicateEvents { .. }
         )
     });

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use pullstop_cluster::scenario::write::quoted;
 
+use super::observed::ObservedPod;
 use super::recording::Recording;
-use super::sights::PodSight;
 
 /// A pull that would have succeeded at once may be tried as late as this: the longest back-off, and the kubelet's look
 /// at the pod after it.
@@ -52,7 +52,7 @@ pub(super) fn lines(recording: &Recording, names: &[Option<String>]) -> String {
 }
 
 /// By when it runs, if the recording shows it running.
-fn runs_by(pod: &PodSight) -> Option<Duration> {
+fn runs_by(pod: &ObservedPod) -> Option<Duration> {
     let has_failed = pod
         .containers
         .iter()

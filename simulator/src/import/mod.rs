@@ -7,13 +7,13 @@
 //! A recording shows what happened, not why: what is guessed stands in the comments of the scenario, with what it was
 //! guessed from.
 
-mod deeds;
 mod expect;
+mod faults;
 mod nodes;
 mod notes;
 mod objects;
+mod observed;
 mod recording;
-mod sights;
 mod supply;
 mod words;
 mod workloads;
@@ -26,7 +26,7 @@ use pullstop_cluster::scenario::{
     DEFAULT_PATIENCE, DEFAULT_SEED, DURATION_MAX, Enforcer, Places, Scenario, write,
 };
 use pullstop_cluster::simulation::{self, Decider};
-use pullstop_cluster::world::Keep;
+use pullstop_cluster::world::RunOptions;
 use pullstop_core::classify::Classifier;
 use pullstop_core::policy::Policy;
 use pullstop_core::time::Human;
@@ -86,7 +86,7 @@ fn comes_true(text: &str) -> bool {
         &scenario,
         scenario.seed,
         &Decider::Scenario,
-        Keep::default(),
+        RunOptions::default(),
     );
     world.is_ok_and(|mut world| {
         world.run();
@@ -142,9 +142,9 @@ fn scenario(
     );
     let supply = supply::of(recording, classifier, &mut notes);
     let groups = nodes::of(recording, supply.runtime, &mut notes);
-    let group = |pod: &sights::PodSight| nodes::group_of(pod, &groups);
+    let group = |pod: &observed::ObservedPod| nodes::group_of(pod, &groups);
     let workloads = workloads::of(recording, &group, &mut notes);
-    let faults = deeds::of(recording, &workloads.names, &mut notes);
+    let faults = faults::of(recording, &workloads.names, &mut notes);
     let scenario = Scenario {
         name: name(traces),
         seed,

@@ -8,8 +8,8 @@ use pullstop_cluster::scenario::workload::PullPolicy;
 use pullstop_cluster::scenario::{Joins, NodeGroup, Resources};
 
 use super::notes::Notes;
+use super::observed::ObservedPod;
 use super::recording::Recording;
-use super::sights::PodSight;
 use super::workloads::{label, requests};
 
 /// The group of a node that never comes, for pods that were never placed.
@@ -55,17 +55,17 @@ pub(super) fn of(recording: &Recording, runtime: Runtime, notes: &mut Notes) -> 
 }
 
 /// The group that a pod needs; none if there is only one.
-pub(super) fn group_of(pod: &PodSight, groups: &[NodeGroup]) -> Option<String> {
+pub(super) fn group_of(pod: &ObservedPod, groups: &[NodeGroup]) -> Option<String> {
     let name = node_of(pod).map_or_else(|| NOWHERE.to_owned(), label);
     (groups.len() > 1).then_some(name)
 }
 
 /// The pattern that means a pod's node.
-pub(super) fn pattern_of(pod: &PodSight) -> String {
+pub(super) fn pattern_of(pod: &ObservedPod) -> String {
     node_of(pod).map_or_else(|| "*".to_owned(), |node| format!("{}-*", label(node)))
 }
 
-fn node_of(pod: &PodSight) -> Option<&str> {
+fn node_of(pod: &ObservedPod) -> Option<&str> {
     pod.bound.as_ref().map(|(node, _)| node.as_str())
 }
 

@@ -8,7 +8,7 @@ use pullstop_core::time::Timestamp;
 use pullstop_core::wire::timestamp;
 
 use super::objects::{Event, Job, JobSpec, Object, Pod};
-use super::sights::{self, PodSight};
+use super::observed::{self, ObservedPod};
 use crate::replay::trace;
 
 /// A pod that was failing when the recording began is played from its creation, but from no longer before: after less
@@ -19,11 +19,11 @@ const BEFORE_MAX: Duration = Duration::from_secs(30 * 60);
 #[derive(Debug, Default)]
 pub(super) struct Recording {
     /// In the order in which they were first seen.
-    pub(super) pods: Vec<PodSight>,
+    pub(super) pods: Vec<ObservedPod>,
     /// Those that had ended before they were first seen: there is nothing to play.
     pub(super) over: Vec<String>,
     /// By namespace and name.
-    pub(super) jobs: BTreeMap<(String, String), JobSight>,
+    pub(super) jobs: BTreeMap<(String, String), ObservedJob>,
     /// Images that lay on the node when a pod needed them.
     pub(super) present: BTreeSet<String>,
     /// How long successful pulls took.
@@ -41,7 +41,7 @@ pub(super) struct Recording {
 
 /// What was seen of a Job.
 #[derive(Debug)]
-pub(super) struct JobSight {
+pub(super) struct ObservedJob {
     pub(super) first_at: Duration,
     pub(super) spec: JobSpec,
     /// When it was seen resumed, if it was suspended before.
@@ -76,13 +76,13 @@ impl Recording {
     fn pod(&mut self, pod: &Pod, kind: trace::EventKind, begin: Timestamp, at: Duration) {
         let see = |seen: &PodSnapshot<'_>| {
             let place = *self.places.entry(seen.uid.to_owned()).or_insert_with(|| {
-                let created_at = seen.created_at.filter(|_| sights::is_failing(seen));
+                let created_at = seen.created_at.filter(|_| observed::is_failing(seen));
                 let first_at = created_at.map_or(at, |created| created.since(begin).min(at));
-                self.pods.push(PodSight::new(pod, seen, first_at));
+                self.pods.push(ObservedPod::new(pod, source, first_at));
                 self.pods.len() - 1
             });
             let sight = &mut self.pods[place];
-            sight.see(pod, seen, at);
+            sight.see(pod, source, at);
             if kind == trace::EventKind::Deleted {
                 sight.gone(at);
             }
@@ -91,7 +91,7 @@ impl Recording {
     }
 
     /// The image whose pull hung when the pod was last seen, if nothing else is known of the image.
-    pub(super) fn hung<'a>(&self, pod: &'a PodSight) -> Option<&'a str> {
+    pub(super) fn hung<'a>(&self, pod: &'a ObservedPod) -> Option<&'a str> {
         pod.pulling().filter(|image| !self.knows(image))
     }
 
@@ -125,7 +125,7 @@ impl Recording {
 
     fn job(&mut self, job: Job, at: Duration) {
         let key = (job.metadata.namespace, job.metadata.name);
-        let sight = self.jobs.entry(key).or_insert_with(|| JobSight {
+        let sight = self.jobs.entry(key).or_insert_with(|| ObservedJob {
             first_at: at,
             spec: job.spec.clone(),
             resumed_at: None,
@@ -181,7 +181,7 @@ fn begin(events: &[trace::Event<Object>]) -> Option<Timestamp> {
             let is_new = known.insert(seen.uid.to_owned());
             if let Some(created_at) = seen
                 .created_at
-                .filter(|_| is_new && sights::is_failing(seen))
+                .filter(|_| is_new && observed::is_failing(seen))
             {
                 begin = begin.min(created_at.max(earliest));
             }

@@ -320,7 +320,8 @@ const fn is_defect(error: PullError) -> bool {
 
 /// The pull secret of a pod that has this image.
 fn secret_for(recording: &Recording, reference: &str) -> Option<String> {
-    let has = |pod: &&super::sights::PodSight| pod.containers.iter().any(|c| c.image == reference);
+    let has =
+        |pod: &&super::observed::ObservedPod| pod.containers.iter().any(|c| c.image == reference);
     let pod = recording
         .pods
         .iter()

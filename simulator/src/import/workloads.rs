@@ -16,8 +16,8 @@ use pullstop_core::yaml::is_label;
 use super::expect;
 use super::notes::Notes;
 use super::objects::{JobSpec, PodFailureRule as RecordedRule};
+use super::observed::{ObservedContainer, ObservedPod};
 use super::recording::Recording;
-use super::sights::{ContainerSight, PodSight};
 
 /// The workloads, and what each recorded pod is called among them.
 #[derive(Debug, Default)]
@@ -35,7 +35,7 @@ pub(super) type Owner<'a> = (&'a str, &'a str, &'a str);
 /// Makes workloads of pods. `group` names the nodes that a pod needs.
 pub(super) fn of(
     recording: &Recording,
-    group: &dyn Fn(&PodSight) -> Option<String>,
+    group: &dyn Fn(&ObservedPod) -> Option<String>,
     notes: &mut Notes,
 ) -> Workloads {
     let mut workloads = Workloads::default();
@@ -75,7 +75,7 @@ fn has_pods(recording: &Recording, namespace: &str, job: &str) -> bool {
 }
 
 /// The controller, if it is one that scenarios know.
-pub(super) fn owner_of(pod: &PodSight) -> Option<Owner<'_>> {
+pub(super) fn owner_of(pod: &ObservedPod) -> Option<Owner<'_>> {
     let (kind, name) = pod.owner.as_ref()?;
     matches!(kind.as_str(), "Job" | "ReplicaSet").then_some((&pod.namespace, kind, name))
 }
@@ -85,10 +85,10 @@ impl Workloads {
         &mut self,
         recording: &Recording,
         places: &[usize],
-        group: &dyn Fn(&PodSight) -> Option<String>,
+        group: &dyn Fn(&ObservedPod) -> Option<String>,
         notes: &mut Notes,
     ) {
-        let pods: Vec<&PodSight> = places.iter().map(|place| &recording.pods[*place]).collect();
+        let pods: Vec<&ObservedPod> = places.iter().map(|place| &recording.pods[*place]).collect();
         let Some(first) = pods.first() else { return };
         let (name, kind, at) = match owner_of(first) {
             None => {
@@ -147,7 +147,7 @@ impl Workloads {
     }
 
     /// What the simulated controllers call the pods that are sure to come.
-    fn name_pods(&mut self, name: &str, kind: &Kind, places: &[usize], pods: &[&PodSight]) {
+    fn name_pods(&mut self, name: &str, kind: &Kind, places: &[usize], pods: &[&ObservedPod]) {
         let mut made: BTreeMap<u32, u32> = BTreeMap::new();
         for (n, (place, pod)) in (0..).zip(places.iter().zip(pods)) {
             self.names[*place] = match kind {
@@ -206,7 +206,7 @@ pub(super) fn label(text: &str) -> String {
     .to_owned()
 }
 
-fn replicas(pods: &[&PodSight]) -> u32 {
+fn replicas(pods: &[&ObservedPod]) -> u32 {
     let ends = pods
         .iter()
         .filter_map(|pod| match (pod.ended_at, pod.deleted_at) {
@@ -235,14 +235,14 @@ fn leave_out_unreached<'a>(
 }
 
 /// `runs` is how long a main container runs that was not seen to end.
-fn template(pods: &[&PodSight], runs: Option<Duration>, notes: &mut Notes) -> PodTemplate {
+fn template(pods: &[&ObservedPod], runs: Option<Duration>, notes: &mut Notes) -> PodTemplate {
     let Some(first) = pods.first() else {
         return PodTemplate {
             restart_policy: RestartPolicy::Never,
             containers: Vec::new(),
             requests: Resources::default(),
             secrets: Vec::new(),
-            wishes: pullstop_core::pod::Wishes::default(),
+            overrides: pullstop_core::pod::Overrides::default(),
             gated_until: None,
             node_group: None,
             active_deadline: None,
@@ -253,7 +253,7 @@ fn template(pods: &[&PodSight], runs: Option<Duration>, notes: &mut Notes) -> Po
         let all = pods.iter().filter_map(|pod| pod.containers.get(place));
         container(sight, &all.collect::<Vec<_>>(), runs)
     });
-    if first.wishes != pullstop_core::pod::Wishes::default() {
+    if first.overrides != pullstop_core::pod::Overrides::default() {
         notes.add(format!(
             "What the annotations of {} ask for is left out.",
             first.name
@@ -264,7 +264,7 @@ fn template(pods: &[&PodSight], runs: Option<Duration>, notes: &mut Notes) -> Po
         containers: containers.collect(),
         requests: requests(first),
         secrets: first.secrets.clone(),
-        wishes: pullstop_core::pod::Wishes::default(),
+        overrides: pullstop_core::pod::Overrides::default(),
         gated_until: None,
         node_group: None,
         active_deadline: first.active_deadline,
@@ -272,8 +272,8 @@ fn template(pods: &[&PodSight], runs: Option<Duration>, notes: &mut Notes) -> Po
 }
 
 fn container(
-    first: &ContainerSight,
-    all: &[&ContainerSight],
+    first: &ObservedContainer,
+    all: &[&ObservedContainer],
     for_ever: Option<Duration>,
 ) -> Container {
     let ended = all.iter().find_map(|sight| sight.ended);
@@ -302,7 +302,7 @@ fn container(
 }
 
 /// What one pod takes; what cannot be read counts as nothing.
-pub(super) fn requests(pod: &PodSight) -> Resources {
+pub(super) fn requests(pod: &ObservedPod) -> Resources {
     let sum = |name: &str, read: &dyn Fn(&str) -> Option<u64>| -> u64 {
         let amounts = pod.requests.get(name).into_iter().flatten();
         amounts.filter_map(|amount| read(amount)).sum()

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use pullstop_cluster::input_error::InputError;
 use pullstop_cluster::scenario::{Place, Scenario};
 use pullstop_cluster::simulation::{self, Decider};
-use pullstop_cluster::world::Keep;
+use pullstop_cluster::world::RunOptions;
 use pullstop_core::suggest;
 
 use self::subject::Subject;
@@ -160,8 +160,13 @@ fn lint(
     deny: &[Deny],
 ) -> Result<Vec<Finding>, Vec<InputError>> {
     let allowed = allow::allowed(file, text)?;
-    let mut world = simulation::world(scenario, scenario.seed, &Decider::Scenario, Keep::default())
-        .map_err(|error| vec![InputError::about(file, error.to_string())])?;
+    let mut world = simulation::world(
+        scenario,
+        scenario.seed,
+        &Decider::Scenario,
+        RunOptions::default(),
+    )
+    .map_err(|error| vec![InputError::about(file, error.to_string())])?;
     world.run();
     let subject = Subject::new(scenario, &world);
     let mut findings = Vec::new();

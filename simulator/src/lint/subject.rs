@@ -142,7 +142,7 @@ impl<'a> Subject<'a> {
     pub(super) fn patience(&self, pod: &PodTruth, cause: Cause) -> Option<(&'a Rule, Duration)> {
         let policy = &self.scenario.policy;
         let rule = policy.rule_for(cause)?;
-        let wish = pod.template.wishes.patience;
+        let wish = pod.template.overrides.patience;
         Some((rule, policy.duration_for(rule, wish)))
     }
 }

@@ -13,8 +13,8 @@ use pullstop_apiserver::{Clock, Options, Running, Server, Store, kubeconfig};
 use pullstop_cluster::input_error::InputError;
 use pullstop_cluster::scenario::Scenario;
 use pullstop_cluster::simulation::{self, Decider};
-use pullstop_cluster::world::Keep;
-use pullstop_cluster::world::enforcer::rivals::Rival;
+use pullstop_cluster::world::RunOptions;
+use pullstop_cluster::world::enforcer::baselines::Baseline;
 use pullstop_core::time::Human;
 
 use self::tell::Teller;
@@ -46,12 +46,12 @@ pub fn run(args: &ServeArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
 /// # Errors
 /// If the scenario's policy cannot be used.
 pub fn cluster(scenario: &Scenario, seed: u64, clock: Clock) -> Result<(Bridge, Store), String> {
-    let keep = Keep {
+    let keep = RunOptions {
         journal: false,
         events: true,
     };
-    // The rival that never acts still knows whom the scenario's policy covers, which figures ask for.
-    let nobody = Decider::Rival(Rival::Nothing);
+    // The baseline that never acts still knows whom the scenario's policy covers, which figures ask for.
+    let nobody = Decider::Baseline(Baseline::Nothing);
     let world =
         simulation::world(scenario, seed, &nobody, keep).map_err(|error| error.to_string())?;
     let store = Store::new(clock);

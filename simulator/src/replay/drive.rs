@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use pullstop_core::engine::{
-    Decision, Effect, Engine, Explanation, GoneFrom, Input, Outcome, Seen, StartedOver, Transition,
-    TransitionKind,
+    Decision, Effect, Engine, Explanation, GoneFrom, Input, Outcome, Source, StartedOver,
+    Transition, TransitionKind,
 };
-use pullstop_core::plugin::{Enforcement, Point, Profile, Said};
+use pullstop_core::plugin::{Enforcement, Point, Profile, TrailEntry};
 use pullstop_core::pod::{ContainerState, Phase, PodRef, PodSnapshot};
 use pullstop_core::time::Timestamp;
 use pullstop_core::wire::WirePod;
@@ -82,21 +82,21 @@ impl<'a> Driver<'a> {
     fn event(&mut self, event: &'a Event) {
         let Some(pod) = &event.object else { return };
         match event.kind {
-            EventKind::Added => self.see(event, pod, Seen::Standing),
-            EventKind::Modified => self.see(event, pod, Seen::Changing),
+            EventKind::Added => self.see(event, pod, Source::List),
+            EventKind::Modified => self.see(event, pod, Source::Watch),
             EventKind::Deleted => self.gone(pod, event.at),
             EventKind::Bookmark | EventKind::Error => {}
         }
     }
 
-    fn see(&mut self, event: &Event, pod: &'a WirePod, seen: Seen) {
+    fn see(&mut self, event: &Event, pod: &'a WirePod, source: Source) {
         self.latest.insert(pod.metadata.uid.clone(), pod);
         with_snapshot(pod, |snapshot| {
             self.pod(event.trace, event.at, snapshot, seen);
         });
     }
 
-    fn pod(&mut self, trace: usize, now: Timestamp, pod: &PodSnapshot<'_>, seen: Seen) {
+    fn pod(&mut self, trace: usize, now: Timestamp, pod: &PodSnapshot<'_>, source: Source) {
         let covered = self.engine.covers(pod);
         let story = self.stories.entry(pod.uid.to_owned()).or_insert_with(|| {
             self.order.push(pod.uid.to_owned());
@@ -109,7 +109,7 @@ impl<'a> Driver<'a> {
         story.timeline.see(now, pod);
         story.aftermath(now, pod);
         story.out_of_scope = covered.err();
-        self.engine.handle(now, Input::Pod { pod, seen });
+        self.engine.handle(now, Input::Pod { pod, source });
         self.drain(now);
     }
 
@@ -155,7 +155,7 @@ impl<'a> Driver<'a> {
                                 now,
                                 Input::Pod {
                                     pod,
-                                    seen: Seen::Standing,
+                                    source: Source::List,
                                 },
                             );
                         });
@@ -323,7 +323,7 @@ impl Story {
                 "no container waits for its image".to_owned(),
             ),
         };
-        let trail = vec![Said {
+        let trail = vec![TrailEntry {
             point,
             plugin: "policy",
             what,

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use anstyle::Style;
 use pullstop_core::engine::{Decision, StartedOver, TransitionKind};
-use pullstop_core::plugin::{Enforcement, Said};
+use pullstop_core::plugin::{Enforcement, TrailEntry};
 use pullstop_core::time::{Human, Timestamp};
 
 use super::Replayed;
@@ -210,7 +210,7 @@ fn noticed(happening: &TransitionKind) -> (Style, String) {
     }
 }
 
-fn trail(said: &[Said], out: &mut dyn Write) -> io::Result<()> {
+fn trail(said: &[TrailEntry], out: &mut dyn Write) -> io::Result<()> {
     for said in said {
         writeln!(
             out,

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use pullstop_core::engine::TransitionKind;
-use pullstop_core::plugin::{Enforcement, Said};
+use pullstop_core::plugin::{Enforcement, TrailEntry};
 use pullstop_core::wire::timestamp;
 use serde::Serialize;
 
@@ -103,7 +103,7 @@ fn row<'a>(trace: &'a str, story: &'a Story) -> Row<'a> {
 
 impl Story {
     /// What was said on the way to the verdict; without one, to the last hold, or to what was thought at the end.
-    fn trail(&self) -> &[Said] {
+    fn trail(&self) -> &[TrailEntry] {
         let held = self
             .entries
             .iter()
@@ -120,7 +120,7 @@ impl Story {
     }
 }
 
-fn step(said: &Said) -> Step<'_> {
+fn step(said: &TrailEntry) -> Step<'_> {
     Step {
         point: said.point.as_str(),
         plugin: said.plugin,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pullstop_core::plugin::Enforcement;
-use pullstop_core::pod::{ContainerState, PodSnapshot, Trouble, WaitingReason};
+use pullstop_core::pod::{ContainerState, PodSnapshot, WaitingKind, WaitingReason};
 use pullstop_core::time::Timestamp;
 
 /// How many characters wide the picture is.
@@ -157,8 +157,10 @@ fn sign_of(state: &ContainerState<'_>) -> Sign {
         ContainerState::Running => Sign::Running,
         ContainerState::Terminated => Sign::Ended,
         ContainerState::Waiting { reason, .. } => {
-            match WaitingReason::parse(reason).and_then(WaitingReason::trouble) {
-                Some(Trouble::Failed | Trouble::BackingOff | Trouble::Constant) => Sign::BackOff,
+            match WaitingReason::parse(reason).and_then(WaitingReason::kind) {
+                Some(WaitingKind::Failed | WaitingKind::BackingOff | WaitingKind::Constant) => {
+                    Sign::BackOff
+                }
                 None => Sign::Waiting,
             }
         }

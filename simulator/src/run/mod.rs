@@ -17,8 +17,8 @@ use std::path::{Path, PathBuf};
 
 use pullstop_cluster::input_error::InputError;
 use pullstop_cluster::simulation::Decider;
+use pullstop_cluster::world::enforcer::baselines::Baseline;
 use pullstop_cluster::world::enforcer::coverage::Coverage;
-use pullstop_cluster::world::enforcer::rivals::Rival;
 use pullstop_core::policy::Mode;
 use pullstop_core::suggest;
 
@@ -88,19 +88,19 @@ pub(crate) fn remark(plan: &Plan, err: &mut dyn Write) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Who decides: the scenarios' own policies, a rival by its name, or the policy in a file.
+/// Who decides: the scenarios' own policies, a baseline by its name, or the policy in a file.
 pub(crate) fn decider(policy: Option<&str>, err: &mut dyn Write) -> Result<Decider, Failure> {
     let Some(name) = policy else {
         return Ok(Decider::Scenario);
     };
-    if let Some(rival) = Rival::named(name) {
-        return Ok(Decider::Rival(rival));
+    if let Some(baseline) = Baseline::named(name) {
+        return Ok(Decider::Baseline(baseline));
     }
     let mut policy = match input::policy(Some(Path::new(name))) {
-        // Files of policies have an extension, rivals have none.
+        // Files of policies have an extension, baselines have none.
         Err(_) if Path::new(name).extension().is_none() => {
-            let hint = suggest::hint(name, &Rival::ALL.map(|(_, name)| name));
-            let what = format!("neither a policy that can be read nor a rival: {hint}");
+            let hint = suggest::hint(name, &Baseline::ALL.map(|(_, name)| name));
+            let what = format!("neither a policy that can be read nor a baseline: {hint}");
             return Err(InputError::about(Path::new(name), what).into());
         }
         policy => policy?,

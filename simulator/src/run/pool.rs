@@ -10,7 +10,7 @@ use std::time::Duration;
 use pullstop_cluster::input_error::InputError;
 use pullstop_cluster::scenario::Scenario;
 use pullstop_cluster::simulation::{self, Decider};
-use pullstop_cluster::world::Keep;
+use pullstop_cluster::world::RunOptions;
 use pullstop_core::classify::TooManyPatterns;
 
 use super::outcome::Outcome;
@@ -166,7 +166,7 @@ fn run_one(
         && simulate(&loaded.file, scenario, task.seed, decider)?.fingerprint != outcome.fingerprint;
     let wants_story = options.explain.is_some() || (options.tells && !outcome.passed());
     let stories = if wants_story {
-        let keep = Keep {
+        let keep = RunOptions {
             journal: true,
             events: false,
         };
@@ -191,7 +191,7 @@ fn simulate(
     seed: u64,
     decider: &Decider,
 ) -> Result<Outcome, InputError> {
-    let world = simulation::world(scenario, seed, decider, Keep::default());
+    let world = simulation::world(scenario, seed, decider, RunOptions::default());
     let mut world = world.map_err(|error| bad_policy(file, error))?;
     world.run();
     Ok(Outcome::of(&world, scenario, seed))

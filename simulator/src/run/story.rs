@@ -5,7 +5,7 @@ use pullstop_cluster::world::ids::PodId;
 use pullstop_cluster::world::journal::{Entry, What};
 use pullstop_cluster::world::truth::Ending;
 use pullstop_core::engine::{Decision, StartedOver, TransitionKind};
-use pullstop_core::plugin::{Enforcement, Said};
+use pullstop_core::plugin::{Enforcement, TrailEntry};
 use pullstop_core::time::{Human, Timestamp};
 
 use super::outcome::Outcome;
@@ -28,7 +28,7 @@ pub struct Line {
     /// What.
     pub what: String,
     /// What each plugin said, if it was a decision.
-    pub trail: Vec<Said>,
+    pub trail: Vec<TrailEntry>,
 }
 
 /// The stories of the pods that match, or else of the one with which things first went wrong, until they did.

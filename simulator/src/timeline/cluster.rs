@@ -180,7 +180,7 @@ fn place_of(what: &FaultKind) -> (String, Option<Duration>) {
         FaultKind::EnforcerRestart { down_for } => ("enforcer".to_owned(), Some(*down_for)),
         FaultKind::WatchGap { lasts }
         | FaultKind::ApiSlow { lasts, .. }
-        | FaultKind::WriteTrouble { lasts, .. }
+        | FaultKind::WriteFault { lasts, .. }
         | FaultKind::DuplicateEvents { lasts } => ("enforcer".to_owned(), Some(*lasts)),
     }
 }

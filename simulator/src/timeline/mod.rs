@@ -18,7 +18,7 @@ use std::path::Path;
 
 use pullstop_cluster::input_error::{InputError, STDIN};
 use pullstop_cluster::simulation;
-use pullstop_cluster::world::Keep;
+use pullstop_cluster::world::RunOptions;
 
 use self::page::Page;
 use crate::args::TimelineArgs;
@@ -38,7 +38,7 @@ pub fn run(args: &TimelineArgs, out: &mut dyn Write, err: &mut dyn Write) -> Res
     let scenario = plan::parse(&args.scenario, &file)?;
     let decider = run::decider(args.policy.as_deref(), err)?;
     let seed = args.seed.unwrap_or(scenario.seed);
-    let keep = Keep {
+    let keep = RunOptions {
         journal: true,
         events: false,
     };

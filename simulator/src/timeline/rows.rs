@@ -115,7 +115,7 @@ impl<'a> Gathered<'a> {
         }
     }
 
-    /// Verdicts as they were stored: rivals have some too, but nothing to say about them.
+    /// Verdicts as they were stored: baselines have some too, but nothing to say about them.
     fn verdicts(&mut self, texts: &mut Texts) {
         for (id, row) in &mut self.pods {
             let Some(pod) = self.world.cluster.truth.pod(*id) else {

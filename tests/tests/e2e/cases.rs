@@ -110,11 +110,11 @@ async fn a_bare_status_is_put_back_and_the_durable_write_holds() {
     let mut stage = Stage::new(TYPOS, 1);
     // No sync of the pod comes before the status manager compares: it would agree.
     stage.until(52).await;
-    let rival = json!({"status": {"phase": "Failed", "reason": "Rival", "message": "at once"}});
+    let baseline = json!({"status": {"phase": "Failed", "reason": "Rival", "message": "at once"}});
     let (code, failed) = patch(
         &stage,
         "/api/v1/namespaces/default/pods/bare/status",
-        &rival,
+        &baseline,
     )
     .await;
     assert_eq!(code, 200);

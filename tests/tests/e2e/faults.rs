@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use pullstop_apiserver::{Fault, Rule};
-use pullstop_cluster::world::dice::{Dice, Drawer, Stream};
+use pullstop_cluster::world::random::{Purpose, RandomStream, RandomStreams};
 
 use super::cases::assert_failed_once;
 use super::stage::Stage;
@@ -95,7 +95,7 @@ async fn restarts_among_faults_do_no_harm() {
         let what = format!("seed {seed}");
         let mut stage = Stage::new(MIXED, seed);
         stage.add_faults(draw(seed));
-        let mut chance = Dice::new(seed).stream(Drawer::Enforcer, 1);
+        let mut chance = RandomStreams::new(seed).stream(Purpose::Enforcer, 1);
         let (mut replica, _line) = stage.replica("r");
         let mut at = 0;
         while at < 600 {
@@ -136,10 +136,10 @@ pub(super) async fn judge(stage: &mut Stage, what: &str) {
 }
 
 fn draw(seed: u64) -> Vec<Rule> {
-    let mut chance = Dice::new(seed).stream(Drawer::Enforcer, 0);
+    let mut chance = RandomStreams::new(seed).stream(Purpose::Enforcer, 0);
     let faults = faults();
     let many = chance.between(1, 8);
-    let one = |chance: &mut Stream| {
+    let one = |chance: &mut RandomStream| {
         let drawn = usize::try_from(chance.below(faults.len() as u64)).unwrap();
         let (verb, resource, fault) = faults[drawn];
         let (skip, times) = (chance.below(12), chance.between(1, 4));

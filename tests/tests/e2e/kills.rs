@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use pullstop_cluster::world::dice::{Dice, Drawer};
+use pullstop_cluster::world::random::{Purpose, RandomStreams};
 use pullstop_simulator::bridge::KUBELET;
 use serde_json::Value;
 
@@ -75,7 +75,7 @@ async fn killed_once_at_any_moment_a_verdict_comes_later_by_one_observation_at_m
 #[tokio::test(start_paused = true)]
 async fn killed_again_and_again_nothing_is_lost_or_doubled() {
     for seed in SEEDS..2 * SEEDS {
-        let mut chance = Dice::new(seed).stream(Drawer::Enforcer, 0);
+        let mut chance = RandomStreams::new(seed).stream(Purpose::Enforcer, 0);
         let mut life = Life {
             options: &[],
             ..Life::new(seed)
@@ -105,7 +105,7 @@ struct Kill {
 impl Kill {
     /// Any moment, or one at which something is being written.
     fn draw(seed: u64, verdicts: &BTreeMap<String, u64>) -> Self {
-        let mut chance = Dice::new(seed).stream(Drawer::Enforcer, 0);
+        let mut chance = RandomStreams::new(seed).stream(Purpose::Enforcer, 0);
         let verdicts: Vec<u64> = verdicts.values().copied().collect();
         let at_ms = if chance.chance(40) {
             chance.below(300_000)

@@ -12,7 +12,7 @@ use hyper::{Method, Request, Response};
 use kube::Client;
 use kube::client::Body;
 use pullstop_apiserver::{Api, Cut, Key, Store};
-use pullstop_cluster::world::dice::{Dice, Drawer, Stream};
+use pullstop_cluster::world::random::{Purpose, RandomStream, RandomStreams};
 use pullstop_core::time::Timestamp;
 use pullstop_core::wire::timestamp;
 use tokio::sync::{oneshot, watch};
@@ -28,7 +28,7 @@ pub(super) struct Wire {
     store: Store,
     began: Timestamp,
     weather: watch::Sender<Weather>,
-    chance: Arc<Mutex<Stream>>,
+    chance: Arc<Mutex<RandomStream>>,
     writes: Arc<Mutex<Vec<Write>>>,
 }
 
@@ -90,7 +90,9 @@ impl Wire {
             store: stage.store.clone(),
             began: stage.store.clock().now(),
             weather: watch::Sender::new(Weather::Fair),
-            chance: Arc::new(Mutex::new(Dice::new(seed).stream(Drawer::Enforcer, id))),
+            chance: Arc::new(Mutex::new(
+                RandomStreams::new(seed).stream(Purpose::Enforcer, id),
+            )),
             writes: Arc::default(),
         }
     }

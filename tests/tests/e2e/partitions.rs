@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pullstop_cluster::world::dice::{Dice, Drawer, Stream};
+use pullstop_cluster::world::random::{Purpose, RandomStream, RandomStreams};
 
 use super::faults::{MIXED, judge};
 use super::network::{Weather, Wire, Write};
@@ -23,7 +23,7 @@ async fn nothing_is_sent_without_the_lease_and_nothing_is_done_twice() {
     for seed in 0..SEEDS {
         let what = format!("seed {seed}");
         let mut stage = Stage::new(MIXED, seed);
-        let mut chance = Dice::new(seed).stream(Drawer::Enforcer, 0);
+        let mut chance = RandomStreams::new(seed).stream(Purpose::Enforcer, 0);
         let mut replicas = ["a", "b"].map(|name| Replica::start(&stage, name, seed));
         let mut at = 0;
         while at < 600 {
@@ -77,7 +77,7 @@ impl Replica {
     }
 
     /// Something begins to go wrong, or ceases to.
-    fn meet(&mut self, chance: &mut Stream) {
+    fn meet(&mut self, chance: &mut RandomStream) {
         if self.is_paused {
             return self.go_on(chance.chance(50));
         }

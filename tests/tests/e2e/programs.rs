@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread::{JoinHandle, sleep};
 use std::time::{Duration, Instant};
 
-use pullstop_cluster::world::dice::{Dice, Drawer};
+use pullstop_cluster::world::random::{Purpose, RandomStreams};
 use pullstop_tests::root;
 use serde_json::Value;
 
@@ -31,7 +31,7 @@ fn killed_a_hundred_times_the_program_forgets_nothing_and_does_nothing_twice() {
     let mut cluster = serve(&simulator, scenario.as_ref(), &kubeconfig);
     let watching = watch(&std::fs::read_to_string(&kubeconfig).unwrap());
 
-    let mut chance = Dice::new(1).stream(Drawer::Enforcer, 0);
+    let mut chance = RandomStreams::new(1).stream(Purpose::Enforcer, 0);
     for _ in 0..KILLS {
         let _killed = enforce(&enforcer, &kubeconfig);
         sleep(Duration::from_millis(chance.below(LIFE_MS)));

@@ -140,10 +140,11 @@ fn bare_statuses_are_put_back_and_the_durable_write_holds() {
                 .wait("back-off", 120, async || backs_off(name).await)
                 .await;
         }
-        let rival = json!({"status": {"phase": "Failed", "reason": "Rival", "message": "at once"}});
+        let baseline =
+            json!({"status": {"phase": "Failed", "reason": "Rival", "message": "at once"}});
         for name in &names {
             let pod = cluster
-                .patch(&cluster.path(&format!("pods/{name}/status")), &rival)
+                .patch(&cluster.path(&format!("pods/{name}/status")), &baseline)
                 .await;
             assert_eq!(pod["status"]["phase"], "Failed");
         }

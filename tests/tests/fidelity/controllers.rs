@@ -7,7 +7,7 @@ use pullstop_cluster::simulation::{self, Decider};
 use pullstop_cluster::world::control::OwnerState;
 use pullstop_cluster::world::control::job::JobState;
 use pullstop_cluster::world::ids::PodId;
-use pullstop_cluster::world::{Keep, World, ZERO};
+use pullstop_cluster::world::{RunOptions, World, ZERO};
 use pullstop_core::pod::Phase;
 
 use super::{SEEDS, read, run, within};
@@ -49,7 +49,7 @@ fn a_job_with_a_pod_failure_policy_fails_a_second_later() {
     let scenario = with_owner(workload, "");
     for seed in SEEDS {
         let mut world =
-            simulation::world(&scenario, seed, &Decider::Scenario, Keep::default()).unwrap();
+            simulation::world(&scenario, seed, &Decider::Scenario, RunOptions::default()).unwrap();
         world.run();
         let failed_at = world.cluster.truth.pods[0].failed.unwrap().at;
         let finished = job(&world).finished.unwrap();

@@ -103,12 +103,12 @@ fn check_record(record: &PodRecord) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::{DeadlineReason, Engine, GoneFrom, Input, Seen};
+    use super::super::super::{DeadlineReason, Engine, GoneFrom, Input, Source};
     use super::*;
     use crate::plugin::Profile;
     use crate::pod::{
-        ContainerKind, ContainerSnapshot, ContainerState, Owner, Phase, PodSnapshot,
-        ResourceVersion, RestartPolicy, Wishes,
+        ContainerKind, ContainerSnapshot, ContainerState, Overrides, Owner, Phase, PodSnapshot,
+        ResourceVersion, RestartPolicy,
     };
     use crate::policy::{Mode, Policy};
 
@@ -145,12 +145,12 @@ mod tests {
                 node: Some("node"),
                 phase: Phase::Pending,
                 kubelet_agreed: false,
-                wishes: Wishes::default(),
+                overrides: Overrides::default(),
                 containers: &[container],
                 image_volumes: &[],
             };
-            let seen = Seen::Changing;
-            engine.handle(now, Input::Pod { pod: &pod, seen });
+            let source = Source::Watch;
+            engine.handle(now, Input::Pod { pod: &pod, source });
         }
         let (uid, from) = ("b", GoneFrom::Cluster);
         engine.handle(now, Input::Gone { uid, from });

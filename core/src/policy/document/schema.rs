@@ -6,9 +6,9 @@ use super::{WISHES, countable_causes};
 use crate::cause::Cause;
 
 /// A mode that a pod can ask for.
-pub(super) struct WishName;
+pub(super) struct OverrideName;
 
-impl JsonSchema for WishName {
+impl JsonSchema for OverrideName {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "Wish".into()
     }

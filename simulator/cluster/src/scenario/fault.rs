@@ -84,11 +84,11 @@ pub enum FaultKind {
         by: Duration,
     },
     /// The enforcer's writes fail.
-    WriteTrouble {
+    WriteFault {
         /// For how long.
         lasts: Duration,
         /// How.
-        how: WriteTrouble,
+        how: WriteFault,
         /// How many in a hundred.
         percent: u8,
     },
@@ -112,7 +112,7 @@ pub enum Write {
 
 /// How a write can fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WriteTrouble {
+pub enum WriteFault {
     /// 409, as if the pod had changed.
     Conflict,
     /// An error; nothing was stored.
@@ -171,15 +171,15 @@ impl fmt::Display for FaultKind {
                 let (lasts, by) = (Human(*lasts), Human(*by));
                 write!(f, "the API server takes {by} longer for {lasts}")
             }
-            Self::WriteTrouble {
+            Self::WriteFault {
                 lasts,
                 how,
                 percent,
             } => {
                 let how = match how {
-                    WriteTrouble::Conflict => "meet conflicts",
-                    WriteTrouble::Failed => "fail",
-                    WriteTrouble::LostAnswer => "lose their answer",
+                    WriteFault::Conflict => "meet conflicts",
+                    WriteFault::Failed => "fail",
+                    WriteFault::LostAnswer => "lose their answer",
                 };
                 write!(
                     f,

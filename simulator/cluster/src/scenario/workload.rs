@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pullstop_core::pod::{ContainerKind, RestartPolicy, Wishes};
+use pullstop_core::pod::{ContainerKind, Overrides, RestartPolicy};
 
 use super::Resources;
 
@@ -135,7 +135,7 @@ pub struct PodTemplate {
     /// `imagePullSecrets`.
     pub secrets: Vec<String>,
     /// What its annotations ask for.
-    pub wishes: Wishes,
+    pub overrides: Overrides,
     /// A scheduling gate is on it until then.
     pub gated_until: Option<Duration>,
     /// Only nodes of this group.

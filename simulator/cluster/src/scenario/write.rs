@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use pullstop_core::names::{MODE_ANNOTATION, PATIENCE_ANNOTATION};
-use pullstop_core::pod::{ContainerKind, RestartPolicy, Wishes};
+use pullstop_core::pod::{ContainerKind, Overrides, RestartPolicy};
 use pullstop_core::policy::Mode;
 use pullstop_core::text::printable_yaml;
 use pullstop_core::time::Human;
@@ -278,7 +278,7 @@ fn template(workload: &Workload, fields: &mut Fields) {
     fields.add_some("gatedUntil", template.gated_until.map(time));
     fields.add_some("nodes", template.node_group.as_deref().map(quoted));
     fields.add_some("activeDeadline", template.active_deadline.map(time));
-    fields.add_some("annotations", annotations(template.wishes));
+    fields.add_some("annotations", annotations(template.overrides));
     let (init, main): (Vec<&Container>, Vec<&Container>) = template
         .containers
         .iter()
@@ -292,8 +292,8 @@ fn template(workload: &Workload, fields: &mut Fields) {
     fields.add("containers", format!("[{}]", all(main)));
 }
 
-fn annotations(wishes: Wishes) -> Option<String> {
-    let mode = wishes.mode.map(|mode| match mode {
+fn annotations(overrides: Overrides) -> Option<String> {
+    let mode = overrides.mode.map(|mode| match mode {
         Mode::Enforce => "enforce",
         // No annotation asks for a dry run, which does as little.
         Mode::Off | Mode::DryRun => "off",
@@ -302,8 +302,8 @@ fn annotations(wishes: Wishes) -> Option<String> {
     let mut fields = Fields::default();
     fields
         .add_some(MODE_ANNOTATION, mode.map(quoted))
-        .add_some(PATIENCE_ANNOTATION, wishes.patience.map(time));
-    (wishes != Wishes::default()).then(|| fields.flow())
+        .add_some(PATIENCE_ANNOTATION, overrides.patience.map(time));
+    (overrides != Overrides::default()).then(|| fields.flow())
 }
 
 fn container(container: &Container) -> String {
@@ -392,7 +392,7 @@ fn fault(fault: &Fault) -> String {
             add("by", &time(*by));
             "apiSlow"
         }
-        FaultKind::WriteTrouble {
+        FaultKind::WriteFault {
             lasts,
             how,
             percent,

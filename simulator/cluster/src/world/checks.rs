@@ -60,7 +60,7 @@ impl Checks {
                 FaultKind::WatchGap { .. }
                     | FaultKind::EnforcerRestart { .. }
                     | FaultKind::ApiSlow { .. }
-                    | FaultKind::WriteTrouble { .. }
+                    | FaultKind::WriteFault { .. }
                     | FaultKind::KubeletRestart { .. }
                     | FaultKind::EditImage { .. }
                     | FaultKind::SandboxTrouble { .. }
@@ -255,7 +255,7 @@ impl Checks {
 
     /// When the pod's threshold was reached, if all its failures have one cause, whose rule fails pods.
     fn due_at(&self, truth: &PodTruth) -> Option<Timestamp> {
-        if truth.template.wishes.mode.is_some() || truth.template.wishes.patience.is_some() {
+        if truth.template.overrides.mode.is_some() || truth.template.overrides.patience.is_some() {
             return None;
         }
         let first = truth.attempts.first()?;

@@ -2,11 +2,11 @@
 
 use pullstop_core::time::Timestamp;
 
-use super::agenda::Agenda;
 use super::api::Api;
-use super::dice::Dice;
+use super::event_queue::EventQueue;
 use super::journal::{Journal, What};
 use super::nodes::Nodes;
+use super::random::RandomStreams;
 use super::supply::{Pull, Supply};
 use super::truth::Truth;
 use super::{Event, ids::NodeId, ids::PodId, pod::Pod};
@@ -18,7 +18,7 @@ pub struct Cluster {
     /// The present moment.
     pub now: Timestamp,
     /// What is still to happen.
-    pub agenda: Agenda<Event>,
+    pub queue: EventQueue<Event>,
     /// The stored pods.
     pub api: Api,
     /// Registries and images.
@@ -26,7 +26,7 @@ pub struct Cluster {
     /// The nodes.
     pub nodes: Nodes,
     /// Where chance comes from.
-    pub dice: Dice,
+    pub streams: RandomStreams,
     /// What really happened.
     pub truth: Truth,
     /// What is told of it.

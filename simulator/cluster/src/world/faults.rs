@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::api::Patch;
 use super::cluster::Cluster;
-use super::enforcer::{self, LinkTrouble};
+use super::enforcer::{self, LinkFault};
 use super::ids::PodId;
 use super::kubelet::{self, Kubelets};
 use super::pod::Pod;
@@ -21,9 +21,9 @@ pub(super) fn to_come(scenario: &Scenario) -> Vec<Fault> {
 }
 
 /// Puts every fault on the agenda.
-pub(super) fn put_on_agenda(scenario: &Scenario, c: &mut Cluster) {
+pub(super) fn schedule(scenario: &Scenario, c: &mut Cluster) {
     for (place, fault) in scenario.faults.iter().enumerate() {
-        c.agenda.add(ZERO.after(fault.at), Event::Fault(place));
+        c.queue.add(ZERO.after(fault.at), Event::Fault(place));
     }
 }
 
@@ -33,10 +33,10 @@ pub(super) fn begin(c: &mut Cluster, kubelets: &Kubelets, what: &FaultKind) {
     match what {
         FaultKind::KubeletRestart { nodes, down_for } => {
             for node in c.nodes.matching(nodes) {
-                c.agenda
+                c.queue
                     .add(c.now, Event::Kubelet(kubelet::Event::Kill(node)));
                 let back_at = c.now.after(*down_for);
-                c.agenda
+                c.queue
                     .add(back_at, Event::Kubelet(kubelet::Event::Start(node)));
             }
         }
@@ -72,24 +72,24 @@ pub(super) fn begin(c: &mut Cluster, kubelets: &Kubelets, what: &FaultKind) {
             }
         }
         FaultKind::FailPods { pods, how } => fail(c, pods, *how),
-        FaultKind::WatchGap { lasts } => trouble(c, *lasts, LinkTrouble::Blind),
-        FaultKind::EnforcerRestart { down_for } => trouble(c, *down_for, LinkTrouble::Away),
-        FaultKind::ApiSlow { lasts, by } => trouble(c, *lasts, LinkTrouble::Slower(*by)),
-        FaultKind::WriteTrouble {
+        FaultKind::WatchGap { lasts } => fault(c, *lasts, LinkFault::Blind),
+        FaultKind::EnforcerRestart { down_for } => fault(c, *down_for, LinkFault::Away),
+        FaultKind::ApiSlow { lasts, by } => fault(c, *lasts, LinkFault::Slower(*by)),
+        FaultKind::WriteFault {
             lasts,
             how,
             percent,
-        } => trouble(c, *lasts, LinkTrouble::Writes(*how, *percent)),
-        FaultKind::DuplicateEvents { lasts } => trouble(c, *lasts, LinkTrouble::Twice),
+        } => fault(c, *lasts, LinkFault::Writes(*how, *percent)),
+        FaultKind::DuplicateEvents { lasts } => fault(c, *lasts, LinkFault::Twice),
     }
 }
 
-fn trouble(c: &mut Cluster, lasts: Duration, what: LinkTrouble) {
+fn fault(c: &mut Cluster, lasts: Duration, what: LinkFault) {
     let over_at = c.now.after(lasts);
-    let begins = enforcer::Event::Trouble(what);
-    c.agenda.add(c.now, Event::Enforcer(begins));
-    let over = enforcer::Event::TroubleOver(what);
-    c.agenda.add(over_at, Event::Enforcer(over));
+    let begins = enforcer::Event::Fault(what);
+    c.queue.add(c.now, Event::Enforcer(begins));
+    let over = enforcer::Event::FaultOver(what);
+    c.queue.add(over_at, Event::Enforcer(over));
 }
 
 fn edit(c: &mut Cluster, pods: &str, container: &str, image: &str) {

@@ -4,13 +4,12 @@
 //! give the same history, event by event. The parts hear of each other only through the simulated API server, with the
 //! delays that a real one has.
 
-pub mod agenda;
 pub mod api;
 pub mod checks;
 pub mod cluster;
 pub mod control;
-pub mod dice;
 pub mod enforcer;
+pub mod event_queue;
 mod faults;
 pub mod ids;
 pub mod journal;
@@ -19,6 +18,7 @@ pub mod nodes;
 pub mod oracle;
 pub mod outside;
 pub mod pod;
+pub mod random;
 pub mod supply;
 pub mod truth;
 pub mod uid;
@@ -29,16 +29,16 @@ use pullstop_core::pod::Phase;
 use pullstop_core::policy::Policy;
 use pullstop_core::time::Timestamp;
 
-use self::agenda::Agenda;
 use self::api::{Api, Change, ChangeKind};
 use self::checks::Checks;
 use self::cluster::Cluster;
 use self::control::Control;
-use self::dice::Dice;
-use self::enforcer::{Enforcer, MakeBrain};
+use self::enforcer::{Enforcer, MakeController};
+use self::event_queue::EventQueue;
 use self::journal::{Journal, What};
 use self::kubelet::Kubelets;
 use self::nodes::Nodes;
+use self::random::RandomStreams;
 use self::supply::Supply;
 use self::truth::Truth;
 use crate::scenario::fault::FaultKind;
@@ -84,7 +84,7 @@ pub enum Event {
 
 /// What to keep of a run besides the truth: it costs time and memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Keep {
+pub struct RunOptions {
     /// The journal.
     pub journal: bool,
     /// The kubelets' Events.
@@ -98,8 +98,8 @@ impl World {
         scenario: &Scenario,
         seed: u64,
         policy: &Policy,
-        make: MakeBrain,
-        keep: Keep,
+        make: MakeController,
+        keep: RunOptions,
     ) -> Self {
         let mut supply = Supply::new(scenario);
         for name in image_names(scenario) {
@@ -108,11 +108,11 @@ impl World {
         let nodes = Nodes::new(scenario, &supply);
         let mut cluster = Cluster {
             now: ZERO,
-            agenda: Agenda::default(),
+            queue: EventQueue::default(),
             api: Api::default(),
             supply,
             nodes,
-            dice: Dice::new(seed),
+            streams: RandomStreams::new(seed),
             truth: Truth::default(),
             journal: Journal::new(keep.journal),
             faults: faults::to_come(scenario),
@@ -120,7 +120,7 @@ impl World {
         let kubelets = Kubelets::new(&cluster, scenario.kubernetes_minor, keep.events);
         let control = Control::new(scenario, &mut cluster);
         let enforcer = Enforcer::new(make, scenario.enforcer, &mut cluster);
-        faults::put_on_agenda(scenario, &mut cluster);
+        faults::schedule(scenario, &mut cluster);
         Self {
             checks: Checks::new(scenario, policy),
             cluster,
@@ -145,7 +145,7 @@ impl World {
     /// Lets everything happen until `until`, or until the end if that comes first.
     pub fn run_until(&mut self, until: Timestamp) {
         let until = until.min(self.end);
-        while let Some((at, event)) = self.cluster.agenda.next(until) {
+        while let Some((at, event)) = self.cluster.queue.next(until) {
             self.cluster.now = at;
             self.events += 1;
             self.happen(event);

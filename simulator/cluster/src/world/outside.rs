@@ -32,7 +32,7 @@ impl World {
 
     /// When something happens next, if nobody writes before.
     pub fn next_at(&self) -> Option<Timestamp> {
-        self.cluster.agenda.next_at().filter(|at| *at <= self.end)
+        self.cluster.queue.next_at().filter(|at| *at <= self.end)
     }
 
     /// Somebody has written to a pod at `at`, before anything else that is due then. A pod that is gone is left alone.

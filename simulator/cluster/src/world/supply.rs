@@ -8,8 +8,8 @@ use pullstop_core::image::ImageReference;
 use pullstop_core::time::Timestamp;
 
 use super::ZERO;
-use super::dice::Stream;
 use super::ids::ImageId;
+use super::random::RandomStream;
 use crate::pull_errors::PullError;
 use crate::scenario::glob;
 use crate::scenario::supply::{Image, Registry, TroubleKind};
@@ -130,7 +130,7 @@ impl Supply {
     }
 
     /// Begins a pull: how it will go, chance and quota included.
-    pub fn pull(&mut self, now: Timestamp, pull: &Pull<'_>, chance: &mut Stream) -> Plan {
+    pub fn pull(&mut self, now: Timestamp, pull: &Pull<'_>, chance: &mut RandomStream) -> Plan {
         let at = now.since(ZERO);
         let known = &self.images[pull.image.index()];
         let counter = &mut self.registries[known.registry];

@@ -1,11 +1,11 @@
 //! Uids of pods: UUIDs as Kubernetes makes them, in which the pod's place can be found again.
 
-use super::dice::{Dice, Drawer};
 use super::ids::PodId;
+use super::random::{Purpose, RandomStreams};
 
 /// The uid of a pod: a UUID of version 4 whose last eight digits are its place.
-pub fn of(pod: PodId, dice: Dice) -> String {
-    let mut chance = dice.stream(Drawer::Uid, pod.0.into());
+pub fn of(pod: PodId, streams: RandomStreams) -> String {
+    let mut chance = streams.stream(Purpose::Uid, pod.0.into());
     let (a, b) = (chance.next(), chance.next());
     let version = (a & 0x0FFF) | 0x4000;
     let variant = (b >> 48 & 0x3FFF) | 0x8000;
@@ -30,7 +30,7 @@ mod tests {
 
     #[test]
     fn a_pod_is_found_by_its_uid() {
-        let uid = of(PodId(77), Dice::new(1));
+        let uid = of(PodId(77), RandomStreams::new(1));
         assert_eq!(uid.len(), 36);
         assert_eq!(pod_of(&uid), Some(PodId(77)));
         assert_eq!(pod_of("none"), None);

@@ -81,7 +81,7 @@ fn has_jobs(scenario: &Scenario) -> bool {
 }
 
 fn has_write_trouble(scenario: &Scenario) -> bool {
-    let is_trouble = |kind: &FaultKind| matches!(kind, FaultKind::WriteTrouble { .. });
+    let is_trouble = |kind: &FaultKind| matches!(kind, FaultKind::WriteFault { .. });
     scenario.faults.iter().any(|fault| is_trouble(&fault.what))
 }
 

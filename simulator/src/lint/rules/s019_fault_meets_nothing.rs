@@ -80,7 +80,7 @@ fn nothing(subject: &Subject<'_>, fault: &Fault) -> Option<String> {
         | FaultKind::WatchGap { .. }
         | FaultKind::EnforcerRestart { .. }
         | FaultKind::ApiSlow { .. }
-        | FaultKind::WriteTrouble { .. }
+        | FaultKind::WriteFault { .. }
         | FaultKind::DuplicateEvents { .. } => None,
     }
 }

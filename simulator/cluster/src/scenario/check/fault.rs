@@ -127,7 +127,7 @@ impl Check {
         let f = fault.write_trouble.as_ref()?;
         let (lasts, how) = (self.read(&f.lasts), self.read(&f.how));
         let percent = self.or(f.percent.as_ref(), 100);
-        Some(FaultKind::WriteTrouble {
+        Some(FaultKind::WriteFault {
             lasts: lasts?,
             how: how?,
             percent,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pullstop_core::pod::{RestartPolicy, Wishes};
+use pullstop_core::pod::{Overrides, RestartPolicy};
 use pullstop_core::time::Human;
 
 use super::Check;
@@ -189,7 +189,7 @@ impl Check {
                 .iter()
                 .filter_map(|secret| self.read(secret))
                 .collect(),
-            wishes: Wishes {
+            overrides: Overrides {
                 mode: self.maybe(annotations.and_then(|all| all.mode.as_ref())),
                 patience: self.maybe(annotations.and_then(|all| all.patience.as_ref())),
             },

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::read::{Percent, Span, Time, Word};
 use super::value::{At, Text};
-use crate::scenario::fault::{Write, WriteTrouble};
+use crate::scenario::fault::{Write, WriteFault};
 
 /// Something that happens at a time: one kind. `pods`, `nodes` and `images` are names, or patterns with `*`.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -126,7 +126,7 @@ members! {
         #[serde(rename = "for")]
         lasts: Text<Span>,
         /// How they fail.
-        how: Text<WriteTrouble>,
+        how: Text<WriteFault>,
         /// How many in a hundred; all by default.
         percent: Option<Text<Percent>>,
     }

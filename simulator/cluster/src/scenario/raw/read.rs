@@ -16,7 +16,7 @@ use schemars::{Schema, json_schema};
 use crate::pull_errors::{PullError, Runtime};
 use crate::scenario::QueueOrder;
 use crate::scenario::expect::JobOutcome;
-use crate::scenario::fault::{Write, WriteTrouble};
+use crate::scenario::fault::{Write, WriteFault};
 use crate::scenario::metric::Condition;
 use crate::scenario::quantity::{SIZE_MAX, cpu_millis, mebibytes};
 use crate::scenario::supply::TroubleKind;
@@ -91,7 +91,7 @@ named! {
     Mode, "mode": Enforce = "enforce", Warn = "warn", Off = "off";
     Write, "way to fail a pod":
         Durable = "Durable", StatusOnly = "StatusOnly", ActiveDeadline = "ActiveDeadline";
-    WriteTrouble, "trouble": Conflict = "Conflict", Failed = "Failed", LostAnswer = "LostAnswer";
+    WriteFault, "trouble": Conflict = "Conflict", Failed = "Failed", LostAnswer = "LostAnswer";
     Phase, "phase": Pending = "Pending", Running = "Running", Succeeded = "Succeeded", Failed = "Failed";
     JobOutcome, "outcome":
         Complete = "Complete", Failed = "Failed", Active = "Active", Suspended = "Suspended";

@@ -80,7 +80,7 @@ impl Control {
                     if is_running {
                         self.queues.release(&queue, &job.need());
                     }
-                    c.agenda
+                    c.queue
                         .add(c.now, crate::world::Event::Control(super::Event::Admit));
                 }
                 job.remove()

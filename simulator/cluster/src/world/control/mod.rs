@@ -18,10 +18,10 @@ use self::scheduler::Scheduler;
 use super::ZERO;
 use super::api::{Change, ChangeKind};
 use super::cluster::Cluster;
-use super::dice::Drawer;
 use super::ids::{NodeId, OwnerId, PodId};
 use super::journal::What;
 use super::pod::{Names, Owner, OwnerKind, Pod, Status};
+use super::random::Purpose;
 use super::truth::{Idle, PodTruth};
 use super::uid;
 use crate::scenario::workload::{Arrival, Kind, Pace, PodTemplate, Workload};
@@ -77,10 +77,10 @@ impl Control {
     pub fn new(scenario: &Scenario, c: &mut Cluster) -> Self {
         for (place, workload) in scenario.workloads.iter().enumerate() {
             let place = u32::try_from(place).unwrap_or(u32::MAX);
-            let mut chance = c.dice.stream(Drawer::Arrival, place.into());
+            let mut chance = c.streams.stream(Purpose::Arrival, place.into());
             let mut at = ZERO.after(workload.arrival.at);
             for n in 0..workload.arrival.count {
-                c.agenda
+                c.queue
                     .add(at, super::Event::Control(Event::Arrive(place, n)));
                 at = at.after(match workload.arrival.pace {
                     Pace::Every(pause) => pause,
@@ -94,7 +94,7 @@ impl Control {
         };
         let joining: Vec<_> = c.nodes.iter().filter_map(joins).collect();
         for (node, at) in joining {
-            c.agenda.add(at, super::Event::Control(Event::Joins(node)));
+            c.queue.add(at, super::Event::Control(Event::Joins(node)));
         }
         let template = |w: &Workload| Arc::new(w.template.clone());
         Self {
@@ -172,7 +172,7 @@ impl Control {
     fn wait_for_node(&mut self, c: &mut Cluster, pod: &Arc<Pod>) {
         match pod.template.gated_until.map(|until| ZERO.after(until)) {
             Some(until) if c.now < until => {
-                c.agenda
+                c.queue
                     .add(until, super::Event::Control(Event::Ungate(pod.id)));
             }
             _ => self.scheduler.add(c, pod.id),
@@ -198,7 +198,7 @@ impl Control {
             Kind::Deployment { replicas } => {
                 let set = ReplicaSetState::new(name, &workload.namespace, *replicas, template);
                 self.owners.push(OwnerState::ReplicaSet(set));
-                c.agenda.add(
+                c.queue.add(
                     c.now.after(FIRST_LOOK),
                     super::Event::Control(Event::Sync(id)),
                 );
@@ -212,12 +212,12 @@ impl Control {
         };
         match (job.spec.suspended_until, &job.spec.queue) {
             (Some(until), _) if c.now < ZERO.after(until) => {
-                c.agenda
+                c.queue
                     .add(ZERO.after(until), super::Event::Control(Event::Resume(id)));
             }
             (_, Some(queue)) => {
                 self.queues.wait(queue, id, job.spec.priority);
-                c.agenda.add(c.now, super::Event::Control(Event::Admit));
+                c.queue.add(c.now, super::Event::Control(Event::Admit));
             }
             _ => job.resume(c, id),
         }
@@ -233,7 +233,7 @@ impl Control {
                     && let Some(queue) = job.spec.queue.clone()
                 {
                     self.queues.release(&queue, &job.need());
-                    c.agenda.add(c.now, super::Event::Control(Event::Admit));
+                    c.queue.add(c.now, super::Event::Control(Event::Admit));
                 }
             }
             Some(OwnerState::ReplicaSet(set)) => set.sync(c, id),
@@ -253,7 +253,7 @@ fn create_pod(
     let names = Names {
         namespace: namespace.to_owned(),
         name,
-        uid: uid::of(c.api.next_id(), c.dice),
+        uid: uid::of(c.api.next_id(), c.streams),
     };
     create_named(c, template, names, owner, None)
 }

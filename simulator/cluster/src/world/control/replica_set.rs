@@ -89,7 +89,7 @@ impl ReplicaSetState {
     pub(super) fn look_soon(&mut self, c: &mut Cluster, id: OwnerId) {
         if !self.is_due {
             self.is_due = true;
-            c.agenda.add(
+            c.queue.add(
                 c.now.after(LATENCY),
                 crate::world::Event::Control(Event::Sync(id)),
             );

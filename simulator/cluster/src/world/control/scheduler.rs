@@ -130,7 +130,7 @@ impl Scheduler {
     pub(super) fn soon(&mut self, c: &mut Cluster) {
         if !self.is_due && !self.waiting.is_empty() {
             self.is_due = true;
-            c.agenda.add(
+            c.queue.add(
                 c.now.after(LATENCY),
                 crate::world::Event::Control(Event::Schedule),
             );
@@ -238,7 +238,7 @@ impl Scheduler {
             for (node, boots_in) in ordered.take(missing).collect::<Vec<_>>() {
                 c.nodes.get_mut(node).is_booting = true;
                 let joins = Event::Joins(node);
-                c.agenda
+                c.queue
                     .add(c.now.after(boots_in), crate::world::Event::Control(joins));
             }
         }

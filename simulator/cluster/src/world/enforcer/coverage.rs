@@ -3,7 +3,7 @@
 use pullstop_core::cause::Cause;
 use pullstop_core::engine::{GoneFrom, Outcome, StartedOver, TransitionKind};
 
-use super::{Command, Notice};
+use super::{Command, ControllerEvent};
 
 /// A set of transitions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -106,25 +106,27 @@ impl Coverage {
         self.seen |= other.seen;
     }
 
-    /// The brain was told something.
-    pub(super) const fn notice(&mut self, notice: &Notice<'_>) {
+    /// The controller was told something.
+    pub(super) const fn notice(&mut self, notice: &ControllerEvent<'_>) {
         self.mark(match notice {
-            Notice::Answer { outcome, .. } => match outcome {
+            ControllerEvent::Answer { outcome, .. } => match outcome {
                 Outcome::Accepted(_) => Transition::WriteAccepted,
                 Outcome::Conflict => Transition::WriteConflicted,
                 Outcome::NotFound => Transition::WriteToNobody,
                 Outcome::Failed => Transition::WriteFailed,
             },
-            Notice::Gone { from, .. } => match from {
+            ControllerEvent::Gone { from, .. } => match from {
                 GoneFrom::View => Transition::GoneFromView,
                 GoneFrom::Cluster => Transition::GoneFromCluster,
             },
-            Notice::ListEnd => Transition::Relisted,
-            Notice::Pod { .. } | Notice::ListBegin | Notice::Time => return,
+            ControllerEvent::ListEnd => Transition::Relisted,
+            ControllerEvent::Pod { .. } | ControllerEvent::ListBegin | ControllerEvent::Time => {
+                return;
+            }
         });
     }
 
-    /// The brain wants something.
+    /// The controller wants something.
     pub(super) fn command(&mut self, command: &Command) {
         let which = match command {
             Command::Fail(_) => Transition::Verdict,

@@ -1,11 +1,11 @@
 //! The enforcer in the loop: what it sees of the cluster and when, and how its writes get there.
 //!
-//! Whoever decides is a [`Brain`]: Pullstop's own engine ([`pullstop`]), or one of the rivals to compare it with
-//! ([`rivals`]). None of them can see the truth, only pods as the watch brings them.
+//! Whoever decides is a [`Controller`]: Pullstop's own engine ([`pullstop`]), or one of the baselines to compare it with
+//! ([`baselines`]). None of them can see the truth, only pods as the watch brings them.
 
+pub mod baselines;
 pub mod coverage;
 pub mod pullstop;
-pub mod rivals;
 pub mod writes;
 
 use std::collections::BTreeSet;
@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pullstop_core::cause::Cause;
-use pullstop_core::engine::{Decision, GoneFrom, Memory, Outcome, Seen, TransitionKind};
+use pullstop_core::engine::{Decision, GoneFrom, Memory, Outcome, Source, TransitionKind};
 use pullstop_core::pod::Phase;
 use pullstop_core::time::Timestamp;
 
@@ -22,24 +22,24 @@ use self::writes::Landing;
 use super::api::{Change, ChangeKind};
 use super::checks::Checks;
 use super::cluster::Cluster;
-use super::dice::{Drawer, Stream};
 use super::ids::PodId;
 use super::journal::What;
 use super::pod::Pod;
+use super::random::{Purpose, RandomStream};
 use crate::scenario::Enforcer as Links;
-use crate::scenario::fault::WriteTrouble;
+use crate::scenario::fault::WriteFault;
 
 /// Somebody who decides which pods to fail.
-pub trait Brain: std::fmt::Debug {
+pub trait Controller: std::fmt::Debug {
     /// Takes in what has happened, and adds what is to be done about it.
     fn handle(
         &mut self,
         now: Timestamp,
-        notice: Notice<'_>,
+        notice: ControllerEvent<'_>,
         c: &Cluster,
         commands: &mut Vec<Command>,
     );
-    /// When to come back with [`Notice::Time`].
+    /// When to come back with [`ControllerEvent::Time`].
     fn next_deadline(&self) -> Option<Timestamp>;
     /// Of how many pods it keeps something.
     fn tracked(&self) -> usize;
@@ -53,15 +53,15 @@ pub trait Brain: std::fmt::Debug {
     fn covers(&self, c: &Cluster, pod: &Pod) -> bool;
 }
 
-/// What a brain hears.
+/// What a controller hears.
 #[derive(Debug)]
-pub enum Notice<'a> {
+pub enum ControllerEvent<'a> {
     /// A pod was seen.
     Pod {
         /// The pod.
         pod: &'a Pod,
         /// As a change or as the present state.
-        seen: Seen,
+        source: Source,
     },
     /// A pod has left the watch, or is deleted.
     Gone {
@@ -85,7 +85,7 @@ pub enum Notice<'a> {
     Time,
 }
 
-/// What a brain wants done.
+/// What a controller wants done.
 #[derive(Clone, Debug)]
 pub enum Command {
     /// Fail the pod.
@@ -122,18 +122,18 @@ pub struct Verdict {
     pub cause: Cause,
     /// Whether the kubelet is made to keep it.
     pub durable: bool,
-    /// What the engine says of it; rivals say nothing.
+    /// What the engine says of it; baselines say nothing.
     pub decision: Option<Box<Decision>>,
 }
 
-/// Makes a brain: at the start, and after each restart. If it cannot, nobody decides.
-pub type MakeBrain = Box<dyn Fn() -> Option<Box<dyn Brain>> + Send + Sync>;
+/// Makes a controller: at the start, and after each restart. If it cannot, nobody decides.
+pub type MakeController = Box<dyn Fn() -> Option<Box<dyn Controller>> + Send + Sync>;
 
-/// The enforcer: a brain, its watch and its writes.
+/// The enforcer: a controller, its watch and its writes.
 pub struct Enforcer {
-    make: MakeBrain,
+    make: MakeController,
     /// Nobody, while it is away.
-    brain: Option<Box<dyn Brain>>,
+    controller: Option<Box<dyn Controller>>,
     links: Links,
     /// Counts restarts: what was asked for before is answered to nobody.
     life: u32,
@@ -146,13 +146,13 @@ pub struct Enforcer {
     away: u32,
     twice: u32,
     slower_by: Duration,
-    write_troubles: Vec<(WriteTrouble, u8)>,
+    write_faults: Vec<(WriteFault, u8)>,
     in_flight: BTreeSet<PodId>,
     timer_at: Option<Timestamp>,
-    chance: Stream,
+    chance: RandomStream,
     /// How much was written, and how that ended.
     pub tally: Tally,
-    /// Which transitions the brains have made.
+    /// Which transitions the controllers have made.
     pub coverage: Coverage,
 }
 
@@ -172,7 +172,7 @@ pub struct Tally {
 pub enum Event {
     /// A watch event arrives.
     Delivered(Arc<Pod>, Delivery),
-    /// The brain wants to be woken.
+    /// The controller wants to be woken.
     Timer(Timestamp),
     /// A write reaches the API server.
     Lands(Box<Landing>),
@@ -183,9 +183,9 @@ pub enum Event {
     /// A list arrives.
     Listed(u32),
     /// Something goes wrong with its links.
-    Trouble(LinkTrouble),
+    Fault(LinkFault),
     /// It is over.
-    TroubleOver(LinkTrouble),
+    FaultOver(LinkFault),
 }
 
 /// The types of watch events.
@@ -199,7 +199,7 @@ pub enum Delivery {
 
 /// What goes wrong between the enforcer and the API server. Several of a kind may overlap: each has its own end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LinkTrouble {
+pub enum LinkFault {
     /// The watch goes silent; at the end that is noticed, and all pods are listed.
     Blind,
     /// The enforcer is killed, and started again at the end.
@@ -209,14 +209,14 @@ pub enum LinkTrouble {
     /// Every event comes twice.
     Twice,
     /// So many writes in a hundred fail.
-    Writes(WriteTrouble, u8),
+    Writes(WriteFault, u8),
 }
 
 impl Enforcer {
     /// An enforcer that is there from the beginning.
-    pub fn new(make: MakeBrain, links: Links, c: &mut Cluster) -> Self {
+    pub fn new(make: MakeController, links: Links, c: &mut Cluster) -> Self {
         let mut enforcer = Self {
-            brain: make(),
+            controller: make(),
             make,
             links,
             life: 0,
@@ -226,10 +226,10 @@ impl Enforcer {
             away: 0,
             twice: 0,
             slower_by: Duration::ZERO,
-            write_troubles: Vec::new(),
+            write_faults: Vec::new(),
             in_flight: BTreeSet::new(),
             timer_at: None,
-            chance: c.dice.stream(Drawer::Enforcer, 0),
+            chance: c.streams.stream(Purpose::Enforcer, 0),
             tally: Tally::default(),
             coverage: Coverage::default(),
         };
@@ -237,29 +237,33 @@ impl Enforcer {
         enforcer
     }
 
-    /// Of how many pods the brain keeps something.
+    /// Of how many pods the controller keeps something.
     pub fn tracked(&self) -> usize {
-        self.brain.as_ref().map_or(0, |brain| brain.tracked())
+        self.controller
+            .as_ref()
+            .map_or(0, |controller| controller.tracked())
     }
 
-    /// Whether the brain claims to keep something only of pods that fail.
+    /// Whether the controller claims to keep something only of pods that fail.
     pub fn keeps_only_failing(&self) -> bool {
-        self.brain
+        self.controller
             .as_ref()
-            .is_some_and(|brain| brain.keeps_only_failing())
+            .is_some_and(|controller| controller.keeps_only_failing())
     }
 
-    /// Whether the brain judges this pod.
+    /// Whether the controller judges this pod.
     pub fn covers(&self, c: &Cluster, pod: &Pod) -> bool {
-        self.brain
+        self.controller
             .as_ref()
-            .is_some_and(|brain| brain.covers(c, pod))
+            .is_some_and(|controller| controller.covers(c, pod))
     }
 
     /// A pod has changed: the watch will tell.
     pub fn hear(&mut self, c: &mut Cluster, change: &Change) {
-        let Some(brain) = &self.brain else { return };
-        let selects = |phase| brain.phases().contains(&phase);
+        let Some(controller) = &self.controller else {
+            return;
+        };
+        let selects = |phase| controller.phases().contains(&phase);
         let now = selects(change.pod.status.phase);
         let delivery = match change.kind {
             ChangeKind::Changed { from } if selects(from) && now => Delivery::Modified,
@@ -271,7 +275,7 @@ impl Enforcer {
         let at = c.now.after(self.links.watch_delay + self.slower_by);
         self.delivered_until = self.delivered_until.max(at);
         let event = Event::Delivered(Arc::clone(&change.pod), delivery);
-        c.agenda
+        c.queue
             .add(self.delivered_until, super::Event::Enforcer(event));
     }
 
@@ -282,15 +286,15 @@ impl Enforcer {
             Event::Timer(at) => {
                 if self.timer_at == Some(at) {
                     self.timer_at = None;
-                    self.tell(c, checks, Notice::Time);
+                    self.tell(c, checks, ControllerEvent::Time);
                 }
             }
             Event::Lands(landing) => self.lands(c, checks, &landing),
             Event::Answered(pod, outcome, life) => self.answered(c, checks, pod, outcome, life),
             Event::Read(pod, life) => self.has_read(c, checks, pod, life),
             Event::Listed(life) => self.has_listed(c, checks, life),
-            Event::Trouble(trouble) => self.trouble_begins(trouble),
-            Event::TroubleOver(trouble) => self.trouble_ends(c, trouble),
+            Event::Fault(fault) => self.fault_begins(fault),
+            Event::FaultOver(fault) => self.fault_ends(c, fault),
         }
     }
 
@@ -300,15 +304,15 @@ impl Enforcer {
         }
         for _ in 0..=u8::from(self.twice > 0) {
             let notice = match delivery {
-                Delivery::Added => Notice::Pod {
+                Delivery::Added => ControllerEvent::Pod {
                     pod,
-                    seen: Seen::Standing,
+                    source: Source::List,
                 },
-                Delivery::Modified => Notice::Pod {
+                Delivery::Modified => ControllerEvent::Pod {
                     pod,
-                    seen: Seen::Changing,
+                    source: Source::Watch,
                 },
-                Delivery::Deleted => Notice::Gone {
+                Delivery::Deleted => ControllerEvent::Gone {
                     uid: &pod.names.uid,
                     from: GoneFrom::View,
                 },
@@ -333,7 +337,7 @@ impl Enforcer {
             return;
         };
         let uid = &names.uid;
-        self.tell(c, checks, Notice::Answer { uid, outcome });
+        self.tell(c, checks, ControllerEvent::Answer { uid, outcome });
     }
 
     fn has_read(&mut self, c: &mut Cluster, checks: &mut Checks, pod: PodId, life: u32) {
@@ -341,17 +345,17 @@ impl Enforcer {
             return;
         }
         if let Some(pod) = c.api.get(pod).map(Arc::clone) {
-            let seen = Seen::Standing;
-            self.tell(c, checks, Notice::Pod { pod: &pod, seen });
+            let source = Source::List;
+            self.tell(c, checks, ControllerEvent::Pod { pod: &pod, source });
         } else if let Some(names) = c.truth.pod(pod).map(|truth| Arc::clone(&truth.names)) {
             let (uid, from) = (names.uid.as_str(), GoneFrom::Cluster);
-            self.tell(c, checks, Notice::Gone { uid, from });
+            self.tell(c, checks, ControllerEvent::Gone { uid, from });
         }
     }
 
     fn list(&mut self, c: &mut Cluster) {
         let at = c.now.after(self.links.watch_delay + self.slower_by);
-        c.agenda
+        c.queue
             .add(at, super::Event::Enforcer(Event::Listed(self.life)));
     }
 
@@ -359,70 +363,74 @@ impl Enforcer {
         if life != self.life || self.blind > 0 {
             return;
         }
-        self.tell(c, checks, Notice::ListBegin);
-        let Some(brain) = &self.brain else { return };
+        self.tell(c, checks, ControllerEvent::ListBegin);
+        let Some(controller) = &self.controller else {
+            return;
+        };
         let selected: Vec<Arc<Pod>> = c
             .api
             .list()
-            .filter(|pod| brain.phases().contains(&pod.status.phase))
+            .filter(|pod| controller.phases().contains(&pod.status.phase))
             .map(Arc::clone)
             .collect();
         self.listed = c.api.version();
         for pod in selected {
-            let seen = Seen::Standing;
-            self.tell(c, checks, Notice::Pod { pod: &pod, seen });
+            let source = Source::List;
+            self.tell(c, checks, ControllerEvent::Pod { pod: &pod, source });
         }
-        self.tell(c, checks, Notice::ListEnd);
+        self.tell(c, checks, ControllerEvent::ListEnd);
     }
 
-    fn trouble_begins(&mut self, trouble: LinkTrouble) {
-        match trouble {
-            LinkTrouble::Blind => self.blind += 1,
-            LinkTrouble::Away => {
+    fn fault_begins(&mut self, fault: LinkFault) {
+        match fault {
+            LinkFault::Blind => self.blind += 1,
+            LinkFault::Away => {
                 self.away += 1;
                 self.life += 1;
-                self.brain = None;
+                self.controller = None;
                 self.timer_at = None;
                 self.in_flight.clear();
             }
-            LinkTrouble::Slower(by) => self.slower_by += by,
-            LinkTrouble::Twice => self.twice += 1,
-            LinkTrouble::Writes(how, percent) => self.write_troubles.push((how, percent)),
+            LinkFault::Slower(by) => self.slower_by += by,
+            LinkFault::Twice => self.twice += 1,
+            LinkFault::Writes(how, percent) => self.write_faults.push((how, percent)),
         }
     }
 
-    fn trouble_ends(&mut self, c: &mut Cluster, trouble: LinkTrouble) {
-        match trouble {
-            LinkTrouble::Blind => {
+    fn fault_ends(&mut self, c: &mut Cluster, fault: LinkFault) {
+        match fault {
+            LinkFault::Blind => {
                 self.blind -= 1;
                 if self.blind == 0 {
                     self.list(c);
                 }
             }
-            LinkTrouble::Away => {
+            LinkFault::Away => {
                 self.away -= 1;
                 if self.away == 0 {
-                    self.brain = (self.make)();
+                    self.controller = (self.make)();
                     self.list(c);
                 }
             }
-            LinkTrouble::Slower(by) => self.slower_by -= by,
-            LinkTrouble::Twice => self.twice -= 1,
-            LinkTrouble::Writes(how, percent) => {
-                let mut troubles = self.write_troubles.iter();
-                if let Some(place) = troubles.position(|t| *t == (how, percent)) {
-                    self.write_troubles.remove(place);
+            LinkFault::Slower(by) => self.slower_by -= by,
+            LinkFault::Twice => self.twice -= 1,
+            LinkFault::Writes(how, percent) => {
+                let mut faults = self.write_faults.iter();
+                if let Some(place) = faults.position(|t| *t == (how, percent)) {
+                    self.write_faults.remove(place);
                 }
             }
         }
     }
 
-    /// Tells the brain something, and does what it wants.
-    fn tell(&mut self, c: &mut Cluster, checks: &mut Checks, notice: Notice<'_>) {
-        let Some(brain) = &mut self.brain else { return };
+    /// Tells the controller something, and does what it wants.
+    fn tell(&mut self, c: &mut Cluster, checks: &mut Checks, notice: ControllerEvent<'_>) {
+        let Some(controller) = &mut self.controller else {
+            return;
+        };
         self.coverage.notice(&notice);
         let mut commands = Vec::new();
-        brain.handle(c.now, notice, c, &mut commands);
+        controller.handle(c.now, notice, c, &mut commands);
         for command in commands {
             self.coverage.command(&command);
             self.carry_out(c, checks, command);
@@ -431,14 +439,18 @@ impl Enforcer {
     }
 
     fn set_timer(&mut self, c: &mut Cluster) {
-        let Some(at) = self.brain.as_ref().and_then(|brain| brain.next_deadline()) else {
+        let Some(at) = self
+            .controller
+            .as_ref()
+            .and_then(|controller| controller.next_deadline())
+        else {
             self.timer_at = None;
             return;
         };
         let at = at.max(c.now);
         if self.timer_at.is_none_or(|set| at < set || set < c.now) {
             self.timer_at = Some(at);
-            c.agenda.add(at, super::Event::Enforcer(Event::Timer(at)));
+            c.queue.add(at, super::Event::Enforcer(Event::Timer(at)));
         }
     }
 
@@ -446,7 +458,7 @@ impl Enforcer {
         match command {
             Command::Read(pod) => {
                 let at = c.now.after((self.links.write_latency + self.slower_by) * 2);
-                c.agenda
+                c.queue
                     .add(at, super::Event::Enforcer(Event::Read(pod, self.life)));
             }
             Command::List => self.list(c),
@@ -467,7 +479,7 @@ impl Enforcer {
 impl std::fmt::Debug for Enforcer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Enforcer")
-            .field("brain", &self.brain)
+            .field("controller", &self.controller)
             .field("tally", &self.tally)
             .finish_non_exhaustive()
     }

@@ -1,4 +1,4 @@
-//! Pullstop's own engine as a brain: the very code that runs in a cluster.
+//! Pullstop's own engine as a controller: the very code that runs in a cluster.
 
 use pullstop_core::engine::{Decision, Effect, Engine, Input};
 use pullstop_core::plugin::Profile;
@@ -8,7 +8,7 @@ use pullstop_core::pod::{
 };
 use pullstop_core::time::Timestamp;
 
-use super::{Brain, Command, Notice, Verdict};
+use super::{Command, Controller, ControllerEvent, Verdict};
 use crate::world::cluster::Cluster;
 use crate::world::ids::PodId;
 use crate::world::pod::{ContainerState, Mark, Pod};
@@ -36,25 +36,27 @@ impl Pullstop {
     }
 }
 
-impl Brain for Pullstop {
+impl Controller for Pullstop {
     fn handle(
         &mut self,
         now: Timestamp,
-        notice: Notice<'_>,
+        notice: ControllerEvent<'_>,
         c: &Cluster,
         commands: &mut Vec<Command>,
     ) {
         match notice {
-            Notice::Pod { pod, seen } => with_snapshot(pod, c, |pod| {
-                self.engine.handle(now, Input::Pod { pod, seen });
+            ControllerEvent::Pod { pod, source } => with_snapshot(pod, c, |pod| {
+                self.engine.handle(now, Input::Pod { pod, source });
             }),
-            Notice::Gone { uid, from } => self.engine.handle(now, Input::Gone { uid, from }),
-            Notice::ListBegin => self.engine.handle(now, Input::RelistBegin),
-            Notice::ListEnd => self.engine.handle(now, Input::RelistEnd),
-            Notice::Answer { uid, outcome } => {
+            ControllerEvent::Gone { uid, from } => {
+                self.engine.handle(now, Input::Gone { uid, from })
+            }
+            ControllerEvent::ListBegin => self.engine.handle(now, Input::RelistBegin),
+            ControllerEvent::ListEnd => self.engine.handle(now, Input::RelistEnd),
+            ControllerEvent::Answer { uid, outcome } => {
                 self.engine.handle(now, Input::Outcome { uid, outcome });
             }
-            Notice::Time => self.engine.handle(now, Input::Time),
+            ControllerEvent::Time => self.engine.handle(now, Input::Time),
         }
         while let Some(effect) = self.engine.poll() {
             commands.extend(command(effect));
@@ -164,7 +166,7 @@ pub fn with_snapshot<R>(pod: &Pod, c: &Cluster, use_it: impl FnOnce(&PodSnapshot
         node: pod.node.map(|node| c.nodes.get(node).name.as_str()),
         phase: pod.status.phase,
         kubelet_agreed: pod.status.conditions.agreed(),
-        wishes: pod.template.wishes,
+        overrides: pod.template.overrides,
         containers,
         image_volumes: &[],
     })

@@ -9,7 +9,7 @@ use pullstop_core::names::FAILED_REASON;
 use pullstop_core::pod::ResourceVersion;
 
 use super::{Command, Enforcer, Event, Verdict};
-use crate::scenario::fault::WriteTrouble;
+use crate::scenario::fault::WriteFault;
 use crate::world::api::{Patch, Refused};
 use crate::world::checks::Checks;
 use crate::world::cluster::Cluster;
@@ -52,7 +52,7 @@ impl Enforcer {
             command,
             life: self.life,
         };
-        c.agenda.add(
+        c.queue.add(
             at,
             crate::world::Event::Enforcer(Event::Lands(Box::new(landing))),
         );
@@ -63,19 +63,19 @@ impl Enforcer {
         let Some((pod, version)) = landing.command.target() else {
             return;
         };
-        let mut troubles = self.write_troubles.iter();
-        let trouble = troubles.find(|(_, percent)| self.chance.chance(*percent));
-        let refused_for = match trouble {
-            Some((WriteTrouble::Conflict, _)) => Some(Outcome::Conflict),
-            Some((WriteTrouble::Failed, _)) => Some(Outcome::Failed),
-            Some((WriteTrouble::LostAnswer, _)) | None => None,
+        let mut faults = self.write_faults.iter();
+        let fault = faults.find(|(_, percent)| self.chance.chance(*percent));
+        let refused_for = match fault {
+            Some((WriteFault::Conflict, _)) => Some(Outcome::Conflict),
+            Some((WriteFault::Failed, _)) => Some(Outcome::Failed),
+            Some((WriteFault::LostAnswer, _)) | None => None,
         };
         let outcome = match refused_for {
             Some(outcome) => outcome,
             None => store(c, checks, pod, version, &landing.command),
         };
         let mut pause = self.links.write_latency + self.slower_by;
-        let answer = if matches!(trouble, Some((WriteTrouble::LostAnswer, _))) {
+        let answer = if matches!(fault, Some((WriteFault::LostAnswer, _))) {
             pause = ANSWER_TIMEOUT;
             Outcome::Failed
         } else {
@@ -88,7 +88,7 @@ impl Enforcer {
         }
         c.tell(pod, || What::Answered(in_words(answer)));
         let event = Event::Answered(pod, answer, landing.life);
-        c.agenda
+        c.queue
             .add(c.now.after(pause), crate::world::Event::Enforcer(event));
     }
 }

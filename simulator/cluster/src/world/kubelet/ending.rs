@@ -179,7 +179,7 @@ impl Visit<'_> {
     }
 
     fn draw(&mut self, (low, high): (u64, u64)) -> Duration {
-        Duration::from_millis(self.w.dice.between(low, high))
+        Duration::from_millis(self.w.rng.between(low, high))
     }
 }
 

@@ -23,10 +23,10 @@ use self::worker::{RunState, Step, Worker};
 use super::ZERO;
 use super::api::{Change, ChangeKind, Writer};
 use super::cluster::Cluster;
-use super::dice::Drawer;
 use super::ids::{ImageId, NodeId, PodId};
 use super::journal::What;
 use super::pod::Pod;
+use super::random::Purpose;
 use super::truth::Ending;
 
 pub use self::events::{Kind as EventKind, Written as EventWritten};
@@ -104,8 +104,8 @@ impl Kubelets {
         let kubelet = |(id, node): (NodeId, &super::nodes::Node)| Kubelet {
             down: 0,
             phase_ms: c
-                .dice
-                .stream(Drawer::Node, id.0.into())
+                .streams
+                .stream(Purpose::Node, id.0.into())
                 .below(STATUS_TICK_MS),
             puller: Puller::new(node.kubelet),
             pods: Vec::new(),
@@ -124,7 +124,7 @@ impl Kubelets {
         let is_theirs = change.pod.node.is_some() && change.by == Writer::Other;
         if is_theirs && change.kind != ChangeKind::Removed {
             let event = Event::Seen(Arc::clone(&change.pod));
-            c.agenda
+            c.queue
                 .add(c.now.after(WATCH_DELAY), super::Event::Kubelet(event));
         }
     }
@@ -210,11 +210,11 @@ impl Kubelets {
     fn meet(&mut self, c: &mut Cluster, node: NodeId, pod: Arc<Pod>) {
         let id = pod.id;
         let kubelet = &mut self.nodes[node.index()];
-        let dice = c.dice.stream(Drawer::Worker, id.0.into());
+        let rng = c.streams.stream(Purpose::Worker, id.0.into());
         if self.workers.len() <= id.index() {
             self.workers.resize_with(id.index() + 1, || None);
         }
-        let worker = Worker::new(pod, node, dice, self.keeps_events);
+        let worker = Worker::new(pod, node, rng, self.keeps_events);
         self.workers[id.index()] = Some(Box::new(worker));
         kubelet.pods.push(id);
         self.visit(c, id, |mut v| v.wake());

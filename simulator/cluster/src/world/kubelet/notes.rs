@@ -13,7 +13,7 @@ impl Visit<'_> {
     pub(super) fn looked(&mut self, place: usize, ending: Ending) {
         self.note_idle(ending);
         let now = self.c.now;
-        let remembers = self.w.containers[place].trouble.is_some();
+        let remembers = self.w.containers[place].waiting.is_some();
         let container = u16::try_from(place).unwrap_or(u16::MAX);
         let image = self.w.view.images[place];
         let Some(truth) = self.c.truth.pod_mut(self.pod) else {

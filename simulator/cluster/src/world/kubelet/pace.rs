@@ -74,9 +74,9 @@ impl Visit<'_> {
     }
 
     fn pause_from(&mut self, from: Timestamp, (low, high): (u64, u64)) -> Timestamp {
-        let pause = Duration::from_millis(self.w.dice.between(low, high));
+        let pause = Duration::from_millis(self.w.rng.between(low, high));
         // The loop takes work up a little after its tick.
-        let late = Duration::from_millis(self.w.dice.between(5, 60));
+        let late = Duration::from_millis(self.w.rng.between(5, 60));
         on_tick(from.after(pause), self.kubelet.phase_ms, SYNC_TICK_MS).after(late)
     }
 

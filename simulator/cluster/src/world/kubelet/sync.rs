@@ -8,7 +8,7 @@ use pullstop_core::time::Timestamp;
 
 use super::back_off::BackOff;
 use super::events::Kind;
-use super::worker::{End, KILLED, Need, RunState, Step, Trouble};
+use super::worker::{End, KILLED, Need, RunState, Step, Waiting};
 use super::{Event, Visit, note_end};
 use crate::pull_errors;
 use crate::scenario::workload::PullPolicy;
@@ -26,7 +26,7 @@ const SANDBOX_MS: (u64, u64) = (200, 1500);
 /// How it stands with an image.
 enum Image {
     Here,
-    Absent(Trouble),
+    Absent(Waiting),
     BeingPulled,
 }
 
@@ -40,7 +40,7 @@ impl Visit<'_> {
         let at = self
             .c
             .now
-            .after(Duration::from_millis(self.w.dice.below(1500)));
+            .after(Duration::from_millis(self.w.rng.below(1500)));
         self.schedule(at, Event::Wake(self.pod, self.w.life));
     }
 
@@ -101,7 +101,7 @@ impl Visit<'_> {
         } else {
             self.w.step = Step::Sandbox;
             let (low, high) = SANDBOX_MS;
-            let takes = Duration::from_millis(self.w.dice.between(low, high));
+            let takes = Duration::from_millis(self.w.rng.between(low, high));
             let at = self.c.now.after(takes);
             self.schedule(at, Event::Sandbox(self.pod, self.w.life));
         }
@@ -132,19 +132,19 @@ impl Visit<'_> {
                 Need::Replace => self.kill(place),
             }
             let blocks = self.blocks(place);
-            let trouble = match self.crash_back_off(place) {
-                Some(trouble) => Err(trouble),
+            let waiting = match self.crash_back_off(place) {
+                Some(waiting) => Err(waiting),
                 None => match self.ensure_image(place) {
                     Image::BeingPulled => {
                         self.w.step = Step::Pull(place);
                         return;
                     }
-                    Image::Absent(trouble) => Err(trouble),
+                    Image::Absent(waiting) => Err(waiting),
                     Image::Here => self.start_container(place),
                 },
             };
-            if let Err(trouble) = trouble {
-                self.has_trouble(place, trouble);
+            if let Err(waiting) = waiting {
+                self.set_waiting(place, waiting);
             }
             if blocks {
                 break;
@@ -165,7 +165,7 @@ impl Visit<'_> {
 
     /// Counted from the container's end, and doubled with each attempt to start it again, whatever becomes of that
     /// (`doBackOff` in `pkg/kubelet/kuberuntime/kuberuntime_manager.go`).
-    fn crash_back_off(&mut self, place: usize) -> Option<Trouble> {
+    fn crash_back_off(&mut self, place: usize) -> Option<Waiting> {
         let now = self.c.now;
         let RunState::Exited { at, .. } = self.w.containers[place].state else {
             return None;
@@ -181,7 +181,7 @@ impl Visit<'_> {
         };
         let name = &self.w.view.template.containers[place].name;
         let seconds = back_off.length.as_secs();
-        Some(Trouble {
+        Some(Waiting {
             reason: "CrashLoopBackOff".into(),
             message: format!("back-off {seconds}s restarting failed container={name}").into(),
         })
@@ -195,19 +195,19 @@ impl Visit<'_> {
         let policy = self.w.view.template.containers[place].pull_policy;
         if !self.c.supply.parses(image) {
             self.looked(place, Ending::InvalidName);
-            let trouble = trouble("InvalidImageName", &pull_errors::invalid_name(&name));
-            self.event(place, Kind::InspectFailed, || Arc::clone(&trouble.message));
-            return Image::Absent(trouble);
+            let waiting = waiting("InvalidImageName", &pull_errors::invalid_name(&name));
+            self.event(place, Kind::InspectFailed, || Arc::clone(&waiting.message));
+            return Image::Absent(waiting);
         }
         match policy {
             PullPolicy::Never | PullPolicy::IfNotPresent if is_here => return Image::Here,
             PullPolicy::Never => {
                 self.looked(place, Ending::NeverPulled);
-                let trouble = trouble("ErrImageNeverPull", &pull_errors::never_pull(&name));
+                let waiting = waiting("ErrImageNeverPull", &pull_errors::never_pull(&name));
                 self.event(place, Kind::ErrImageNeverPull, || {
-                    Arc::clone(&trouble.message)
+                    Arc::clone(&waiting.message)
                 });
-                return Image::Absent(trouble);
+                return Image::Absent(waiting);
             }
             PullPolicy::Always | PullPolicy::IfNotPresent => {}
         }
@@ -216,7 +216,7 @@ impl Visit<'_> {
             self.event(place, Kind::BackOff, || {
                 format!("Back-off pulling image \"{name}\"").into()
             });
-            return Image::Absent(Trouble {
+            return Image::Absent(Waiting {
                 reason: "ImagePullBackOff".into(),
                 message,
             });
@@ -256,7 +256,7 @@ impl Visit<'_> {
                 self.w.view.images[place],
                 &self.w.view.template.secrets,
             );
-            let plan = self.c.supply.pull(now, &request, &mut self.w.dice);
+            let plan = self.c.supply.pull(now, &request, &mut self.w.rng);
             self.w.pull_error = plan.error;
             plan.takes
         } else {
@@ -296,8 +296,8 @@ impl Visit<'_> {
             }
             Some(error) => Err(self.pull_failed(place, error)),
         };
-        if let Err(trouble) = started {
-            self.has_trouble(place, trouble);
+        if let Err(waiting) = started {
+            self.set_waiting(place, waiting);
         }
         if blocks {
             self.end_sync();
@@ -306,30 +306,30 @@ impl Visit<'_> {
         }
     }
 
-    fn pull_failed(&mut self, place: usize, error: pull_errors::PullError) -> Trouble {
+    fn pull_failed(&mut self, place: usize, error: pull_errors::PullError) -> Waiting {
         let image = self.w.view.images[place];
         let name = Arc::clone(self.c.supply.name(image));
         let runtime = self.c.nodes.get(self.w.node).runtime;
         let reason = error.waiting_reason(runtime);
         let message: Arc<str> =
-            pull_errors::pull_error(runtime, error, &name, self.w.dice.next()).into();
+            pull_errors::pull_error(runtime, error, &name, self.w.rng.next()).into();
         let why = (self.kubelet.minor >= BACK_OFF_TELLS_WHY_SINCE).then_some(&*message);
         let waiting = pull_errors::back_off(&name, reason, why).into();
         self.w.back_offs.failed(image, self.c.now, waiting);
         self.event(place, Kind::Failed, || {
             format!("Failed to pull image \"{name}\": {message}").into()
         });
-        Trouble {
+        Waiting {
             reason: reason.into(),
             message,
         }
     }
 
     /// Creates and starts a container whose image is here.
-    fn start_container(&mut self, place: usize) -> Result<(), Trouble> {
+    fn start_container(&mut self, place: usize) -> Result<(), Waiting> {
         let spec = &self.w.view.template.containers[place];
         if let Some(reason) = &spec.cannot_start {
-            return Err(trouble(reason, "cannot be created"));
+            return Err(waiting(reason, "cannot be created"));
         }
         let runs = spec.runs;
         let container = &mut self.w.containers[place];
@@ -339,7 +339,7 @@ impl Visit<'_> {
         }
         container.state = RunState::Running;
         container.image = Some(self.w.view.images[place]);
-        container.trouble = None;
+        container.waiting = None;
         let run = container.restarts;
         if let Some(runs) = runs {
             let place = u16::try_from(place).unwrap_or(u16::MAX);
@@ -367,11 +367,11 @@ impl Visit<'_> {
         }
     }
 
-    fn has_trouble(&mut self, place: usize, trouble: Trouble) {
-        let reason = Arc::clone(&trouble.reason);
+    fn set_waiting(&mut self, place: usize, waiting: Waiting) {
+        let reason = Arc::clone(&waiting.reason);
         // A container that ended for good shows how, and not why it was not replaced.
         if self.w.containers[place].state == RunState::Never || self.w.is_restarted(place) {
-            self.w.containers[place].trouble = Some(trouble);
+            self.w.containers[place].waiting = Some(waiting);
         }
         self.w.had_error = true;
         self.event(place, Kind::Failed, || format!("Error: {reason}").into());
@@ -384,12 +384,12 @@ impl Visit<'_> {
     }
 
     pub(super) fn schedule(&mut self, at: Timestamp, event: Event) {
-        self.c.agenda.add(at, crate::world::Event::Kubelet(event));
+        self.c.queue.add(at, crate::world::Event::Kubelet(event));
     }
 }
 
-fn trouble(reason: &str, message: &str) -> Trouble {
-    Trouble {
+fn waiting(reason: &str, message: &str) -> Waiting {
+    Waiting {
         reason: reason.into(),
         message: message.into(),
     }

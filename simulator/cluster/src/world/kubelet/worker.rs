@@ -9,9 +9,9 @@ use super::back_off::{BackOff, BackOffs};
 use super::events::Recorder;
 use crate::pull_errors::PullError;
 use crate::scenario::workload::PodTemplate;
-use crate::world::dice::Stream;
 use crate::world::ids::{ImageId, NodeId};
 use crate::world::pod::{Conditions, ContainerState, ContainerStatus, Pod, Ready, Status};
+use crate::world::random::RandomStream;
 
 /// A pod worker.
 #[derive(Debug)]
@@ -49,7 +49,7 @@ pub(super) struct Worker {
     pub(super) synced_at: Option<Timestamp>,
     /// When the last sync without error ended, if nothing is scheduled.
     pub(super) quiet_since: Option<Timestamp>,
-    pub(super) dice: Stream,
+    pub(super) rng: RandomStream,
     pub(super) events: Option<Box<Recorder>>,
 }
 
@@ -89,7 +89,7 @@ pub(super) struct Runtime {
     /// The image that it was started from last.
     pub(super) image: Option<ImageId>,
     /// What the last sync had to say about it (the kubelet's reason cache).
-    pub(super) trouble: Option<Trouble>,
+    pub(super) waiting: Option<Waiting>,
     pub(super) restarts: u32,
     pub(super) ran: bool,
     /// How long it must have been over before it is started again.
@@ -98,7 +98,7 @@ pub(super) struct Runtime {
 
 /// Why a container waits.
 #[derive(Clone, Debug)]
-pub(super) struct Trouble {
+pub(super) struct Waiting {
     pub(super) reason: Arc<str>,
     pub(super) message: Arc<str>,
 }
@@ -124,11 +124,11 @@ pub(super) enum Need {
 }
 
 impl Worker {
-    pub(super) fn new(view: Arc<Pod>, node: NodeId, dice: Stream, events: bool) -> Self {
+    pub(super) fn new(view: Arc<Pod>, node: NodeId, rng: RandomStream, events: bool) -> Self {
         let runtime = Runtime {
             state: RunState::Never,
             image: None,
-            trouble: None,
+            waiting: None,
             restarts: 0,
             ran: false,
             crash_back_off: None,
@@ -150,7 +150,7 @@ impl Worker {
             had_error: false,
             synced_at: None,
             quiet_since: None,
-            dice,
+            rng,
             events: events.then(Box::default),
             view,
         }
@@ -171,7 +171,7 @@ impl Worker {
         self.synced_at = None;
         self.back_offs.clear();
         for container in &mut self.containers {
-            (container.trouble, container.crash_back_off) = (None, None);
+            (container.waiting, container.crash_back_off) = (None, None);
         }
         if let Some(events) = &mut self.events {
             events.restart();
@@ -296,13 +296,13 @@ impl Worker {
 
     fn container_status(&self, container: &Runtime) -> ContainerStatus {
         // What is deleted is not to be started any more, so nothing is said of why it was not.
-        let trouble = container.trouble.as_ref();
-        let trouble = trouble.filter(|_| self.view.deleting_since.is_none());
-        let state = match (container.state, trouble) {
+        let waiting = container.waiting.as_ref();
+        let waiting = waiting.filter(|_| self.view.deleting_since.is_none());
+        let state = match (container.state, waiting) {
             (RunState::Running, _) => ContainerState::Running,
-            (RunState::Never | RunState::Exited { .. }, Some(trouble)) => ContainerState::Waiting {
-                reason: Arc::clone(&trouble.reason),
-                message: Arc::clone(&trouble.message),
+            (RunState::Never | RunState::Exited { .. }, Some(waiting)) => ContainerState::Waiting {
+                reason: Arc::clone(&waiting.reason),
+                message: Arc::clone(&waiting.message),
             },
             (RunState::Exited { code, at }, None) => ContainerState::Terminated {
                 exit_code: code,

@@ -202,7 +202,7 @@ impl JobState {
         // Whoever looks sooner asks again for what is due later.
         if self.looks.first().is_none_or(|first| at < *first) {
             self.looks.insert(at);
-            c.agenda
+            c.queue
                 .add(at, crate::world::Event::Control(Event::Sync(id)));
         }
     }
@@ -254,7 +254,7 @@ impl JobState {
     fn expire_later(&self, c: &mut Cluster, id: OwnerId) {
         if let (Some(ttl), Some(finished)) = (self.spec.ttl_after_finished, self.finished) {
             let at = finished.at.after(ttl).max(c.now);
-            c.agenda
+            c.queue
                 .add(at, crate::world::Event::Control(Event::Expire(id)));
         }
     }
@@ -364,7 +364,7 @@ impl JobState {
         let index = u32::try_from(place).unwrap_or(u32::MAX);
         let suffix = if self.is_adopted {
             // A Job of the same name may have been there before, whose pods are still shutting down.
-            c.dice.suffix(c.api.next_id().0.into())
+            c.streams.suffix(c.api.next_id().0.into())
         } else {
             self.made.to_string()
         };

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use pullstop_cluster::scenario::fault::Write;
 use pullstop_core::pod::{
-    ContainerKind, ContainerSnapshot, ContainerState, Phase, PodSnapshot, RestartPolicy, Trouble,
-    WaitingReason, Wishes,
+    ContainerKind, ContainerSnapshot, ContainerState, Overrides, Phase, PodSnapshot, RestartPolicy,
+    Trouble, WaitingReason,
 };
 use pullstop_core::wire::timestamp;
 
@@ -15,7 +15,7 @@ use super::words::Words;
 
 /// What was seen of a pod. Times are from the start of the recording.
 #[derive(Debug)]
-pub(super) struct PodSight {
+pub(super) struct ObservedPod {
     pub(super) namespace: String,
     pub(super) name: String,
     /// Kind and name of the controller.
@@ -23,14 +23,14 @@ pub(super) struct PodSight {
     /// The index of an indexed Job's pod.
     pub(super) index: Option<u32>,
     pub(super) restart_policy: RestartPolicy,
-    pub(super) wishes: Wishes,
+    pub(super) overrides: Overrides,
     pub(super) secrets: Vec<String>,
     pub(super) requests: BTreeMap<String, Vec<String>>,
     pub(super) first_at: Duration,
     /// Whether it had ended before it was first seen.
     pub(super) was_over: bool,
     pub(super) bound: Option<(String, Duration)>,
-    pub(super) containers: Vec<ContainerSight>,
+    pub(super) containers: Vec<ObservedContainer>,
     /// When all its main containers were seen running or ended.
     pub(super) ran_at: Option<Duration>,
     pub(super) phase: Phase,
@@ -51,7 +51,7 @@ pub(super) struct PodSight {
 
 /// What was seen of a container.
 #[derive(Debug)]
-pub(super) struct ContainerSight {
+pub(super) struct ObservedContainer {
     pub(super) name: String,
     pub(super) kind: ContainerKind,
     /// The first.
@@ -75,7 +75,7 @@ pub(super) struct ContainerSight {
     is_failing: bool,
 }
 
-impl PodSight {
+impl ObservedPod {
     /// A pod that is seen for the first time, and that was created at `first_at`, as far as is known.
     pub(super) fn new(pod: &Pod, seen: &PodSnapshot<'_>, first_at: Duration) -> Self {
         let spec = &pod.more.spec;
@@ -88,7 +88,7 @@ impl PodSight {
             .containers
             .iter()
             .filter(|container| container.kind != ContainerKind::Ephemeral)
-            .map(|container| ContainerSight::new(container, policy_of(container.name), first_at))
+            .map(|container| ObservedContainer::new(container, policy_of(container.name), first_at))
             .collect();
         let mut requests: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for (name, amount) in spec.containers.iter().flat_map(|c| &c.resources.requests) {
@@ -105,7 +105,7 @@ impl PodSight {
                 .map(|owner| (owner.kind.to_owned(), owner.name.to_owned())),
             index: pod.more.completion_index(),
             restart_policy: seen.restart_policy,
-            wishes: seen.wishes,
+            overrides: seen.overrides,
             secrets: spec
                 .image_pull_secrets
                 .iter()
@@ -135,7 +135,7 @@ impl PodSight {
         if let (None, Some(node)) = (&self.bound, seen.node) {
             self.bound = Some((node.to_owned(), at));
         }
-        self.sees_writes(pod, seen, at);
+        self.sees_writes(pod, source, at);
         self.has_sandbox = pod.more.status.has_sandbox();
         if seen.deleting {
             self.deleted_at.get_or_insert(at);
@@ -191,7 +191,7 @@ impl PodSight {
     pub(super) fn is_new(&self) -> bool {
         self.phase == Phase::Pending
             && self.bound.is_some()
-            && self.containers.iter().all(ContainerSight::is_blank)
+            && self.containers.iter().all(ObservedContainer::is_blank)
     }
 
     /// Whether it had not ended when it was last seen, but will have by `time`.
@@ -262,7 +262,7 @@ impl PodSight {
     }
 }
 
-impl ContainerSight {
+impl ObservedContainer {
     fn new(container: &ContainerSnapshot<'_>, pull_policy: String, first_at: Duration) -> Self {
         let had = container
             .ran
@@ -314,7 +314,7 @@ impl ContainerSight {
             return false;
         };
         let was_failing = self.is_failing;
-        match known.trouble() {
+        match known.kind() {
             Some(Trouble::Failed) => self.fails(at, reason, message),
             Some(Trouble::BackingOff) if !was_failing => self.fails(at, reason, message),
             Some(Trouble::BackingOff) => {}
@@ -391,7 +391,7 @@ fn run_of(terminated: &Terminated) -> Option<(i32, Duration)> {
 pub(super) fn is_failing(pod: &PodSnapshot<'_>) -> bool {
     let fails = |c: &ContainerSnapshot<'_>| match c.state {
         ContainerState::Waiting { reason, .. } => {
-            WaitingReason::parse(reason).is_some_and(|known| known.trouble().is_some())
+            WaitingReason::parse(reason).is_some_and(|known| known.kind().is_some())
         }
         ContainerState::Unreported | ContainerState::Running | ContainerState::Terminated => false,
     };

@@ -6,21 +6,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
-use pullstop_core::pod::Wishes;
+use pullstop_core::pod::Overrides;
 use pullstop_core::time::Timestamp;
 use pullstop_core::wire::WirePod;
 
 use super::ended::End;
 use super::policies::InForce;
-use crate::api::{Api, ApiPath, Call, Name, Trouble, rights};
+use crate::api::{Api, ApiError, ApiPath, Call, Name, rights};
 use crate::connect::ClusterArgs;
 use crate::input;
 use crate::metrics::Metrics;
+use crate::overrides::{Kind, Source};
 use crate::pods::history::Past;
 use crate::pods::pages::Pages;
 use crate::pods::wire;
 use crate::stuck::is_stuck;
-use crate::wishes::{Kind, Source};
 
 /// How long one request may take.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -46,7 +46,7 @@ pub(super) struct View {
     /// How the one pod has ended, if one is wanted.
     pub(super) end: Option<End>,
     /// What is asked for by what stuck pods belong to.
-    pub(super) inherited: BTreeMap<Source, Wishes>,
+    pub(super) inherited: BTreeMap<Source, Overrides>,
     /// What Events tell, by the pod's uid.
     pub(super) pasts: BTreeMap<String, Past>,
     /// The policies, if they were asked for.
@@ -143,7 +143,7 @@ impl View {
         while let Some(page) = pages
             .next()
             .await
-            .map_err(|trouble| format!("cannot list pods: {trouble}"))?
+            .map_err(|error| format!("cannot list pods: {error}"))?
         {
             self.take(page);
             self.pods.retain(|pod| wanted.includes(pod));
@@ -158,9 +158,9 @@ impl View {
             .await
         {
             Ok(bytes) => bytes,
-            Err(Trouble::NotFound) => return Ok(()),
-            Err(trouble) => {
-                return Err(format!("cannot read the pod {namespace}/{name}: {trouble}"));
+            Err(ApiError::NotFound) => return Ok(()),
+            Err(error) => {
+                return Err(format!("cannot read the pod {namespace}/{name}: {error}"));
             }
         };
         self.end = End::of_pod(&bytes);
@@ -187,11 +187,11 @@ impl View {
         let pods = stuck.iter().map(|at| &self.pods[*at]);
         let sources: BTreeSet<Source> = pods.flat_map(|pod| Source::of(pod, kinds)).collect();
         for source in sources {
-            let wishes = source
+            let overrides = source
                 .ask(api, CALL_TIMEOUT)
                 .await
-                .map_err(|trouble| format!("cannot read the annotations of {source}: {trouble}"))?;
-            self.inherited.insert(source, wishes);
+                .map_err(|error| format!("cannot read the annotations of {source}: {error}"))?;
+            self.inherited.insert(source, overrides);
         }
         Ok(())
     }
@@ -211,9 +211,9 @@ impl View {
                 Ok(past) => {
                     pasts.insert(uid, past);
                 }
-                Err(trouble) => {
-                    let is_final = matches!(trouble, Trouble::Forbidden(_));
-                    refused = refused.or(Some(trouble));
+                Err(error) => {
+                    let is_final = matches!(error, ApiError::Forbidden(_));
+                    refused = refused.or(Some(error));
                     if is_final {
                         break;
                     }
@@ -222,9 +222,9 @@ impl View {
         }
         drop(reads);
         self.pasts = pasts;
-        self.remarks.extend(refused.map(|trouble| {
+        self.remarks.extend(refused.map(|error| {
             format!(
-                "events cannot be read: {trouble}; failures and times are what shows at this moment, or was remembered, \
+                "events cannot be read: {error}; failures and times are what shows at this moment, or was remembered, \
                  and may be far more"
             )
         }));

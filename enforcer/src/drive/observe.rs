@@ -1,6 +1,6 @@
 //! What is seen of pods, and of what they belong to, goes into the engines.
 
-use pullstop_core::engine::{GoneFrom, Input, Seen};
+use pullstop_core::engine::{GoneFrom, Input, Source};
 use pullstop_core::pod::PodRef;
 use pullstop_core::policy::is_named;
 use pullstop_core::wire::WirePod;
@@ -8,39 +8,39 @@ use pullstop_core::wire::WirePod;
 use super::{Driver, Why};
 use crate::engines::Home;
 use crate::metrics::Metric;
-use crate::pods::feed::News;
+use crate::overrides::Asked;
+use crate::overrides::cache::is_put_aside;
+use crate::pods::feed::FeedEvent;
 use crate::pods::jobs::{Found, Job, Report};
 use crate::pods::memory::with_snapshot_by;
-use crate::wishes::Asked;
-use crate::wishes::book::is_put_aside;
 
 impl Driver {
-    pub(super) fn news(&mut self, news: News) {
+    pub(super) fn events(&mut self, events: FeedEvent) {
         self.heard_at = self.clock.now();
-        match news {
-            News::ListBegins => {
+        match events {
+            FeedEvent::RelistBegin => {
                 self.view_is_whole = false;
-                self.book.list_begins();
+                self.cache.list_begins();
                 self.engines.tell_all(self.heard_at, || Input::RelistBegin);
             }
-            News::Restored => self.engines.tell_all(self.heard_at, || Input::Restored),
-            News::Listed(pods) => pods
+            FeedEvent::Restored => self.engines.tell_all(self.heard_at, || Input::Restored),
+            FeedEvent::Listed(pods) => pods
                 .iter()
-                .for_each(|pod| self.see(None, pod, Seen::Standing)),
-            News::ListEnds => {
+                .for_each(|pod| self.see(None, pod, Source::List)),
+            FeedEvent::RelistEnd => {
                 self.view_is_whole = true;
-                self.book.list_ends();
+                self.cache.list_ends();
                 self.engines.tell_all(self.heard_at, || Input::RelistEnd);
             }
-            News::Appeared(pod) => self.see(None, &pod, Seen::Standing),
-            News::Changed(pod) => self.see(None, &pod, Seen::Changing),
-            News::Left(pod) => self.left(&pod),
-            News::UpToDate => {}
+            FeedEvent::Added(pod) => self.see(None, &pod, Source::List),
+            FeedEvent::Modified(pod) => self.see(None, &pod, Source::Watch),
+            FeedEvent::Deleted(pod) => self.left(&pod),
+            FeedEvent::Bookmark => {}
         }
     }
 
     /// Shows the pod to one engine: the one that asked, or the one of its namespace.
-    fn see(&mut self, home: Option<&Home>, pod: &WirePod, seen: Seen) {
+    fn see(&mut self, home: Option<&Home>, pod: &WirePod, source: Source) {
         let now = self.clock.now();
         let (namespace, ours) = (&pod.metadata.namespace, &self.limits.namespaces);
         if !ours.is_empty() && !ours.iter().any(|pattern| is_named(namespace, pattern)) {
@@ -52,25 +52,25 @@ impl Driver {
         let Some(engine) = self.engines.engine(&home) else {
             return;
         };
-        let wishes = self.book.wishes(pod, &engine.policy().overrides);
+        let overrides = self.cache.overrides(pod, &engine.policy().overrides);
         let was_followed = engine.tracks(&pod.metadata.uid);
         let own = |servers| self.writer.api.time().own(servers);
-        let shown = with_snapshot_by(pod, wishes, own, |snapshot| {
+        let shown = with_snapshot_by(pod, overrides, own, |snapshot| {
             let input = Input::Pod {
                 pod: snapshot,
                 seen,
             };
             engine.handle(now, input);
             let fails = engine.tracks(snapshot.uid)
-                || is_put_aside(engine, snapshot, pod.metadata.wishes());
+                || is_put_aside(engine, snapshot, pod.metadata.overrides());
             fails.then(|| PodRef::new(snapshot))
         });
         let is_followed = engine.tracks(&pod.metadata.uid);
-        if is_followed && !was_followed && seen == Seen::Standing {
+        if is_followed && !was_followed && source == Source::List {
             self.recall(&home, pod);
         }
         match shown {
-            Ok(failing) => self.book.follow(pod, failing),
+            Ok(failing) => self.cache.follow(pod, failing),
             Err(error) => {
                 self.metrics.count(Metric::Damaged, &[("in", "pod")]);
                 tracing::warn!(%error, "skipped a pod");
@@ -86,7 +86,7 @@ impl Driver {
             .engine(&home)
             .is_none_or(|engine| !engine.tracks(&pod.metadata.uid))
         {
-            self.book.forget(&pod.metadata.uid);
+            self.cache.forget(&pod.metadata.uid);
             return;
         }
         if let Ok(pod) = pod.snapshot(None, PodRef::new) {
@@ -105,22 +105,22 @@ impl Driver {
         };
         if let Some(outcome) = report.outcome {
             engine.handle(now, Input::Outcome { uid, outcome });
-            self.telling.outcome(&report.pod, outcome);
+            self.reporter.outcome(&report.pod, outcome);
         }
         match &report.found {
-            Found::Pod(pod) => self.see(Some(home), pod, Seen::Standing),
+            Found::Pod(pod) => self.see(Some(home), pod, Source::List),
             Found::Nobody => {
                 let from = GoneFrom::Cluster;
                 engine.handle(now, Input::Gone { uid, from });
-                self.book.forget(uid);
+                self.cache.forget(uid);
             }
             Found::Unknown if why == Why::Left => {
                 let from = GoneFrom::View;
                 engine.handle(now, Input::Gone { uid, from });
-                self.book.forget(uid);
+                self.cache.forget(uid);
             }
             Found::Unknown if report.outcome.is_none() && !engine.tracks(uid) => {
-                self.overlooked |= self.book.follows(uid);
+                self.overlooked |= self.cache.follows(uid);
             }
             Found::Unknown => {}
         }
@@ -131,7 +131,7 @@ impl Driver {
     pub(super) fn learn(&mut self, asked: &[Asked], found: Option<&PodRef>) {
         let now = self.clock.now();
         for asked in asked {
-            for pod in self.book.learn(now, asked) {
+            for pod in self.cache.learn(now, asked) {
                 if found != Some(&pod) {
                     let home = self.engines.home(pod.namespace());
                     self.begin(home, Why::Asked, Job::Read(pod));

@@ -1,4 +1,4 @@
-//! When each rival fails a pod, from what it has seen of it.
+//! When each baseline fails a pod, from what it has seen of it.
 //!
 //! Where a project's source does not say what it does, nothing was made up: the comments say what is left out.
 
@@ -7,44 +7,44 @@ use std::time::Duration;
 use pullstop_core::pod::ContainerKind;
 use pullstop_core::time::Timestamp;
 
-use super::{Record, Rival};
+use super::{Baseline, Record};
 use crate::world::pod::{ContainerState, Pod};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// When the rival fails the pod, as it looks now.
+/// When the baseline fails the pod, as it looks now.
 pub(super) fn due_at(
-    rival: Rival,
+    baseline: Baseline,
     now: Timestamp,
     pod: &Pod,
     record: &Record,
 ) -> Option<Timestamp> {
-    match rival {
-        Rival::Nothing => None,
-        Rival::FirstSight => first_sight(pod).then_some(now),
-        Rival::Tekton | Rival::TektonFiveMinutes if tekton_fails_at_once(pod) => Some(now),
-        Rival::Tekton => backs_off(pod, NOT_INIT).then_some(now),
-        Rival::TektonFiveMinutes => record
+    match baseline {
+        Baseline::Nothing => None,
+        Baseline::FirstSight => first_sight(pod).then_some(now),
+        Baseline::Tekton | Baseline::TektonFiveMinutes if tekton_fails_at_once(pod) => Some(now),
+        Baseline::Tekton => backs_off(pod, NOT_INIT).then_some(now),
+        Baseline::TektonFiveMinutes => record
             .sandbox_since
             .filter(|_| backs_off(pod, NOT_INIT))
             .map(|at| at.after(5 * MINUTE)),
-        Rival::Prow => Some(match pod.status.started_at {
+        Baseline::Prow => Some(match pod.status.started_at {
             Some(started_at) => started_at.after(10 * MINUTE),
             None => pod.created_at.after(5 * MINUTE),
         }),
-        Rival::Kueue => Some(record.admitted_at.after(30 * MINUTE)),
-        Rival::Jenkins => (record.sights >= 3 && backs_off(pod, ALL)).then_some(now),
-        Rival::Receptor => (record.sights >= 3 && backs_off(pod, MAIN)).then_some(now),
-        Rival::Armada => Some(armada(pod, record)),
+        Baseline::Kueue => Some(record.admitted_at.after(30 * MINUTE)),
+        Baseline::Jenkins => (record.sights >= 3 && backs_off(pod, ALL)).then_some(now),
+        Baseline::Receptor => (record.sights >= 3 && backs_off(pod, MAIN)).then_some(now),
+        Baseline::Armada => Some(armada(pod, record)),
     }
     .map(|at| at.max(now))
 }
 
-/// Whether the rival counts this sight of a pod.
-pub(super) fn is_counted(rival: Rival, pod: &Pod) -> bool {
-    match rival {
-        Rival::Jenkins => backs_off(pod, ALL),
-        Rival::Receptor => backs_off(pod, MAIN),
+/// Whether the baseline counts this sight of a pod.
+pub(super) fn is_counted(baseline: Baseline, pod: &Pod) -> bool {
+    match baseline {
+        Baseline::Jenkins => backs_off(pod, ALL),
+        Baseline::Receptor => backs_off(pod, MAIN),
         _ => false,
     }
 }

@@ -7,7 +7,7 @@ use pullstop_core::time::Timestamp;
 
 /// Events in the order of their times; those of one moment in the order in which they were added.
 #[derive(Debug)]
-pub struct Agenda<E> {
+pub struct EventQueue<E> {
     heap: BinaryHeap<Reverse<Entry<E>>>,
     added: u64,
 }
@@ -19,7 +19,7 @@ struct Entry<E> {
     event: E,
 }
 
-impl<E> Agenda<E> {
+impl<E> EventQueue<E> {
     /// Lets `event` happen at `at`.
     pub fn add(&mut self, at: Timestamp, event: E) {
         self.added += 1;
@@ -43,7 +43,7 @@ impl<E> Agenda<E> {
     }
 }
 
-impl<E> Default for Agenda<E> {
+impl<E> Default for EventQueue<E> {
     fn default() -> Self {
         Self {
             heap: BinaryHeap::new(),
@@ -79,12 +79,12 @@ mod tests {
     #[test]
     fn the_order_is_by_time_and_then_by_addition() {
         let at = Timestamp::from_millis;
-        let mut agenda = Agenda::default();
+        let mut queue = EventQueue::default();
         for (time, event) in [(5, 'c'), (1, 'a'), (5, 'd'), (2, 'b'), (9, 'e')] {
-            agenda.add(at(time), event);
+            queue.add(at(time), event);
         }
-        let order: String = std::iter::from_fn(|| agenda.next(at(8)).map(|(_, e)| e)).collect();
+        let order: String = std::iter::from_fn(|| queue.next(at(8)).map(|(_, e)| e)).collect();
         assert_eq!(order, "abcd");
-        assert!(agenda.next(at(9)).is_some());
+        assert!(queue.next(at(9)).is_some());
     }
 }

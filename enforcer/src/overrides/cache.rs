@@ -1,4 +1,4 @@
-//! What is known of the wishes that failing pods inherit from their Jobs and namespaces.
+//! What is known of the overrides that failing pods inherit from their Jobs and namespaces.
 //!
 //! A pod is heard of by the watch; that somebody annotates its Job is not. So what a source asks for is read when the
 //! first pod of it fails, every minute while it asks for something, and before a verdict is carried out (in
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use pullstop_core::engine::Engine;
 use pullstop_core::plugin::OutOfScope;
-use pullstop_core::pod::{PodRef, PodSnapshot, Wishes};
+use pullstop_core::pod::{Overrides, PodRef, PodSnapshot};
 use pullstop_core::policy::Bounds;
 use pullstop_core::time::Timestamp;
 use pullstop_core::wire::WirePod;
@@ -26,13 +26,13 @@ const TROUBLE_PAUSE_MAX: Duration = Duration::from_secs(300);
 
 /// Failing pods, and what is known of their sources.
 #[derive(Debug, Default)]
-pub struct Book {
+pub struct OverrideCache {
     kinds: Vec<Kind>,
     sources: BTreeMap<Source, Known>,
     /// When each source is to be asked; those that ask for nothing are not asked again.
     schedule: BTreeSet<(Timestamp, Source)>,
     /// The failing pods, by uid.
-    heirs: BTreeMap<String, Heir>,
+    dependents: BTreeMap<String, Dependent>,
     /// Which list of all pods is the last.
     listing: u32,
 }
@@ -41,24 +41,24 @@ pub struct Book {
 #[derive(Debug)]
 struct Known {
     /// Nothing before it was read for the first time.
-    wishes: Option<Wishes>,
+    overrides: Option<Overrides>,
     /// When it is to be asked.
     ask_at: Timestamp,
     /// How many attempts in a row have failed.
-    troubles: u32,
+    errors_in_a_row: u32,
     /// Failing pods that it speaks for.
-    heirs: usize,
+    dependents: usize,
 }
 
 #[derive(Debug)]
-struct Heir {
+struct Dependent {
     pod: PodRef,
     sources: Vec<Source>,
     /// The list in which the pod was last seen.
     listing: u32,
 }
 
-impl Book {
+impl OverrideCache {
     /// A book of sources of these kinds.
     pub fn new(kinds: Vec<Kind>) -> Self {
         Self {
@@ -68,12 +68,12 @@ impl Book {
     }
 
     /// What is asked for on behalf of the pod within the bounds, as far as is known.
-    pub fn wishes(&self, pod: &WirePod, bounds: &Bounds) -> Wishes {
+    pub fn overrides(&self, pod: &WirePod, bounds: &Bounds) -> Overrides {
         let sources = Source::of(pod, &self.kinds);
         let inherited = sources
             .iter()
-            .filter_map(|source| self.sources.get(source)?.wishes);
-        bounds.first_allowed(std::iter::once(pod.metadata.wishes()).chain(inherited))
+            .filter_map(|source| self.sources.get(source)?.overrides);
+        bounds.first_allowed(std::iter::once(pod.metadata.overrides()).chain(inherited))
     }
 
     /// The pod was seen, and fails if it has a `reference`.
@@ -88,34 +88,34 @@ impl Book {
         };
         let sources = Source::of(pod, &self.kinds);
         for source in &sources {
-            self.count_heir(source);
+            self.count_dependent(source);
         }
         // What both the old and the new one belong to is known all the while.
         self.forget(uid);
-        let heir = Heir {
+        let dependent = Dependent {
             pod: reference,
             sources,
             listing: self.listing,
         };
-        self.heirs.insert(uid.clone(), heir);
+        self.dependents.insert(uid.clone(), dependent);
     }
 
     /// Whether the pod was last seen failing.
     pub fn follows(&self, uid: &str) -> bool {
-        self.heirs.contains_key(uid)
+        self.dependents.contains_key(uid)
     }
 
     /// The pod no longer fails, or is gone.
     pub fn forget(&mut self, uid: &str) {
-        let Some(heir) = self.heirs.remove(uid) else {
+        let Some(dependent) = self.dependents.remove(uid) else {
             return;
         };
-        for source in heir.sources {
+        for source in dependent.sources {
             let Some(known) = self.sources.get_mut(&source) else {
                 continue;
             };
-            known.heirs -= 1;
-            if known.heirs == 0 {
+            known.dependents -= 1;
+            if known.dependents == 0 {
                 self.schedule.remove(&(known.ask_at, source.clone()));
                 self.sources.remove(&source);
             }
@@ -129,11 +129,11 @@ impl Book {
 
     /// These were all.
     pub fn list_ends(&mut self) {
-        let unseen = |heir: &Heir| heir.listing != self.listing;
+        let unseen = |dependent: &Dependent| dependent.listing != self.listing;
         let gone: Vec<String> = self
-            .heirs
+            .dependents
             .iter()
-            .filter(|(_, heir)| unseen(heir))
+            .filter(|(_, dependent)| unseen(dependent))
             .map(|(uid, _)| uid.clone())
             .collect();
         for uid in gone {
@@ -143,14 +143,19 @@ impl Book {
 
     /// The pod's sources that have not been read yet. They are about to be.
     pub fn unread(&mut self, now: Timestamp, pod: &PodRef) -> Vec<Source> {
-        let Some(heir) = self.heirs.get(&pod.uid()) else {
+        let Some(dependent) = self.dependents.get(&pod.uid()) else {
             return Vec::new();
         };
         let is_unread = |source: &&Source| {
             let known = self.sources.get(source);
-            known.is_some_and(|known| known.wishes.is_none())
+            known.is_some_and(|known| known.overrides.is_none())
         };
-        let unread: Vec<Source> = heir.sources.iter().filter(is_unread).cloned().collect();
+        let unread: Vec<Source> = dependent
+            .sources
+            .iter()
+            .filter(is_unread)
+            .cloned()
+            .collect();
         for source in &unread {
             self.put_off(source, now.after(ASK_EVERY));
         }
@@ -181,44 +186,44 @@ impl Book {
         let Some(known) = self.sources.get_mut(source) else {
             return Vec::new();
         };
-        let Ok(wishes) = answer else {
-            let pause = TROUBLE_PAUSE_MIN * 2u32.pow(known.troubles.min(5));
-            known.troubles += 1;
+        let Ok(overrides) = answer else {
+            let pause = TROUBLE_PAUSE_MIN * 2u32.pow(known.errors_in_a_row.min(5));
+            known.errors_in_a_row += 1;
             self.put_off(source, now.after(pause.min(TROUBLE_PAUSE_MAX)));
             return Vec::new();
         };
-        let before = known.wishes.replace(*wishes).unwrap_or_default();
-        known.troubles = 0;
-        let asks_for_nothing = *wishes == Wishes::default();
+        let before = known.overrides.replace(*overrides).unwrap_or_default();
+        known.errors_in_a_row = 0;
+        let asks_for_nothing = *overrides == Overrides::default();
         let again = if asks_for_nothing {
             Timestamp::NEVER
         } else {
             now.after(ASK_EVERY)
         };
         self.put_off(source, again);
-        if before == *wishes {
+        if before == *overrides {
             return Vec::new();
         }
-        let heirs = self.heirs.values();
-        heirs
-            .filter(|heir| heir.sources.contains(source))
-            .map(|heir| heir.pod.clone())
+        let dependents = self.dependents.values();
+        dependents
+            .filter(|dependent| dependent.sources.contains(source))
+            .map(|dependent| dependent.pod.clone())
             .collect()
     }
 
     /// One more pod fails that the source speaks for. One that nothing is known of is to be asked at once.
-    fn count_heir(&mut self, source: &Source) {
+    fn count_dependent(&mut self, source: &Source) {
         if let Some(known) = self.sources.get_mut(source) {
-            known.heirs += 1;
+            known.dependents += 1;
             return;
         }
         let ask_at = Timestamp::from_millis(0);
         self.schedule.insert((ask_at, source.clone()));
         let known = Known {
-            wishes: None,
+            overrides: None,
             ask_at,
-            troubles: 0,
-            heirs: 1,
+            errors_in_a_row: 0,
+            dependents: 1,
         };
         self.sources.insert(source.clone(), known);
     }
@@ -237,9 +242,9 @@ impl Book {
 
 /// Whether a failing pod is left alone only because its Job or its namespace asks for that. The engine keeps nothing of
 /// it, and nobody tells when they no longer ask.
-pub fn is_put_aside(engine: &Engine, pod: &PodSnapshot<'_>, own: Wishes) -> bool {
+pub fn is_put_aside(engine: &Engine, pod: &PodSnapshot<'_>, own: Overrides) -> bool {
     let on_its_own = PodSnapshot {
-        wishes: own,
+        overrides: own,
         ..pod.clone()
     };
     pod.containers.iter().any(is_stuck)
@@ -266,49 +271,55 @@ mod tests {
     }
 
     /// A book in which the Job is asked for two failing pods.
-    fn book() -> (Book, Source) {
-        let mut book = Book::new(vec![Kind::Jobs]);
+    fn cache() -> (OverrideCache, Source) {
+        let mut cache = OverrideCache::new(vec![Kind::Jobs]);
         for uid in ["a", "b"] {
             let (pod, reference) = pod(uid);
-            book.follow(&pod, Some(reference));
+            cache.follow(&pod, Some(reference));
         }
-        let source = book.due(at(0)).remove(0);
-        (book, source)
+        let source = cache.due(at(0)).remove(0);
+        (cache, source)
     }
 
     #[test]
     fn what_asks_for_something_is_asked_again_and_its_pods_are_looked_at_when_that_changes() {
-        let (mut book, source) = book();
-        let learn = |book: &mut Book, wishes| {
-            let pods = book.learn(at(10), &(source.clone(), wishes));
-            (pods.len(), book.next_at())
+        let (mut cache, source) = cache();
+        let learn = |cache: &mut OverrideCache, overrides| {
+            let pods = cache.learn(at(10), &(source.clone(), overrides));
+            (pods.len(), cache.next_at())
         };
-        let warn = Wishes {
+        let warn = Overrides {
             mode: Some(pullstop_core::policy::Mode::Warn),
             patience: None,
         };
-        assert_eq!(learn(&mut book, Ok(Wishes::default())), (0, None));
-        assert_eq!(learn(&mut book, Ok(warn)), (2, Some(at(70))));
-        assert_eq!(learn(&mut book, Ok(warn)), (0, Some(at(70))));
-        let trouble = || Err(crate::api::Trouble::Unauthorized);
+        assert_eq!(learn(&mut cache, Ok(Overrides::default())), (0, None));
+        assert_eq!(learn(&mut cache, Ok(warn)), (2, Some(at(70))));
+        assert_eq!(learn(&mut cache, Ok(warn)), (0, Some(at(70))));
+        let error = || Err(crate::api::ApiError::Unauthorized);
         for seconds in [10, 20, 40, 80, 160, 300, 300] {
-            assert_eq!(learn(&mut book, trouble()), (0, Some(at(10 + seconds))));
+            assert_eq!(learn(&mut cache, error()), (0, Some(at(10 + seconds))));
         }
-        assert_eq!(learn(&mut book, Ok(Wishes::default())), (2, None));
+        assert_eq!(learn(&mut cache, Ok(Overrides::default())), (2, None));
     }
 
     #[test]
     fn nothing_is_kept_of_what_does_not_fail() {
-        let (mut book, source) = book();
-        let known = |book: &Book| (book.sources.len(), book.schedule.len(), book.heirs.len());
-        assert_eq!(known(&book), (1, 1, 2));
+        let (mut cache, source) = cache();
+        let known = |cache: &OverrideCache| {
+            (
+                cache.sources.len(),
+                cache.schedule.len(),
+                cache.dependents.len(),
+            )
+        };
+        assert_eq!(known(&cache), (1, 1, 2));
         // The one is seen to run, the other is not in the next list.
-        book.follow(&pod("a").0, None);
-        assert_eq!(known(&book), (1, 1, 1));
-        book.list_begins();
-        book.list_ends();
-        assert_eq!(known(&book), (0, 0, 0));
-        let late = book.learn(at(10), &(source, Ok(Wishes::default())));
-        assert_eq!((late.len(), known(&book)), (0, (0, 0, 0)));
+        cache.follow(&pod("a").0, None);
+        assert_eq!(known(&cache), (1, 1, 1));
+        cache.list_begins();
+        cache.list_ends();
+        assert_eq!(known(&cache), (0, 0, 0));
+        let late = cache.learn(at(10), &(source, Ok(Overrides::default())));
+        assert_eq!((late.len(), known(&cache)), (0, (0, 0, 0)));
     }
 }

@@ -5,15 +5,15 @@ use std::path::Path;
 
 use pullstop_cluster::scenario::{self, Scenario};
 use pullstop_cluster::simulation::{self, Decider};
-use pullstop_cluster::world::enforcer::rivals::Rival;
-use pullstop_cluster::world::{Keep, World, ZERO};
+use pullstop_cluster::world::enforcer::baselines::Baseline;
+use pullstop_cluster::world::{RunOptions, World, ZERO};
 use pullstop_core::time::Human;
 use pullstop_tests::golden;
 
 const PODS: &str = r#"
 apiVersion: pullstop.dev/v1alpha1
 kind: Scenario
-metadata: {name: rivals}
+metadata: {name: baselines}
 spec:
   duration: 2h
   cluster: {nodes: [{name: n, serializeImagePulls: false}, {name: c, runtime: cri-o}]}
@@ -36,28 +36,28 @@ spec:
 #[test]
 fn each_fails_the_pods_that_its_rules_name() {
     let mut table = String::new();
-    for (rival, name) in Rival::ALL {
-        writeln!(table, "{name}\n{}", failed(&run(PODS, rival))).unwrap();
+    for (baseline, name) in Baseline::ALL {
+        writeln!(table, "{name}\n{}", failed(&run(PODS, baseline))).unwrap();
     }
-    golden("tests/golden/rivals.txt", &table);
+    golden("tests/golden/baselines.txt", &table);
 }
 
 #[test]
 fn a_write_that_fails_is_made_again() {
     let trouble = "  - {at: 0s, writeTrouble: {for: 1m, how: Failed}}\n";
-    let world = run(&format!("{PODS}{trouble}"), Rival::Tekton);
+    let world = run(&format!("{PODS}{trouble}"), Baseline::Tekton);
     let truth = &world.cluster.truth.pods[0];
     let failed_after = truth.failed.unwrap().at.since(ZERO).as_secs();
     assert!((60..80).contains(&failed_after), "{failed_after}");
     assert!(world.enforcer.tally.failed > 0);
 }
 
-fn run(text: &str, rival: Rival) -> World {
+fn run(text: &str, baseline: Baseline) -> World {
     let mut no_policies = |_: &Path| Ok(pullstop_core::policy::Policy::default());
-    let scenario: Scenario = scenario::parse("rivals.yaml", text, &mut no_policies)
+    let scenario: Scenario = scenario::parse("baselines.yaml", text, &mut no_policies)
         .unwrap_or_else(|errors| panic!("{}", errors[0]));
-    let keep = Keep::default();
-    let mut world = simulation::world(&scenario, 1, &Decider::Rival(rival), keep).unwrap();
+    let keep = RunOptions::default();
+    let mut world = simulation::world(&scenario, 1, &Decider::Baseline(baseline), keep).unwrap();
     world.run();
     world
 }

@@ -1,9 +1,9 @@
-//! Rivals: how other projects decide that an image cannot be pulled, to compare with.
+//! Baselines: how other projects decide that an image cannot be pulled, to compare with.
 //!
 //! Each has the name and the defaults of the project that it is taken from. Only the decision is theirs: whom they look
 //! at and how they write is the same for all, so that nothing but the decision is compared. A write that fails is made
 //! again, as each of them does in its way. Times of conditions that a pod tells are those at which they were seen to
-//! change; of a pod that is new to a rival, the pod's start must do.
+//! change; of a pod that is new to a baseline, the pod's start must do.
 
 mod rules;
 
@@ -11,14 +11,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use pullstop_core::cause::Cause;
-use pullstop_core::engine::{Outcome, Seen};
+use pullstop_core::engine::{Outcome, Source};
 use pullstop_core::plugin::Profile;
 use pullstop_core::pod::Phase;
 use pullstop_core::time::Timestamp;
 
 use self::rules::{due_at, is_counted};
 use super::pullstop::with_snapshot;
-use super::{Brain, Command, Notice, Verdict};
+use super::{Command, Controller, ControllerEvent, Verdict};
 use crate::world::cluster::Cluster;
 use crate::world::ids::{OwnerId, PodId};
 use crate::world::pod::{Conditions, ContainerState, Pod};
@@ -26,7 +26,7 @@ use crate::world::uid;
 
 /// The ways to decide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Rival {
+pub enum Baseline {
     /// No pod is ever failed.
     Nothing,
     /// The first `ErrImagePull`, `ImagePullBackOff`, `InvalidImageName` or `…Error` is enough, as in Nextflow and
@@ -52,7 +52,7 @@ pub enum Rival {
     Armada,
 }
 
-impl Rival {
+impl Baseline {
     /// All of them, with their names on the command line.
     pub const ALL: [(Self, &'static str); 9] = [
         (Self::Nothing, "nothing"),
@@ -68,21 +68,21 @@ impl Rival {
 
     /// Its name on the command line.
     pub fn name(self) -> &'static str {
-        let named = Self::ALL.iter().find(|(rival, _)| *rival == self);
+        let named = Self::ALL.iter().find(|(baseline, _)| *baseline == self);
         named.map_or("", |(_, name)| name)
     }
 
-    /// The rival of this name.
+    /// The baseline of this name.
     pub fn named(name: &str) -> Option<Self> {
         let named = Self::ALL.iter().find(|(_, n)| *n == name);
-        named.map(|(rival, _)| *rival)
+        named.map(|(baseline, _)| *baseline)
     }
 }
 
-/// A rival at work.
+/// A baseline at work.
 #[derive(Debug)]
 pub struct Judge {
-    rival: Rival,
+    baseline: Baseline,
     profile: Profile,
     phases: Vec<Phase>,
     pods: BTreeMap<PodId, Record>,
@@ -94,7 +94,7 @@ pub struct Judge {
 /// A write that failed is made again after this long, unless the pod changes before.
 const RETRY_AFTER: Duration = Duration::from_secs(10);
 
-/// What a rival knows of a pod.
+/// What a baseline knows of a pod.
 #[derive(Clone, Copy, Debug)]
 struct Record {
     owner: Option<OwnerId>,
@@ -134,10 +134,10 @@ impl Shape {
 }
 
 impl Judge {
-    /// A rival that looks at the pods that `profile` covers.
-    pub fn new(rival: Rival, profile: Profile) -> Self {
+    /// A baseline that looks at the pods that `profile` covers.
+    pub fn new(baseline: Baseline, profile: Profile) -> Self {
         Self {
-            rival,
+            baseline,
             phases: profile.policy().scope.phases.clone(),
             profile,
             pods: BTreeMap::new(),
@@ -146,7 +146,7 @@ impl Judge {
         }
     }
 
-    fn sees(&mut self, now: Timestamp, pod: &Pod, seen: Seen, c: &Cluster) {
+    fn sees(&mut self, now: Timestamp, pod: &Pod, source: Source, c: &Cluster) {
         if !self.covers(c, pod) {
             self.forget(pod.id);
             return;
@@ -160,10 +160,10 @@ impl Judge {
         if new.shape.conditions.sandbox_ready {
             record.sandbox_since.get_or_insert(now);
         }
-        let counts = self.rival == Rival::Receptor || seen == Seen::Changing;
-        record.sights += u32::from(counts && is_counted(self.rival, pod));
+        let counts = self.baseline == Baseline::Receptor || source == Source::Watch;
+        record.sights += u32::from(counts && is_counted(self.baseline, pod));
         if !record.is_failed {
-            let due_at = due_at(self.rival, now, pod, record);
+            let due_at = due_at(self.baseline, now, pod, record);
             self.plan(pod.id, due_at);
         }
     }
@@ -208,7 +208,7 @@ impl Judge {
     fn left(&mut self, pod: PodId) {
         let owner = self.forget(pod).and_then(|record| record.owner);
         if let Some(owner) = owner
-            && self.rival == Rival::Kueue
+            && self.baseline == Baseline::Kueue
             && !self.pods.values().any(|other| other.owner == Some(owner))
         {
             self.admitted.remove(&owner);
@@ -249,26 +249,26 @@ impl Judge {
     }
 }
 
-impl Brain for Judge {
+impl Controller for Judge {
     fn handle(
         &mut self,
         now: Timestamp,
-        notice: Notice<'_>,
+        notice: ControllerEvent<'_>,
         c: &Cluster,
         commands: &mut Vec<Command>,
     ) {
         match notice {
-            Notice::Pod { pod, seen } => self.sees(now, pod, seen, c),
-            Notice::Gone { uid, .. } => {
+            ControllerEvent::Pod { pod, source } => self.sees(now, pod, source, c),
+            ControllerEvent::Gone { uid, .. } => {
                 if let Some(pod) = uid::pod_of(uid) {
                     self.left(pod);
                 }
             }
-            Notice::ListBegin => self
+            ControllerEvent::ListBegin => self
                 .pods
                 .values_mut()
                 .for_each(|record| record.is_listed = false),
-            Notice::ListEnd => {
+            ControllerEvent::ListEnd => {
                 let gone: Vec<PodId> = self
                     .pods
                     .iter()
@@ -279,12 +279,12 @@ impl Brain for Judge {
                     self.left(pod);
                 }
             }
-            Notice::Answer { uid, outcome } => {
+            ControllerEvent::Answer { uid, outcome } => {
                 if let Some(pod) = uid::pod_of(uid) {
                     self.answered(now, pod, outcome);
                 }
             }
-            Notice::Time => {}
+            ControllerEvent::Time => {}
         }
         self.act(now, commands);
     }

@@ -7,8 +7,8 @@ use pullstop_core::time::Human;
 
 use super::nodes::pattern_of;
 use super::notes::Notes;
+use super::observed::ObservedPod;
 use super::recording::Recording;
-use super::sights::PodSight;
 use super::workloads;
 
 /// How long a kubelet was away that was seen to come back.
@@ -42,7 +42,7 @@ pub(super) fn of(recording: &Recording, names: &[Option<String>], notes: &mut No
 /// Something that is done to the pods of this name.
 type Deed = Box<dyn Fn(String) -> FaultKind>;
 
-fn by_hand(pod: &PodSight, notes: &mut Notes) -> Vec<(Duration, Deed)> {
+fn by_hand(pod: &ObservedPod, notes: &mut Notes) -> Vec<(Duration, Deed)> {
     let mut deeds: Vec<(Duration, Deed)> = Vec::new();
     for (at, how) in pod.writes.iter().copied() {
         notes.add(match &pod.turned_away {
@@ -117,7 +117,7 @@ fn sandbox(recording: &Recording, notes: &mut Notes) -> Option<Fault> {
 }
 
 /// An image that must not be pulled, and that was there later.
-fn loaded(pod: &PodSight, notes: &mut Notes) -> Vec<Fault> {
+fn loaded(pod: &ObservedPod, notes: &mut Notes) -> Vec<Fault> {
     let mut faults = Vec::new();
     for container in &pod.containers {
         let Some(missed_at) = container.never_pulled_at else {

@@ -7,14 +7,14 @@ use std::time::Duration;
 
 /// Where all streams come from.
 #[derive(Clone, Copy, Debug)]
-pub struct Dice {
+pub struct RandomStreams {
     seed: u64,
 }
 
 /// Who draws.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "named after what draws")]
-pub enum Drawer {
+pub enum Purpose {
     Node = 1,
     Worker = 2,
     Registry = 3,
@@ -29,30 +29,30 @@ pub enum Drawer {
 ///
 /// Eight bytes, the same on every machine and with every release of any library.
 #[derive(Clone, Debug)]
-pub struct Stream {
+pub struct RandomStream {
     state: u64,
 }
 
-impl Dice {
-    /// Dice that fall as `seed` says.
+impl RandomStreams {
+    /// RandomStreams that fall as `seed` says.
     pub const fn new(seed: u64) -> Self {
         Self { seed }
     }
 
     /// The stream of `drawer` number `id`.
-    pub const fn stream(self, drawer: Drawer, id: u64) -> Stream {
-        let mut stream = Stream { state: self.seed };
+    pub const fn stream(self, drawer: Purpose, id: u64) -> RandomStream {
+        let mut stream = RandomStream { state: self.seed };
         let seed = stream.next() ^ (drawer as u64).wrapping_mul(0xA24B_AED4_963E_E407);
-        let mut stream = Stream { state: seed };
+        let mut stream = RandomStream { state: seed };
         let state = stream.next() ^ id.wrapping_mul(0x9FB2_1C65_1E98_DF25);
-        Stream { state }
+        RandomStream { state }
     }
 
     /// Five letters and digits, as Kubernetes ends the names of what it makes
     /// (`k8s.io/apimachinery/pkg/util/rand`).
     pub fn suffix(self, id: u64) -> String {
         const ALPHABET: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
-        let mut chance = self.stream(Drawer::Name, id);
+        let mut chance = self.stream(Purpose::Name, id);
         let mut letter = || {
             let place = chance.below(ALPHABET.len() as u64);
             let letter = usize::try_from(place)
@@ -64,7 +64,7 @@ impl Dice {
     }
 }
 
-impl Stream {
+impl RandomStream {
     /// 64 random bits.
     pub const fn next(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
@@ -127,19 +127,19 @@ mod tests {
     #[test]
     fn the_first_numbers_are_those_of_the_paper() {
         // From the reference implementation at prng.di.unimi.it/splitmix64.c, seed 1234567.
-        let mut stream = Stream { state: 1_234_567 };
+        let mut stream = RandomStream { state: 1_234_567 };
         assert_eq!(stream.next(), 6_457_827_717_110_365_317);
         assert_eq!(stream.next(), 3_203_168_211_198_807_973);
     }
 
     #[test]
     fn streams_differ() {
-        let dice = Dice::new(1);
+        let streams = RandomStreams::new(1);
         let mut firsts: Vec<u64> = (0..1000)
             .flat_map(|id| {
                 [
-                    dice.stream(Drawer::Node, id).next(),
-                    dice.stream(Drawer::Worker, id).next(),
+                    streams.stream(Purpose::Node, id).next(),
+                    streams.stream(Purpose::Worker, id).next(),
                 ]
             })
             .collect();
@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn waiting_times_have_their_mean() {
-        let mut stream = Dice::new(7).stream(Drawer::Arrival, 0);
+        let mut stream = RandomStreams::new(7).stream(Purpose::Arrival, 0);
         let mean = Duration::from_secs(10);
         let total: Duration = (0..100_000).map(|_| stream.waiting_time(mean)).sum();
         let mean = total / 100_000;

@@ -4,11 +4,11 @@ use std::fmt;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use pullstop_core::pod::Wishes;
+use pullstop_core::pod::Overrides;
 use pullstop_core::wire::{Metadata, WirePod};
 use serde::Deserialize;
 
-use crate::api::{Api, ApiPath, Call, Name, Trouble, rights};
+use crate::api::{Api, ApiError, ApiPath, Call, Name, rights};
 
 /// Of what annotations are read, besides the pods themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -74,23 +74,23 @@ impl Source {
     ///
     /// # Errors
     /// If it cannot be read: nobody knows what it asks for then.
-    pub async fn ask(&self, api: &Api, deadline: Duration) -> Result<Wishes, Trouble> {
+    pub async fn ask(&self, api: &Api, deadline: Duration) -> Result<Overrides, ApiError> {
         #[derive(Deserialize)]
         struct Object {
             metadata: Metadata,
         }
         let bytes = match api.call(self.call(), deadline).await {
             Ok(bytes) => bytes,
-            Err(Trouble::NotFound) => return Ok(Wishes::default()),
-            Err(trouble) => return Err(trouble),
+            Err(ApiError::NotFound) => return Ok(Overrides::default()),
+            Err(error) => return Err(error),
         };
         let object: Object = serde_json::from_slice(&bytes)
-            .map_err(|error| Trouble::Unreadable(error.to_string()))?;
+            .map_err(|error| ApiError::Unreadable(error.to_string()))?;
         let is_another = matches!(self, Self::Job { uid, .. } if *uid != object.metadata.uid);
         Ok(if is_another {
-            Wishes::default()
+            Overrides::default()
         } else {
-            object.metadata.wishes()
+            object.metadata.overrides()
         })
     }
 
@@ -122,7 +122,7 @@ impl fmt::Display for Source {
 }
 
 /// A source, and what it asked for when it was read.
-pub type Asked = (Source, Result<Wishes, Trouble>);
+pub type Asked = (Source, Result<Overrides, ApiError>);
 
 #[cfg(test)]
 mod tests {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use pullstop_core::cause::Cause;
 use pullstop_core::engine::{Decision, Outcome, Transition, TransitionKind};
-use pullstop_core::plugin::Said;
+use pullstop_core::plugin::TrailEntry;
 use pullstop_core::pod::PodRef;
 use pullstop_core::policy::Policy;
 use pullstop_core::time::{Human, Timestamp};
@@ -18,9 +18,9 @@ use crate::pods::kind::VerdictWrite;
 
 /// Tells what happens.
 #[derive(Debug)]
-pub struct Telling {
+pub struct Reporter {
     metrics: Arc<Metrics>,
-    loud: bool,
+    active: bool,
     /// The pods that fail, by uid.
     pods: BTreeMap<String, Failing>,
 }
@@ -32,24 +32,24 @@ struct Failing {
     containers: BTreeMap<String, (Timestamp, Cause)>,
 }
 
-impl Telling {
+impl Reporter {
     /// Silent at first.
     pub fn new(metrics: Arc<Metrics>) -> Self {
         Self {
             metrics,
-            loud: false,
+            active: false,
             pods: BTreeMap::new(),
         }
     }
 
     /// Tells from now on, or does not.
-    pub fn be_loud(&mut self, loud: bool) {
-        self.loud = loud;
+    pub fn set_active(&mut self, active: bool) {
+        self.active = active;
     }
 
     /// Whether it tells.
-    pub fn is_loud(&self) -> bool {
-        self.loud
+    pub fn is_active(&self) -> bool {
+        self.active
     }
 
     /// The pods that are known to fail.
@@ -115,7 +115,7 @@ impl Telling {
     /// Something has happened to a pod of a namespace with this policy.
     pub fn transition(&mut self, now: Timestamp, policy: &Policy, transition: &Transition) {
         self.follow(now, policy, transition);
-        if self.loud {
+        if self.active {
             self.tell(transition);
         }
     }
@@ -152,7 +152,7 @@ impl Telling {
                     self.pods.remove(&uid);
                 }
                 if let (Some((since, cause)), TransitionKind::Recovered { .. }, true) =
-                    (was, &transition.kind, self.loud)
+                    (was, &transition.kind, self.active)
                 {
                     let rule = policy.rule_for(cause).map(|rule| rule.duration);
                     self.metrics.observe_share(
@@ -269,10 +269,10 @@ impl Telling {
     }
 }
 
-fn in_words(trail: &[Said]) -> String {
+fn in_words(trail: &[TrailEntry]) -> String {
     trail
         .iter()
-        .map(Said::to_string)
+        .map(TrailEntry::to_string)
         .collect::<Vec<_>>()
         .join("; ")
 }
