@@ -38,7 +38,7 @@ pub async fn enforce(
     let (_stop, stop_seen) = watch::channel(false);
     let (_questions, asked) = mpsc::channel(1);
     let (selector, selector_seen) = watch::channel(selector(&policies));
-    let (news, news_seen) = mpsc::channel(FEED_EVENTS_MAX);
+    let (events, events_seen) = mpsc::channel(FEED_EVENTS_MAX);
     let relist = Arc::new(Notify::new());
 
     let identity = "bench".to_owned();
@@ -69,12 +69,12 @@ pub async fn enforce(
         metrics: Arc::clone(metrics),
         selector: selector_seen,
         relist: Arc::clone(&relist),
-        news,
+        events,
     };
     let switch = watch::channel(None).1;
     let links = Links {
         switch,
-        news: news_seen,
+        events: events_seen,
         policies: policies_seen,
         namespaces: watch::channel(None).1,
         claim: claim_seen,

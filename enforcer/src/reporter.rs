@@ -1,6 +1,6 @@
-//! What happens to pods, told in logs and metrics.
+//! Reports what happens to pods in logs and metrics.
 //!
-//! Only the replica that leads tells: the others see the same.
+//! Only the replica that leads reports: the others see the same.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use pullstop_core::wire::timestamp;
 use crate::metrics::{Metric, Metrics};
 use crate::pods::kind::VerdictWrite;
 
-/// Tells what happens.
+/// Reports what happens to pods.
 #[derive(Debug)]
 pub struct Reporter {
     metrics: Arc<Metrics>,
@@ -42,12 +42,12 @@ impl Reporter {
         }
     }
 
-    /// Tells from now on, or does not.
+    /// Reports from now on, or does not.
     pub fn set_active(&mut self, active: bool) {
         self.active = active;
     }
 
-    /// Whether it tells.
+    /// Whether it reports.
     pub fn is_active(&self) -> bool {
         self.active
     }

@@ -18,14 +18,14 @@ proptest! {
         let (mut plain_world, mut plain) = (World::new(), Machine::new(policy(3, 60)));
         let (mut world, mut machine) = (World::new(), Machine::new(policy(3, 60)));
         let mut history: Vec<(u64, Pod)> = Vec::new();
-        for (step, (back, pull_state)) in steps.iter().zip(&repeats) {
+        for (step, (back, is_listed)) in steps.iter().zip(&repeats) {
             plain_world.step(step, &mut plain);
             world.step(step, &mut machine);
             history.push((world.now_ms, world.pods[step.pod].clone()));
             let (ms, old) = &history[history.len().saturating_sub(back + 1)];
             if world.now_ms - ms <= LATE_MS_MAX {
-                let source = if *pull_state { Source::List } else { Source::Watch };
-                machine.see(at(world.now_ms), old, seen);
+                let source = if *is_listed { Source::List } else { Source::Watch };
+                machine.see(at(world.now_ms), old, source);
             }
         }
         let end = at(world.now_ms + 7_200_000);

@@ -58,7 +58,7 @@ impl Driver {
         let shown = with_snapshot_by(pod, overrides, own, |snapshot| {
             let input = Input::Pod {
                 pod: snapshot,
-                seen,
+                source,
             };
             engine.handle(now, input);
             let fails = engine.tracks(snapshot.uid)

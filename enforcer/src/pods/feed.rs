@@ -37,7 +37,7 @@ const WATCHES_IN_VAIN_MAX: u32 = 5;
 
 /// Events that wait for the driver; more of them wait at the API server.
 pub const FEED_EVENTS_MAX: usize = 8;
-/// FeedEvent of more bytes than this wait alone, as pages do: all that waits takes up little more than one page.
+/// An event of more bytes than this waits alone, as pages do: all that waits takes up little more than one page.
 const SMALL_EVENT_BYTES: usize = 1 << 18;
 
 /// What the driver is told.
@@ -280,7 +280,7 @@ impl Feed {
         versions: &mut Versions,
     ) -> Result<Option<ApiError>, Break> {
         let bytes = line.len();
-        let (kind, events, at) = match wire::line(line) {
+        let (kind, event, at) = match wire::line(line) {
             Line::Added(pod) => {
                 let at = pod.metadata.resource_version.clone();
                 ("added", FeedEvent::Added(pod), at)
@@ -308,19 +308,19 @@ impl Feed {
             return Err(Break::Relist("went_back"));
         }
         (place.version, place.has_told) = (at, true);
-        self.tell(events, bytes).await.ok_or(Break::Closed)?;
+        self.tell(event, bytes).await.ok_or(Break::Closed)?;
         Ok(None)
     }
 
     /// Tells news that take up so many bytes. Large ones wait until there are no others.
-    async fn tell(&self, events: FeedEvent, bytes: usize) -> Option<()> {
+    async fn tell(&self, event: FeedEvent, bytes: usize) -> Option<()> {
         let room = if bytes > SMALL_EVENT_BYTES {
             FEED_EVENTS_MAX
         } else {
             1
         };
         let mut places = self.events.reserve_many(room).await.ok()?;
-        places.next()?.send(events);
+        places.next()?.send(event);
         Some(())
     }
 }

@@ -176,7 +176,7 @@ impl Draw {
             });
         }
         for _ in 0..self.below(3) {
-            let trouble = self.kind();
+            let trouble = self.trouble();
             registry.troubles.push(trouble);
         }
         registry

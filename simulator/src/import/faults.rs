@@ -23,9 +23,9 @@ pub(super) fn of(recording: &Recording, names: &[Option<String>], notes: &mut No
     for (pod, name) in recording.pods.iter().zip(names) {
         let by_hand = by_hand(pod, notes);
         match name {
-            Some(name) => faults.extend(by_hand.into_iter().map(|(at, deed)| Fault {
+            Some(name) => faults.extend(by_hand.into_iter().map(|(at, fault)| Fault {
                 at,
-                what: deed(format!("{}/{name}", pod.namespace)),
+                what: fault(format!("{}/{name}", pod.namespace)),
             })),
             None if by_hand.is_empty() => {}
             None => notes.add(format!(
@@ -40,10 +40,10 @@ pub(super) fn of(recording: &Recording, names: &[Option<String>], notes: &mut No
 }
 
 /// Something that is done to the pods of this name.
-type Deed = Box<dyn Fn(String) -> FaultKind>;
+type MakeFault = Box<dyn Fn(String) -> FaultKind>;
 
-fn by_hand(pod: &ObservedPod, notes: &mut Notes) -> Vec<(Duration, Deed)> {
-    let mut deeds: Vec<(Duration, Deed)> = Vec::new();
+fn by_hand(pod: &ObservedPod, notes: &mut Notes) -> Vec<(Duration, MakeFault)> {
+    let mut faults: Vec<(Duration, MakeFault)> = Vec::new();
     for (at, how) in pod.writes.iter().copied() {
         notes.add(match &pod.turned_away {
             Some(reason) => format!(
@@ -58,10 +58,10 @@ fn by_hand(pod: &ObservedPod, notes: &mut Notes) -> Vec<(Duration, Deed)> {
                 if how == Write::StatusOnly { "since the kubelet put it back" } else { "since it held" },
             ),
         });
-        deeds.push((at, Box::new(move |pods| FaultKind::FailPods { pods, how })));
+        faults.push((at, Box::new(move |pods| FaultKind::FailPods { pods, how })));
     }
     for (at, container, image) in pod.edits.iter().cloned() {
-        deeds.push((
+        faults.push((
             at,
             Box::new(move |pods| FaultKind::EditImage {
                 pods,
@@ -72,9 +72,9 @@ fn by_hand(pod: &ObservedPod, notes: &mut Notes) -> Vec<(Duration, Deed)> {
     }
     // Controllers that scenarios know delete their pods themselves.
     if let (Some(at), None) = (pod.deleted_at, workloads::owner_of(pod)) {
-        deeds.push((at, Box::new(|pods| FaultKind::DeletePods { pods })));
+        faults.push((at, Box::new(|pods| FaultKind::DeletePods { pods })));
     }
-    deeds
+    faults
 }
 
 fn restarts(recording: &Recording, notes: &mut Notes) -> Vec<Fault> {

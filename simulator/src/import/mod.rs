@@ -1,7 +1,7 @@
 //! `simulator import`: a recording becomes a scenario.
 //!
 //! ```text
-//! recordings ─ objects ─▶ sights ─ supply, nodes, workloads, deeds ─▶ Scenario ─ write ─▶ YAML
+//! recordings ─ objects ─▶ observed ─ supply, nodes, workloads, faults ─▶ Scenario ─ write ─▶ YAML
 //! ```
 //!
 //! A recording shows what happened, not why: what is guessed stands in the comments of the scenario, with what it was

@@ -6,7 +6,7 @@ use std::time::Duration;
 use pullstop_cluster::scenario::fault::Write;
 use pullstop_core::pod::{
     ContainerKind, ContainerSnapshot, ContainerState, Overrides, Phase, PodSnapshot, RestartPolicy,
-    Trouble, WaitingReason,
+    WaitingKind, WaitingReason,
 };
 use pullstop_core::wire::timestamp;
 
@@ -135,7 +135,7 @@ impl ObservedPod {
         if let (None, Some(node)) = (&self.bound, seen.node) {
             self.bound = Some((node.to_owned(), at));
         }
-        self.sees_writes(pod, source, at);
+        self.sees_writes(pod, seen, at);
         self.has_sandbox = pod.more.status.has_sandbox();
         if seen.deleting {
             self.deleted_at.get_or_insert(at);
@@ -315,10 +315,10 @@ impl ObservedContainer {
         };
         let was_failing = self.is_failing;
         match known.kind() {
-            Some(Trouble::Failed) => self.fails(at, reason, message),
-            Some(Trouble::BackingOff) if !was_failing => self.fails(at, reason, message),
-            Some(Trouble::BackingOff) => {}
-            Some(Trouble::Constant) => {
+            Some(WaitingKind::Failed) => self.fails(at, reason, message),
+            Some(WaitingKind::BackingOff) if !was_failing => self.fails(at, reason, message),
+            Some(WaitingKind::BackingOff) => {}
+            Some(WaitingKind::Constant) => {
                 self.is_failing = true;
                 if known == WaitingReason::ErrImageNeverPull {
                     self.never_pulled_at = Some(at);

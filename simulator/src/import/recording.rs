@@ -78,13 +78,13 @@ impl Recording {
             let place = *self.places.entry(seen.uid.to_owned()).or_insert_with(|| {
                 let created_at = seen.created_at.filter(|_| observed::is_failing(seen));
                 let first_at = created_at.map_or(at, |created| created.since(begin).min(at));
-                self.pods.push(ObservedPod::new(pod, source, first_at));
+                self.pods.push(ObservedPod::new(pod, seen, first_at));
                 self.pods.len() - 1
             });
-            let sight = &mut self.pods[place];
-            sight.see(pod, source, at);
+            let observed_pod = &mut self.pods[place];
+            observed_pod.see(pod, seen, at);
             if kind == trace::EventKind::Deleted {
-                sight.gone(at);
+                observed_pod.gone(at);
             }
         };
         snapshot(pod, see);
@@ -125,13 +125,13 @@ impl Recording {
 
     fn job(&mut self, job: Job, at: Duration) {
         let key = (job.metadata.namespace, job.metadata.name);
-        let sight = self.jobs.entry(key).or_insert_with(|| ObservedJob {
+        let observed_pod = self.jobs.entry(key).or_insert_with(|| ObservedJob {
             first_at: at,
             spec: job.spec.clone(),
             resumed_at: None,
         });
-        if sight.spec.suspend && !job.spec.suspend {
-            sight.resumed_at.get_or_insert(at);
+        if observed_pod.spec.suspend && !job.spec.suspend {
+            observed_pod.resumed_at.get_or_insert(at);
         }
     }
 

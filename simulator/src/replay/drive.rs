@@ -92,7 +92,7 @@ impl<'a> Driver<'a> {
     fn see(&mut self, event: &Event, pod: &'a WirePod, source: Source) {
         self.latest.insert(pod.metadata.uid.clone(), pod);
         with_snapshot(pod, |snapshot| {
-            self.pod(event.trace, event.at, snapshot, seen);
+            self.pod(event.trace, event.at, snapshot, source);
         });
     }
 
