@@ -1,19 +1,22 @@
-//! Chance, drawn from one seed.
+//! Random numbers, all from one seed.
 //!
 //! Everything that draws has a stream of its own, so that one more draw in one place changes nothing in another: the
 //! same pods live the same lives under two policies, which is what makes policies comparable.
 
 use std::time::Duration;
 
-/// Where all streams come from.
+use rand_xoshiro::SplitMix64;
+use rand_xoshiro::rand_core::{RngCore, SeedableRng};
+
+/// The random streams of one seed.
 #[derive(Clone, Copy, Debug)]
 pub struct RandomStreams {
     seed: u64,
 }
 
-/// Who draws.
+/// What a stream is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "named after what draws")]
+#[expect(missing_docs, reason = "named after what draws from it")]
 pub enum Purpose {
     Node = 1,
     Worker = 2,
@@ -27,25 +30,25 @@ pub enum Purpose {
 
 /// One sequence of draws: `SplitMix64` (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014).
 ///
-/// Eight bytes, the same on every machine and with every release of any library.
+/// Eight bytes, and the same on every machine and with every release: the algorithm is the type's name. What is made of its
+/// bits is written here, since `rand` changes that between releases.
 #[derive(Clone, Debug)]
 pub struct RandomStream {
-    state: u64,
+    generator: SplitMix64,
 }
 
 impl RandomStreams {
-    /// RandomStreams that fall as `seed` says.
+    /// The streams of `seed`.
     pub const fn new(seed: u64) -> Self {
         Self { seed }
     }
 
-    /// The stream of `drawer` number `id`.
-    pub const fn stream(self, drawer: Purpose, id: u64) -> RandomStream {
-        let mut stream = RandomStream { state: self.seed };
-        let seed = stream.next() ^ (drawer as u64).wrapping_mul(0xA24B_AED4_963E_E407);
-        let mut stream = RandomStream { state: seed };
-        let state = stream.next() ^ id.wrapping_mul(0x9FB2_1C65_1E98_DF25);
-        RandomStream { state }
+    /// The stream for `purpose` number `id`.
+    pub fn stream(self, purpose: Purpose, id: u64) -> RandomStream {
+        let seed = RandomStream::new(self.seed).next()
+            ^ (purpose as u64).wrapping_mul(0xA24B_AED4_963E_E407);
+        let seed = RandomStream::new(seed).next() ^ id.wrapping_mul(0x9FB2_1C65_1E98_DF25);
+        RandomStream::new(seed)
     }
 
     /// Five letters and digits, as Kubernetes ends the names of what it makes
@@ -65,27 +68,28 @@ impl RandomStreams {
 }
 
 impl RandomStream {
+    fn new(seed: u64) -> Self {
+        let generator = SplitMix64::from_seed(seed.to_le_bytes());
+        Self { generator }
+    }
+
     /// 64 random bits.
-    pub const fn next(&mut self) -> u64 {
-        self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.state;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
+    pub fn next(&mut self) -> u64 {
+        self.generator.next_u64()
     }
 
     /// A number below `limit`, each as likely as the others up to one in 2^64; 0 if there is none.
-    pub const fn below(&mut self, limit: u64) -> u64 {
+    pub fn below(&mut self, limit: u64) -> u64 {
         ((self.next() as u128 * limit as u128) >> 64) as u64
     }
 
     /// A number from `low` to `high`, both included.
-    pub const fn between(&mut self, low: u64, high: u64) -> u64 {
+    pub fn between(&mut self, low: u64, high: u64) -> u64 {
         low + self.below(high.saturating_sub(low).saturating_add(1))
     }
 
     /// True `percent` times in a hundred.
-    pub const fn chance(&mut self, percent: u8) -> bool {
+    pub fn chance(&mut self, percent: u8) -> bool {
         self.below(100) < percent as u64
     }
 
@@ -127,7 +131,7 @@ mod tests {
     #[test]
     fn the_first_numbers_are_those_of_the_paper() {
         // From the reference implementation at prng.di.unimi.it/splitmix64.c, seed 1234567.
-        let mut stream = RandomStream { state: 1_234_567 };
+        let mut stream = RandomStream::new(1_234_567);
         assert_eq!(stream.next(), 6_457_827_717_110_365_317);
         assert_eq!(stream.next(), 3_203_168_211_198_807_973);
     }
