@@ -81,7 +81,7 @@ pub(crate) fn run(args: &RecordArgs, err: &mut dyn Write) -> io::Result<u8> {
 /// Records into `out` until `end`. Returns how many events there were.
 ///
 /// # Errors
-/// If `out` cannot be written to. ApiError with the cluster only leaves a gap.
+/// If `out` cannot be written to. An error of the API server only leaves a gap.
 pub async fn record(
     args: &RecordArgs,
     api: &Api,

@@ -400,7 +400,7 @@ impl Draw {
 
     fn faults(&mut self) -> Vec<Fault> {
         // Which kinds there are in this world at all.
-        let swarm = self.chance.next();
+        let swarm = self.chance.bits();
         let mut faults = Vec::new();
         for _ in 0..self.below(6) {
             let kind = self.below(FAULT_KINDS);

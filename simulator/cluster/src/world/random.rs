@@ -45,9 +45,9 @@ impl RandomStreams {
 
     /// The stream for `purpose` number `id`.
     pub fn stream(self, purpose: Purpose, id: u64) -> RandomStream {
-        let seed = RandomStream::new(self.seed).next()
+        let seed = RandomStream::new(self.seed).bits()
             ^ (purpose as u64).wrapping_mul(0xA24B_AED4_963E_E407);
-        let seed = RandomStream::new(seed).next() ^ id.wrapping_mul(0x9FB2_1C65_1E98_DF25);
+        let seed = RandomStream::new(seed).bits() ^ id.wrapping_mul(0x9FB2_1C65_1E98_DF25);
         RandomStream::new(seed)
     }
 
@@ -74,13 +74,13 @@ impl RandomStream {
     }
 
     /// 64 random bits.
-    pub fn next(&mut self) -> u64 {
+    pub fn bits(&mut self) -> u64 {
         self.generator.next_u64()
     }
 
     /// A number below `limit`, each as likely as the others up to one in 2^64; 0 if there is none.
     pub fn below(&mut self, limit: u64) -> u64 {
-        ((self.next() as u128 * limit as u128) >> 64) as u64
+        ((u128::from(self.bits()) * u128::from(limit)) >> 64) as u64
     }
 
     /// A number from `low` to `high`, both included.
@@ -90,12 +90,12 @@ impl RandomStream {
 
     /// True `percent` times in a hundred.
     pub fn chance(&mut self, percent: u8) -> bool {
-        self.below(100) < percent as u64
+        self.below(100) < u64::from(percent)
     }
 
     /// A waiting time with this mean, exponentially distributed, to the millisecond.
     pub fn waiting_time(&mut self, mean: Duration) -> Duration {
-        let uniform = u32::try_from(self.next() >> 32).unwrap_or(u32::MAX);
+        let uniform = u32::try_from(self.bits() >> 32).unwrap_or(u32::MAX);
         let logarithm = u128::from(minus_ln_q32(uniform));
         let millis = (mean.as_millis().saturating_mul(logarithm)) >> 32;
         Duration::from_millis(u64::try_from(millis).unwrap_or(u64::MAX))
@@ -132,8 +132,8 @@ mod tests {
     fn the_first_numbers_are_those_of_the_paper() {
         // From the reference implementation at prng.di.unimi.it/splitmix64.c, seed 1234567.
         let mut stream = RandomStream::new(1_234_567);
-        assert_eq!(stream.next(), 6_457_827_717_110_365_317);
-        assert_eq!(stream.next(), 3_203_168_211_198_807_973);
+        assert_eq!(stream.bits(), 6_457_827_717_110_365_317);
+        assert_eq!(stream.bits(), 3_203_168_211_198_807_973);
     }
 
     #[test]
@@ -142,8 +142,8 @@ mod tests {
         let mut firsts: Vec<u64> = (0..1000)
             .flat_map(|id| {
                 [
-                    streams.stream(Purpose::Node, id).next(),
-                    streams.stream(Purpose::Worker, id).next(),
+                    streams.stream(Purpose::Node, id).bits(),
+                    streams.stream(Purpose::Worker, id).bits(),
                 ]
             })
             .collect();

@@ -6,7 +6,7 @@ use super::random::{Purpose, RandomStreams};
 /// The uid of a pod: a UUID of version 4 whose last eight digits are its place.
 pub fn of(pod: PodId, streams: RandomStreams) -> String {
     let mut chance = streams.stream(Purpose::Uid, pod.0.into());
-    let (a, b) = (chance.next(), chance.next());
+    let (a, b) = (chance.bits(), chance.bits());
     let version = (a & 0x0FFF) | 0x4000;
     let variant = (b >> 48 & 0x3FFF) | 0x8000;
     format!(

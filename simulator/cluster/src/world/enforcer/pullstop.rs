@@ -49,7 +49,7 @@ impl Controller for Pullstop {
                 self.engine.handle(now, Input::Pod { pod, source });
             }),
             ControllerEvent::Gone { uid, from } => {
-                self.engine.handle(now, Input::Gone { uid, from })
+                self.engine.handle(now, Input::Gone { uid, from });
             }
             ControllerEvent::ListBegin => self.engine.handle(now, Input::RelistBegin),
             ControllerEvent::ListEnd => self.engine.handle(now, Input::RelistEnd),

@@ -312,7 +312,7 @@ impl Visit<'_> {
         let runtime = self.c.nodes.get(self.w.node).runtime;
         let reason = error.waiting_reason(runtime);
         let message: Arc<str> =
-            pull_errors::pull_error(runtime, error, &name, self.w.rng.next()).into();
+            pull_errors::pull_error(runtime, error, &name, self.w.rng.bits()).into();
         let why = (self.kubelet.minor >= BACK_OFF_TELLS_WHY_SINCE).then_some(&*message);
         let waiting = pull_errors::back_off(&name, reason, why).into();
         self.w.back_offs.failed(image, self.c.now, waiting);
