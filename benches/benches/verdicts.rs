@@ -15,10 +15,9 @@ use pullstop_apiserver::{
 use pullstop_benches::Pod;
 use pullstop_benches::server::runtime;
 use pullstop_benches::wire::{Image, Printer};
-use pullstop_core::policy::{Mode, Policy};
+use pullstop_core::policy::{Mode, Policies, Policy};
 use pullstop_enforcer::api::Api;
 use pullstop_enforcer::clock::Clock;
-use pullstop_enforcer::engines::Policies;
 use pullstop_enforcer::http::Listeners;
 use pullstop_enforcer::metrics::Metrics;
 use pullstop_enforcer::run::{Parts, RunArgs, enforce};

@@ -3,12 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pullstop_core::policy::{Mode, Policy};
+use pullstop_core::policy::{Mode, Policies, Policy};
 use pullstop_core::time::Timestamp;
 use pullstop_enforcer::api::{Api, ApiPath, Call, rights};
 use pullstop_enforcer::clock::Clock;
 use pullstop_enforcer::drive::{Driver, Limits, Links, selector};
-use pullstop_enforcer::engines::Policies;
 use pullstop_enforcer::lease::Claim;
 use pullstop_enforcer::metrics::Metrics;
 use pullstop_enforcer::pods::announce::Announcer;

@@ -21,7 +21,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use pullstop_core::engine::{Decision, Effect, Input};
 use pullstop_core::pod::Phase;
-use pullstop_core::policy::{Bounds, Mode, Policy};
+use pullstop_core::policy::{self, Bounds, Mode, Policies, Policy};
 use pullstop_core::time::Timestamp;
 use tokio::sync::{Notify, mpsc, watch};
 
@@ -29,7 +29,7 @@ use self::lanes::{Lane, Lanes, Task};
 use self::past::Recalled;
 pub use self::state::{Question, State};
 use crate::clock::Clock;
-use crate::engines::{self, Engines, Home, Policies};
+use crate::engines::{Engines, Home};
 use crate::lease::{Claim, Stop};
 use crate::metrics::Metrics;
 use crate::overrides::Asked;
@@ -259,7 +259,7 @@ impl Driver {
 
     fn adopt(&mut self, policies: Policies, links: &Links) {
         let selector = selector(&policies);
-        let limits = engines::Limits {
+        let limits = policy::Limits {
             mode: self.limit(),
             namespaces: self.selected.clone(),
         };

@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use pullstop_core::engine::{Effect, Engine, Explanation, Input};
 use pullstop_core::plugin::Profile;
-pub use pullstop_core::policy::{Limits, Policies};
-use pullstop_core::policy::{Mode, Policy};
+use pullstop_core::policy::{Limits, Mode, Policies, Policy};
 use pullstop_core::time::Timestamp;
 
 use crate::api::server_time;
@@ -189,29 +188,15 @@ fn profile(policy: &Policy) -> Result<Profile, String> {
 mod tests {
     use super::*;
 
-    fn policies(cluster: Mode, namespace: Mode) -> Policies {
-        let of = |mode| {
-            let mut policy = Policy::default();
-            policy.mode = mode;
-            policy
-        };
-        Policies {
-            cluster: of(cluster),
-            namespaces: BTreeMap::from([("team".to_owned(), of(namespace))]),
-        }
-    }
-
-    fn up_to(mode: Mode) -> Limits {
-        Limits {
-            mode,
-            namespaces: None,
-        }
-    }
-
     #[test]
     fn engines_come_and_go_with_policies() {
         let now = Timestamp::from_millis(1);
-        let mut engines = Engines::new(policies(Mode::Enforce, Mode::Enforce)).unwrap();
+        let enforcing = Policy::default().in_mode(Mode::Enforce);
+        let with_team = Policies {
+            cluster: enforcing.clone(),
+            namespaces: BTreeMap::from([("team".to_owned(), enforcing.clone())]),
+        };
+        let mut engines = Engines::new(with_team).unwrap();
         assert_eq!(
             engines.policy().1,
             Mode::DryRun,
@@ -222,8 +207,11 @@ mod tests {
         let home = engines.home("team");
         engines
             .adopt(
-                Policies::one(Policy::default().in_mode(Mode::Enforce)),
-                up_to(Mode::Enforce),
+                Policies::one(enforcing),
+                Limits {
+                    mode: Mode::Enforce,
+                    namespaces: None,
+                },
                 now,
             )
             .unwrap();

@@ -9,7 +9,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pullstop_core::policy::Mode;
+use pullstop_core::policy::{Mode, Policies};
 use pullstop_core::time::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, mpsc, watch};
@@ -20,7 +20,6 @@ use crate::api::{Api, ApiPath, Call, rights};
 use crate::clock::Clock;
 use crate::connect::Cluster;
 use crate::drive::{self, Limits, Links};
-use crate::engines::Policies;
 use crate::lease::Claim;
 use crate::metrics::Metrics;
 use crate::output::{Clean, Form};

@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 
 use pullstop_core::classify::OWN_BYTES_MAX;
-use pullstop_core::policy::Policy;
+use pullstop_core::policy::{Policies, Policy};
 
 use super::built_in;
 use super::object::Object;
 use super::opinion::Opinion;
-use crate::engines::Policies;
 
 /// Bytes of the patterns of all namespaces' policies together: 32 of them can be as long as a policy's may be. Searching
 /// for them takes about 20 times as much memory, of the 512 MiB of deploy/. The cluster's own policy always has room.

@@ -4,10 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use pullstop_core::policy::Policy;
+use pullstop_core::policy::{Policies, Policy};
 use tokio::sync::watch;
 
-use crate::engines::Policies;
 use crate::metrics::{Metric, Metrics};
 use crate::policy;
 

@@ -10,9 +10,7 @@ pub mod object;
 pub mod objects;
 pub mod opinion;
 
-use pullstop_core::policy::Policy;
-
-use crate::engines::Policies;
+use pullstop_core::policy::{Policies, Policy};
 
 /// Without any policy, the built-in rules, which only say what they would do.
 pub fn built_in() -> Policies {

@@ -18,9 +18,9 @@ use super::object::{FOLDER, Object};
 use super::opinion::Opinion;
 use crate::api::{Api, ApiError, ApiPath, Call, MERGE_PATCH, rights};
 use crate::clock::Clock;
-use crate::engines::Policies;
 use crate::lease::Claim;
 use crate::metrics::{Metric, Metrics};
+use pullstop_core::policy::Policies;
 
 /// How often the objects are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(5);

@@ -10,7 +10,6 @@ use super::args::RunArgs;
 use crate::api::Api;
 use crate::clock::Clock;
 use crate::drive::{Driver, Limits, Question};
-use crate::engines::Policies;
 use crate::http::{self, Listeners, Pages};
 use crate::lease::{Candidate, Claim, Stop};
 use crate::metrics::Metrics;
@@ -20,6 +19,7 @@ use crate::pods::feed::{Feed, FeedEvent};
 use crate::pods::history::{self, Historian};
 use crate::pods::write::Writer;
 use crate::policies::{self, objects::Objects};
+use pullstop_core::policy::Policies;
 
 /// What the program stands on.
 #[derive(Debug)]

@@ -33,7 +33,7 @@ use crate::overrides::{Kind, Source};
 )]
 pub struct ScanArgs {
     #[command(flatten)]
-    sight: Lens,
+    view_args: ViewArgs,
     #[command(flatten)]
     connect: ConnectArgs,
     /// List the pods that were failed for their images instead: why, when, and whether the kubelet has agreed
@@ -58,14 +58,14 @@ pub struct ExplainArgs {
     #[arg(value_name = "NAMESPACE/POD", value_parser = pod_name)]
     pod: (Name, Name),
     #[command(flatten)]
-    sight: Lens,
+    view_args: ViewArgs,
     #[command(flatten)]
     cluster: ClusterArgs,
 }
 
 /// What is looked at, and by which policy.
 #[derive(Debug, Parser)]
-struct Lens {
+struct ViewArgs {
     /// Pods as `kubectl get pods -o json` prints them, instead of the cluster's; with their events as `kubectl get
     /// pods,events -o json` prints them
     #[arg(long, value_name = "FILE")]
@@ -107,8 +107,8 @@ pub(crate) fn scan(args: &ScanArgs, out: &mut dyn Write, err: &mut dyn Write) ->
     } else {
         Wanted::Alive(namespace)
     };
-    let sight = &args.sight;
-    let (view, policies) = match sight.see(&args.connect.cluster, wanted) {
+    let view_args = &args.view_args;
+    let (view, policies) = match view_args.see(&args.connect.cluster, wanted) {
         Ok(seen) => seen,
         Err(failure) => return failure.tell(err),
     };
@@ -120,23 +120,23 @@ pub(crate) fn scan(args: &ScanArgs, out: &mut dyn Write, err: &mut dyn Write) ->
         match args.output {
             Output::Json => print::failed_json(&all, out)?,
             _ if all.is_empty() => writeln!(err, "no pod was failed for its image")?,
-            Output::Table => print::failed_table(&all, sight.now(), false, out)?,
-            Output::Wide => print::failed_table(&all, sight.now(), true, out)?,
+            Output::Table => print::failed_table(&all, view_args.now(), false, out)?,
+            Output::Wide => print::failed_table(&all, view_args.now(), true, out)?,
         }
-        return sight.tell_gaps(&view, err);
+        return view_args.tell_gaps(&view, err);
     }
     writeln!(err, "{}", print::one_line(&policies.line()))?;
-    let all = match sight.judge(&view, &policies) {
+    let all = match view_args.judge(&view, &policies) {
         Ok(all) => all,
         Err(failure) => return failure.tell(err),
     };
     match args.output {
         Output::Json => print::json(&all, out)?,
         _ if all.is_empty() => writeln!(err, "no pod waits for an image that it cannot get")?,
-        Output::Table => print::table(&all, sight.now(), false, out)?,
-        Output::Wide => print::table(&all, sight.now(), true, out)?,
+        Output::Table => print::table(&all, view_args.now(), false, out)?,
+        Output::Wide => print::table(&all, view_args.now(), true, out)?,
     }
-    sight.tell_gaps(&view, err)
+    view_args.tell_gaps(&view, err)
 }
 
 /// Runs `enforcer explain`. Returns the exit code.
@@ -146,8 +146,8 @@ pub(crate) fn explain(
     err: &mut dyn Write,
 ) -> io::Result<u8> {
     let (namespace, name) = &args.pod;
-    let sight = &args.sight;
-    let (view, policies) = match sight.see(&args.cluster, Wanted::One(namespace, name)) {
+    let view_args = &args.view_args;
+    let (view, policies) = match view_args.see(&args.cluster, Wanted::One(namespace, name)) {
         Ok(seen) => seen,
         Err(failure) => return failure.tell(err),
     };
@@ -157,13 +157,13 @@ pub(crate) fn explain(
             writeln!(err, "{}", print::one_line(&error))?;
             return Ok(crate::exit::INVALID);
         }
-        return sight.tell_gaps(&view, err);
+        return view_args.tell_gaps(&view, err);
     };
     if record.has_ended() {
-        print::ended(&record, view.end.as_ref(), sight.now(), out)?;
+        print::ended(&record, view.end.as_ref(), view_args.now(), out)?;
         return Ok(crate::exit::SUCCESS);
     }
-    let all = match sight.judge(&view, &policies) {
+    let all = match view_args.judge(&view, &policies) {
         Ok(all) => all,
         Err(failure) => return failure.tell(err),
     };
@@ -174,10 +174,10 @@ pub(crate) fn explain(
         )?;
     }
     for (stuck, policy) in &all {
-        print::story(stuck, policy, sight.now(), out)?;
+        print::story(stuck, policy, view_args.now(), out)?;
     }
-    print::put_back(&record, sight.now(), out)?;
-    sight.tell_gaps(&view, err)
+    print::put_back(&record, view_args.now(), out)?;
+    view_args.tell_gaps(&view, err)
 }
 
 /// Why nothing can be shown.
@@ -201,7 +201,7 @@ impl Failure {
     }
 }
 
-impl Lens {
+impl ViewArgs {
     fn now(&self) -> Timestamp {
         self.at.unwrap_or_else(|| Clock::start().now())
     }

@@ -2,10 +2,9 @@
 
 use std::path::Path;
 
-use pullstop_core::policy::{Mode, Policy};
+use pullstop_core::policy::{Limits, Mode, Policies, Policy};
 
 use crate::api::{Api, ApiError};
-use crate::engines::{Limits, Policies};
 use crate::input;
 use crate::policies::{built_in, objects, opinion};
 use crate::policy::{self, mode_name};

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use pullstop_core::policy::{Mode, Policy};
+use pullstop_core::policy::{Mode, Policies, Policy};
 use pullstop_core::time::Timestamp;
 use pullstop_core::wire::timestamp;
 use pullstop_enforcer::clock::Clock;
-use pullstop_enforcer::engines::Policies;
 use tokio::time::sleep;
 
 use crate::cluster::Cluster;

@@ -27,12 +27,11 @@ use std::time::Duration;
 
 use clap::Parser;
 use hyper::Response;
-use pullstop_core::policy::{Mode, Policy};
+use pullstop_core::policy::{Mode, Policies, Policy};
 use pullstop_core::time::Timestamp;
 use pullstop_core::wire::timestamp;
 use pullstop_enforcer::api::Api;
 use pullstop_enforcer::clock::Clock;
-use pullstop_enforcer::engines::Policies;
 use pullstop_enforcer::http::Listeners;
 use pullstop_enforcer::metrics::Metrics;
 use pullstop_enforcer::run::{Parts, RunArgs, enforce};

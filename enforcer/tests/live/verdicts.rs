@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use pullstop_core::policy::{Fallback, Mode, Policy};
-use pullstop_enforcer::engines::Policies;
+use pullstop_core::policy::{Fallback, Mode, Policies, Policy};
 use serde_json::json;
 use tokio::time::sleep;
 

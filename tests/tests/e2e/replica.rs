@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use clap::Parser;
 use kube::Client;
+use pullstop_core::policy::Policies;
 use pullstop_core::time::Timestamp;
 use pullstop_enforcer::api::Api;
 use pullstop_enforcer::clock::Clock;
-use pullstop_enforcer::engines::Policies;
 use pullstop_enforcer::http::Listeners;
 use pullstop_enforcer::metrics::Metrics;
 use pullstop_enforcer::policy;

@@ -8,8 +8,8 @@ use super::{Slot, Store};
 use crate::hash::hash;
 use crate::time::Timestamp;
 
-/// Up to so many places everything is checked after each input; of more, so many in turn: tests with many thousand pods
-/// stay linear.
+/// Up to so many places, everything is checked after each input. With more, one place is checked after each input, in turn,
+/// so that tests with many thousand pods stay linear.
 const CHECKED_MAX: usize = 64;
 
 impl Store {
@@ -227,6 +227,55 @@ mod tests {
             let record = engine.store.record_mut(slot);
             record.write = Write::Idle;
             record.containers.clear();
+        });
+    }
+
+    #[test]
+    #[should_panic(expected = "free twice")]
+    fn a_place_that_is_free_twice_is_caught() {
+        check_broken(|engine, _| {
+            let place = engine.store.free[0];
+            engine.store.free.push(place);
+            engine.store.records.push(None);
+        });
+    }
+
+    #[test]
+    #[should_panic(expected = "indexed by its uid")]
+    fn a_record_under_another_uid_is_caught() {
+        check_broken(|engine, slot| {
+            let place = engine.store.free.pop().unwrap();
+            let record = engine.store.records[slot.0 as usize].take();
+            engine.store.records[place.0 as usize] = record;
+            engine.store.free.push(slot);
+        });
+    }
+
+    #[test]
+    #[should_panic(expected = "in order of time")]
+    fn versions_that_are_out_of_order_are_caught() {
+        check_broken(|engine, _| {
+            let (_, uid) = engine.store.gone_until[0].clone();
+            engine.store.gone_until.push_back((engine.now, uid));
+        });
+    }
+
+    #[test]
+    #[should_panic(expected = "not kept for less")]
+    fn a_version_that_is_dropped_too_late_is_caught() {
+        check_broken(|engine, _| engine.store.gone_until[0].0 = Timestamp::NEVER);
+    }
+
+    #[test]
+    #[should_panic(expected = "at most so many failing containers")]
+    fn a_record_with_too_many_containers_is_caught() {
+        check_broken(|engine, slot| {
+            let containers = &mut engine.store.record_mut(slot).containers;
+            while containers.len() <= FAILING_CONTAINERS_MAX {
+                let mut other = self::engine();
+                let slot = other.store.find("a").unwrap();
+                containers.append(&mut other.store.record_mut(slot).containers);
+            }
         });
     }
 

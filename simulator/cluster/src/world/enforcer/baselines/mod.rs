@@ -45,7 +45,7 @@ pub enum Baseline {
     Kueue,
     /// Three changes of a pod that backs off: the Jenkins plugin's `backoffEventsLimit`.
     Jenkins,
-    /// Three sights of a pod that backs off: AWX receptor's `imagePullBackOffRetries`.
+    /// Three observations of a pod that backs off: AWX receptor's `imagePullBackOffRetries`.
     Receptor,
     /// Armada's `pendingPodChecks` as shipped: `failed to pull and unpack image` for 90 s, anything else, having no node
     /// among it, for 5 minutes, since the last change of a condition, or start or end of a container.
@@ -103,7 +103,7 @@ struct Record {
     changed_at: Timestamp,
     shape: Shape,
     sandbox_since: Option<Timestamp>,
-    sights: u32,
+    observations: u32,
     due_at: Option<Timestamp>,
     is_failed: bool,
     is_listed: bool,
@@ -161,14 +161,14 @@ impl Judge {
             record.sandbox_since.get_or_insert(now);
         }
         let counts = self.baseline == Baseline::Receptor || source == Source::Watch;
-        record.sights += u32::from(counts && is_counted(self.baseline, pod));
+        record.observations += u32::from(counts && is_counted(self.baseline, pod));
         if !record.is_failed {
             let due_at = due_at(self.baseline, now, pod, record);
             self.plan(pod.id, due_at);
         }
     }
 
-    /// What is known of a pod at the first sight of it.
+    /// What is known of a pod at the first observation of it.
     fn record(&mut self, pod: &Pod) -> Record {
         let owner = pod.owner.map(|owner| owner.id);
         let admitted_at = owner.map_or(pod.created_at, |owner| {
@@ -182,7 +182,7 @@ impl Judge {
             changed_at,
             shape,
             sandbox_since: shape.conditions.sandbox_ready.then_some(changed_at),
-            sights: 0,
+            observations: 0,
             due_at: None,
             is_failed: false,
             is_listed: true,

@@ -33,14 +33,14 @@ pub(super) fn due_at(
             None => pod.created_at.after(5 * MINUTE),
         }),
         Baseline::Kueue => Some(record.admitted_at.after(30 * MINUTE)),
-        Baseline::Jenkins => (record.sights >= 3 && backs_off(pod, ALL)).then_some(now),
-        Baseline::Receptor => (record.sights >= 3 && backs_off(pod, MAIN)).then_some(now),
+        Baseline::Jenkins => (record.observations >= 3 && backs_off(pod, ALL)).then_some(now),
+        Baseline::Receptor => (record.observations >= 3 && backs_off(pod, MAIN)).then_some(now),
         Baseline::Armada => Some(armada(pod, record)),
     }
     .map(|at| at.max(now))
 }
 
-/// Whether the baseline counts this sight of a pod.
+/// Whether the baseline counts this observation of a pod.
 pub(super) fn is_counted(baseline: Baseline, pod: &Pod) -> bool {
     match baseline {
         Baseline::Jenkins => backs_off(pod, ALL),
