@@ -13,7 +13,8 @@
 //! use pullstop_core::engine::{Effect, Engine, Input, Outcome, Source};
 //! use pullstop_core::plugin::Profile;
 //! use pullstop_core::pod::{
-//!     ContainerKind, ContainerSnapshot, ContainerState, Owner, Phase, PodSnapshot, ResourceVersion, RestartPolicy, Overrides,
+//!     ContainerKind, ContainerSnapshot, ContainerState, Overrides, Owner, Phase, PodSnapshot, ResourceVersion,
+//!     RestartPolicy,
 //! };
 //! use pullstop_core::policy::{Mode, Policy};
 //! use pullstop_core::time::Timestamp;
@@ -45,7 +46,7 @@
 //!         containers: &[container],
 //!         image_volumes: &[],
 //!     };
-//!     engine.handle(now, Input::Pod { pod: &pod, seen: Source::Watch });
+//!     engine.handle(now, Input::Pod { pod: &pod, source: Source::Watch });
 //! }
 //!
 //! /// Carries out what the engine asks for: every write succeeds. The causes for which pods were failed.
