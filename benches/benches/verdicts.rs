@@ -90,7 +90,7 @@ async fn enforcer(url: &str, stop: watch::Sender<bool>) {
         listeners: Listeners::default(),
     };
     let args = RunArgs::parse_from(["run", "--no-lease"]);
-    let ended = enforce(&args, Policies::one(policy()), parts, stop).await;
+    let ended = enforce(&args, Policies::from(policy()), parts, stop).await;
     assert_eq!(ended, Ok(()));
 }
 

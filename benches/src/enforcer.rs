@@ -27,7 +27,7 @@ pub async fn enforce(
     leads: bool,
     done: impl Future<Output = ()>,
 ) {
-    let policies = Policies::one(Policy::default().in_mode(Mode::Enforce));
+    let policies = Policies::from(Policy::default().in_mode(Mode::Enforce));
     let claim = Claim {
         until: leads.then_some(Timestamp::NEVER),
         stopped: false,

@@ -6,5 +6,6 @@ mod bounds;
 mod exhaustive;
 mod harness;
 mod invariants;
+mod policies;
 mod regressions;
 mod transcripts;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::harness::{Machine, NOT_FOUND, Pod, St, at, built_in, policy};
 use pullstop_core::engine::{Effect, Engine, Input, Outcome, Source};
 use pullstop_core::plugin::{
-    Case, Evidence, Fact, Permission, Permit, Point, Profile, Trail, Weight,
+    ActivePolicies, Case, Evidence, Fact, Permission, Permit, Point, Profile, Trail, Weight,
 };
 use pullstop_core::pod::{ContainerKind, Phase, ResourceVersion};
 use pullstop_core::time::Timestamp;
@@ -226,9 +226,9 @@ fn pods_that_come_into_scope_are_judged() {
         (2000, policy(1, 30), 0),
         (3000, wide, 1),
     ] {
-        let profile = Box::new(Profile::standard(policy).unwrap());
+        let policies = Box::new(ActivePolicies::new(policy).unwrap());
         machine.log.clear();
-        machine.input(at(ms), Input::Profile(profile));
+        machine.input(at(ms), Input::Policies(policies));
         assert!(
             machine
                 .log

@@ -119,7 +119,7 @@ impl Stage {
                 self.machine.answers = false;
             }
             ["rules", "only", "warn"] => {
-                let policy = self.machine.engine.policy().clone();
+                let policy = self.machine.engine.policies().given().cluster.clone();
                 let mut rules = policy.rules().to_vec();
                 for rule in &mut rules {
                     rule.action = Action::Warn;

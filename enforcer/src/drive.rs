@@ -1,6 +1,6 @@
-//! The driver: what is seen goes into the engines, what they ask for is carried out.
+//! The driver: what is seen goes into the engine, what it asks for is carried out.
 //!
-//! One future owns the engines, so that inputs have an order. It never waits for an answer: reads and writes go on beside
+//! One future owns the engine, so that inputs have an order. It never waits for an answer: reads and writes go on beside
 //! it, and their reports come back as inputs.
 //!
 //! A replica that does not hold the lease, or whose kill switch is thrown, runs in a dry run: it counts and judges like
@@ -19,17 +19,17 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
-use pullstop_core::engine::{Decision, Effect, Input};
-use pullstop_core::pod::Phase;
-use pullstop_core::policy::{self, Bounds, Mode, Policies, Policy};
+use pullstop_core::engine::{Decision, Effect, Engine, Input};
+use pullstop_core::plugin::{ActivePolicies, Profile};
+use pullstop_core::policy::{self, Mode, Policies};
 use pullstop_core::time::Timestamp;
 use tokio::sync::{Notify, mpsc, watch};
 
 use self::lanes::{Lane, Lanes, Task};
 use self::past::Recalled;
 pub use self::state::{Question, State};
+use crate::api::server_time;
 use crate::clock::Clock;
-use crate::engines::{Engines, Home};
 use crate::lease::{Claim, Stop};
 use crate::metrics::Metrics;
 use crate::overrides::Asked;
@@ -81,7 +81,7 @@ pub struct Limits {
 /// The driver.
 #[derive(Debug)]
 pub struct Driver {
-    engines: Engines,
+    engine: Engine,
     clock: Clock,
     writer: Arc<Writer>,
     metrics: Arc<Metrics>,
@@ -109,7 +109,7 @@ pub struct Driver {
 #[derive(Debug)]
 enum Done {
     /// Something about one pod.
-    Job(Home, Why, Report),
+    Job(Why, Report),
     /// What pods belong to was asked.
     Asked(Asked),
 }
@@ -135,8 +135,13 @@ impl Driver {
         writer: Arc<Writer>,
         metrics: Arc<Metrics>,
     ) -> Result<Self, String> {
+        let profile = Profile::standard(policies).map_err(|error| error.to_string())?;
+        // Nothing is written before the lease is held.
+        let profile = profile
+            .within(policy::Limits::DRY_RUN)
+            .with_memory_error(server_time::ERROR_MAX);
         Ok(Self {
-            engines: Engines::new(policies)?,
+            engine: Engine::new(profile),
             clock,
             cache: OverrideCache::new(writer.kinds.clone()),
             writer,
@@ -176,12 +181,12 @@ impl Driver {
                 changed = links.claim.changed() => if changed.is_err() { break },
                 changed = links.policies.changed() => {
                     if changed.is_err() { break }
-                    self.adopt_policies(&mut links);
+                    self.adopt(&mut links);
                 }
                 // All are for ever if nobody selects.
                 Ok(()) = links.namespaces.changed() => {
                     self.selected.clone_from(&links.namespaces.borrow_and_update());
-                    self.adopt(self.engines.policies().clone(), &links);
+                    self.limit(&links);
                 }
                 Some((lane, done)) = self.jobs.next() => self.done(lane, done),
                 Some(recalled) = self.recalling.next() => self.recollect(&recalled),
@@ -191,7 +196,7 @@ impl Driver {
                     let _ = answer.send(State { stop, ..self.state(with_pods) });
                 }
                 () = tokio::time::sleep_until(wake) => {
-                    self.engines.tell_all(self.clock.now(), || Input::Time);
+                    self.engine.handle(self.clock.now(), Input::Time);
                 }
                 // Last, so that a flood of news holds up nothing else.
                 events = links.events.recv() => match events {
@@ -205,8 +210,8 @@ impl Driver {
             if std::mem::take(&mut self.overlooked) {
                 links.relist.notify_one();
             }
-            let kept = self.engines.tracked();
-            self.reporter.keep(kept, |uid| self.engines.tracks(uid));
+            let kept = self.engine.tracked();
+            self.reporter.keep(kept, |uid| self.engine.tracks(uid));
             self.show();
         }
         let rest = async {
@@ -231,7 +236,7 @@ impl Driver {
         let waiting = self.lanes.are_waited_for();
         let pause_ends = waiting.then(|| self.writer.pauses().next_end(now));
         let next = [
-            self.engines.next_deadline(),
+            self.engine.next_deadline().map(|(at, _)| at),
             self.cache.next_at(),
             claimed,
             pause_ends.flatten(),
@@ -244,64 +249,75 @@ impl Driver {
     /// Begins or ceases to write as the lease and the kill switch say.
     fn follow_claim(&mut self, links: &mut Links) {
         self.claim = *links.claim.borrow_and_update();
-        let (policy, mode) = self.engines.policy();
-        if mode != policy.mode.min(self.limit()) || self.reporter.is_active() != self.leads() {
-            self.adopt(self.engines.policies().clone(), links);
+        let is_limited = self.engine.policies().limits().mode == self.ceiling();
+        if !is_limited || self.reporter.is_active() != self.leads() {
+            self.limit(links);
         }
     }
 
-    fn adopt_policies(&mut self, links: &mut Links) {
+    fn adopt(&mut self, links: &mut Links) {
         let policies = links.policies.borrow_and_update().clone();
-        if policies != *self.engines.policies() {
-            self.adopt(policies, links);
-        }
-    }
-
-    fn adopt(&mut self, policies: Policies, links: &Links) {
-        let selector = selector(&policies);
-        let limits = policy::Limits {
-            mode: self.limit(),
-            namespaces: self.selected.clone(),
-        };
-        if let Err(error) = self.engines.adopt(policies, limits, self.clock.now()) {
-            tracing::error!(
-                error,
-                "the policy cannot be used; the last one stays in force"
-            );
+        if policies == *self.engine.policies().given() {
             return;
         }
-        self.reporter.set_active(self.leads());
-        // The kill switch tells of itself: the policy is what it was.
-        if !self.claim.stopped {
-            tracing::info!(mode = mode_name(self.engines.policy().1), "policy in force");
-            self.tell_of_dry_run();
-        }
+        let policies = match ActivePolicies::new(policies) {
+            Ok(policies) => Box::new(policies),
+            Err(error) => {
+                tracing::error!(
+                    %error,
+                    "the policy cannot be used; the last one stays in force"
+                );
+                return;
+            }
+        };
+        self.engine.handle(self.clock.now(), Input::Policies(policies));
+        let selector = selector(self.engine.policies().given());
         links
             .selector
             .send_if_modified(|old| std::mem::replace(old, selector.clone()) != selector);
-        links.relist.notify_one();
-        // The engines ask for that list too; if they were heard only later, all pods would be listed twice.
+        self.show_policies(links);
+    }
+
+    /// How far verdicts go, and in which namespaces, is as the lease, the kill switch and the labels of namespaces say.
+    fn limit(&mut self, links: &Links) {
+        let limits = policy::Limits {
+            mode: self.ceiling(),
+            namespaces: self.selected.clone(),
+        };
+        self.engine.handle(self.clock.now(), Input::Limits(limits));
+        self.reporter.set_active(self.leads());
+        self.show_policies(links);
+    }
+
+    /// Other policies or limits are in force.
+    fn show_policies(&mut self, links: &Links) {
+        // The kill switch tells of itself: the policy is what it was.
+        if !self.claim.stopped {
+            tracing::info!(mode = mode_name(self.mode_in_force()), "policy in force");
+            self.tell_of_dry_run();
+        }
+        // The engine asks for a list. If it were heard only later, all pods might be listed twice.
         self.drain(&links.relist);
     }
 
     /// Says so if this replica would write and yet nothing is written, and what to do about that.
     fn tell_of_dry_run(&self) {
-        if !self.leads() || self.engines.policy().1 != Mode::DryRun {
+        if !self.leads() || self.mode_in_force() != Mode::DryRun {
             return;
         }
         if self.limits.ceiling == Mode::DryRun {
             tracing::warn!(
                 "a dry run: nothing is written. To enforce the policy, start without --dry-run"
             );
-        } else if self.engines.policies().cluster.mode == Mode::DryRun {
+        } else if self.engine.policies().given().cluster.mode == Mode::DryRun {
             tracing::warn!(
                 "a dry run: nothing is written. To fail pods, give the policy `mode: Enforce`"
             );
         }
     }
 
-    /// How far verdicts may go, whatever the policy says.
-    fn limit(&self) -> Mode {
+    /// How far verdicts may go, whatever the policies say.
+    fn ceiling(&self) -> Mode {
         if self.claim.covers(self.clock.now()) {
             self.limits.ceiling
         } else {
@@ -309,13 +325,19 @@ impl Driver {
         }
     }
 
+    /// How far verdicts go at present.
+    fn mode_in_force(&self) -> Mode {
+        let policies = self.engine.policies();
+        policies.given().cluster.mode.min(policies.limits().mode)
+    }
+
     /// How far verdicts go at present; while the kill switch is thrown, how far they will go when it is lifted.
     fn mode(&self) -> Mode {
-        let (policy, mode) = self.engines.policy();
         if self.claim.stopped && self.leads() {
-            policy.mode.min(self.limits.ceiling)
+            let given = self.engine.policies().given();
+            given.cluster.mode.min(self.limits.ceiling)
         } else {
-            mode
+            self.mode_in_force()
         }
     }
 
@@ -326,13 +348,14 @@ impl Driver {
             .is_some_and(|until| self.clock.now() < until)
     }
 
-    /// Carries out what the engines ask for.
+    /// Carries out what the engine asks for.
     fn drain(&mut self, relist: &Notify) {
         let now = self.clock.now();
-        while let Some((home, effect)) = self.engines.poll() {
+        while let Some(effect) = self.engine.poll() {
             let job = match effect {
                 Effect::Transition(transition) => {
-                    let policy = self.engines.policies().of(home.as_deref());
+                    let policies = self.engine.policies().given();
+                    let policy = policies.of(transition.pod.namespace());
                     self.reporter.transition(now, policy, &transition);
                     continue;
                 }
@@ -351,22 +374,24 @@ impl Driver {
                     version,
                     memories,
                 },
-                Effect::Fail(decision) => self.verdict(VerdictWrite::Fail, &home, decision),
-                Effect::Deadline(decision) => self.verdict(VerdictWrite::Deadline, &home, decision),
-                Effect::Warn(decision) => self.verdict(VerdictWrite::Warn, &home, decision),
+                Effect::Fail(decision) => self.verdict(VerdictWrite::Fail, decision),
+                Effect::Deadline(decision) => self.verdict(VerdictWrite::Deadline, decision),
+                Effect::Warn(decision) => self.verdict(VerdictWrite::Warn, decision),
             };
-            self.begin(home, Why::Asked, job);
+            self.begin(Why::Asked, job);
         }
     }
 
     /// Tells of a verdict that is to be carried out by this write.
-    fn verdict(&mut self, write: VerdictWrite, home: &Home, decision: Box<Decision>) -> Job {
+    fn verdict(&mut self, write: VerdictWrite, decision: Box<Decision>) -> Job {
         self.reporter.verdict(write, &decision);
-        Job::Verdict(write, decision, self.bounds(home))
+        let policy = self.engine.policies().of(decision.pod.namespace());
+        let bounds = policy.overrides.clone();
+        Job::Verdict(write, decision, bounds)
     }
 
-    fn begin(&mut self, home: Home, why: Why, job: Job) {
-        self.lanes.push(Task::Job(home, why, job));
+    fn begin(&mut self, why: Why, job: Job) {
+        self.lanes.push(Task::Job(why, job));
     }
 
     /// Begins what waits, as far as there are lanes for it.
@@ -382,7 +407,7 @@ impl Driver {
             let writer = Arc::clone(&self.writer);
             self.jobs.push(Box::pin(async move {
                 let done = match task {
-                    Task::Job(home, why, job) => Done::Job(home, why, writer.carry_out(job).await),
+                    Task::Job(why, job) => Done::Job(why, writer.carry_out(job).await),
                     Task::Ask(source) => Done::Asked(writer.ask(source).await),
                 };
                 (lane, done)
@@ -395,13 +420,13 @@ impl Driver {
         self.lanes.end(lane);
         match done {
             Done::Asked(asked) => self.learn(&[asked], None),
-            Done::Job(home, why, report) => {
+            Done::Job(why, report) => {
                 let was_read = report.outcome.is_none();
-                if was_read && self.lanes.end_read(&home, &report.pod) {
+                if was_read && self.lanes.end_read(&report.pod) {
                     let again = Job::Read(report.pod.clone());
-                    self.begin(home.clone(), Why::Left, again);
+                    self.begin(Why::Left, again);
                 }
-                self.report(&home, why, &report);
+                self.report(why, &report);
             }
         }
     }
@@ -412,22 +437,9 @@ impl Driver {
             self.lanes.push(Task::Ask(source));
         }
     }
-
-    /// How much the pods that this engine judges may ask for.
-    fn bounds(&mut self, home: &Home) -> Bounds {
-        let engine = self.engines.engine(home);
-        engine.map_or_else(
-            || Policy::default().overrides,
-            |engine| engine.policy().overrides.clone(),
-        )
-    }
 }
 
 /// Selects the pods that any of the policies is about.
 pub fn selector(policies: &Policies) -> String {
-    let all = std::iter::once(&policies.cluster).chain(policies.namespaces.values());
-    let phases: BTreeSet<Phase> = all
-        .flat_map(|policy| policy.scope.phases.iter().copied())
-        .collect();
-    field_selector(&phases.into_iter().collect::<Vec<_>>())
+    field_selector(&policies.phases().into_iter().collect::<Vec<_>>())
 }

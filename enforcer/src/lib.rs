@@ -10,7 +10,6 @@ pub mod clock;
 pub mod connect;
 pub mod crds;
 pub mod drive;
-pub mod engines;
 mod exit;
 pub mod http;
 pub mod input;

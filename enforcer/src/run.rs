@@ -187,7 +187,7 @@ const LAST_EVENTS: Duration = Duration::from_secs(5);
 
 fn first_policies(args: &RunArgs) -> Result<Policies, Vec<String>> {
     match &args.policy {
-        Some(file) => policy::read_again(file).map(Policies::one),
+        Some(file) => policy::read_again(file).map(Policies::from),
         None => Ok(policies::built_in()),
     }
 }

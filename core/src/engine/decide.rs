@@ -9,7 +9,7 @@ use super::{DeadlineReason, Engine};
 use crate::container::{FailingContainer, Latest};
 use crate::history::Memory;
 use crate::plugin::{
-    Case, Enforcement, Judgement, Permission, Point, Profile, Trail, TrailEntry, Weight,
+    Case, Classify, Enforcement, Judgement, Permission, Point, Trail, TrailEntry, Weight,
 };
 use crate::policy::{Action, Fallback, Mode};
 use crate::time::Timestamp;
@@ -149,11 +149,12 @@ impl Engine {
         trail: &mut Trail,
     ) -> Verdict {
         let profile = &self.profile;
+        let policy = profile.policies.of(record.pod.namespace());
         let case = Case {
             now: self.now,
-            policy: &profile.policy,
+            policy,
             pod: &record.pod,
-            mode: profile.policy.mode_for(record.overrides.mode),
+            mode: policy.mode_for(record.overrides.mode),
             patience: record.overrides.patience,
             container,
             siblings: &record.containers,
@@ -166,7 +167,11 @@ impl Engine {
             profile.scope.name(),
             format_args!("the pod is in scope"),
         );
-        record_cause(profile, container, trail);
+        record_cause(
+            profile.policies.classify(record.pod.namespace()),
+            container,
+            trail,
+        );
 
         let mut held = false;
         let mut held_until = None;
@@ -207,8 +212,9 @@ impl Engine {
         let Some(decision) = self.decision(slot, enforcement, at).map(Box::new) else {
             return;
         };
-        let put_back = self.profile.policy.put_back;
         let record = self.store.record_mut(slot);
+        let policy = self.profile.policies.of(record.pod.namespace());
+        let put_back = policy.put_back;
         let last_resort = record.put_back >= put_back.writes_max.get()
             && put_back.fallback == Fallback::ActiveDeadline;
         let effect = match enforcement {
@@ -240,7 +246,8 @@ impl Engine {
         let record = self.store.record(slot);
         let container = record.containers.get(at)?;
         let latest = container.latest()?;
-        let rule = self.profile.policy.rule_for(latest.cause)?;
+        let policy = self.profile.policies.of(record.pod.namespace());
+        let rule = policy.rule_for(latest.cause)?;
         let mut trail = Trail::on();
         self.verdict(record, container, &mut trail);
         Some(Decision {
@@ -281,8 +288,8 @@ impl Engine {
 
     /// Asks to remember what has become known, unless nothing may be written.
     fn remember(&mut self, slot: Slot) {
-        let policy = &self.profile.policy;
         let record = self.store.record_mut(slot);
+        let policy = self.profile.policies.of(record.pod.namespace());
         let writes = policy.mode_for(record.overrides.mode) > Mode::DryRun;
         if record.write != Write::Idle || !record.to_remember || !writes {
             return;
@@ -312,8 +319,8 @@ impl Engine {
     }
 }
 
-fn record_cause(profile: &Profile, container: &FailingContainer, trail: &mut Trail) {
-    let name = profile.classify.name();
+fn record_cause(classify: &dyn Classify, container: &FailingContainer, trail: &mut Trail) {
+    let name = classify.name();
     match container.latest() {
         None => trail.record(Point::Classify, name, format_args!("nothing counted yet")),
         Some(latest) => match latest.decided_by {
@@ -325,7 +332,7 @@ fn record_cause(profile: &Profile, container: &FailingContainer, trail: &mut Tra
                     "{} ({}), by {}",
                     latest.cause,
                     latest.permanence,
-                    profile.classify.describe(by)
+                    classify.describe(by)
                 ),
             ),
         },

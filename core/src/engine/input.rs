@@ -1,8 +1,9 @@
 //! What drivers tell the engine.
 
 use crate::container::{History, Source};
-use crate::plugin::Profile;
+use crate::plugin::ActivePolicies;
 use crate::pod::{PodSnapshot, ResourceVersion};
+use crate::policy::Limits;
 
 /// One input, handled at one moment.
 #[derive(Debug)]
@@ -35,8 +36,12 @@ pub enum Input<'a> {
     /// The cluster's state was restored from an earlier one, and versions count from there: whatever is seen of a pod next
     /// is newer than what is known. What was counted is kept, since it has happened.
     Restored,
-    /// Other plugins or another policy are in force from now on. Counts are kept.
-    Profile(Box<Profile>),
+    /// Other policies are in force from now on, within the limits as before. Counts are kept. The pods of namespaces whose
+    /// policy is another one are judged once they were listed.
+    Policies(Box<ActivePolicies>),
+    /// The policies go as far as this from now on. Counts are kept. All pods are judged once they were listed, and what is
+    /// known of them is reported again, even if the limits are what they were: somebody else may report from now on.
+    Limits(Limits),
     /// How a write that an effect asked for has ended.
     Outcome {
         /// The pod's uid.

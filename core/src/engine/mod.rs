@@ -27,9 +27,9 @@ pub use crate::container::{
 pub use crate::history::{Memory, Tallies, Tally};
 
 use self::store::{Slot, Store};
-use crate::plugin::{Fact, OutOfScope, Profile};
+use crate::plugin::{ActivePolicies, Fact, OutOfScope, Profile};
 use crate::pod::{PodRef, PodSnapshot, ResourceVersion};
-use crate::policy::Policy;
+use crate::policy::Limits;
 use crate::time::Timestamp;
 
 /// Of how many failing containers of one pod failures are counted, the first ones that are seen to fail: more than pods
@@ -96,7 +96,8 @@ impl Engine {
             }
             Input::RelistEnd => self.end_relist(),
             Input::Restored => self.store.outdate_versions(),
-            Input::Profile(profile) => self.adopt(*profile),
+            Input::Policies(policies) => self.adopt(*policies),
+            Input::Limits(limits) => self.limit(limits),
             Input::Outcome { uid, outcome } => self.outcome(uid, outcome),
             Input::Time => {}
         }
@@ -136,12 +137,12 @@ impl Engine {
         self.store.find(uid).is_some()
     }
 
-    /// The policy in force.
-    pub fn policy(&self) -> &Policy {
-        &self.profile.policy
+    /// The policies in force.
+    pub const fn policies(&self) -> &ActivePolicies {
+        self.profile.policies()
     }
 
-    /// Whether `pod` is judged under the present policy.
+    /// Whether `pod` is judged under the present policies.
     ///
     /// # Errors
     /// Says why it is not.
@@ -149,11 +150,22 @@ impl Engine {
         self.profile.covers(pod)
     }
 
-    /// Other plugins or another policy. Scope needs a look at the pods, so nobody is judged before they were listed.
-    fn adopt(&mut self, profile: Profile) {
-        self.profile = profile;
+    fn adopt(&mut self, policies: ActivePolicies) {
+        let old = std::mem::replace(&mut self.profile.policies, policies);
+        self.profile.policies.limit(old.limits().clone());
+        self.judge_anew(|new, namespace| old.of(namespace) != new.of(namespace));
+    }
+
+    fn limit(&mut self, limits: Limits) {
+        self.profile.policies.limit(limits);
+        self.judge_anew(|_, _| true);
+    }
+
+    /// Other policies. Scope needs a look at the pods, so none of an affected namespace is judged before they were listed.
+    fn judge_anew(&mut self, affects: impl Fn(&ActivePolicies, &str) -> bool) {
         for slot in self.store.slots() {
-            if let Some(record) = self.store.get_mut(slot) {
+            let record = self.store.record_mut(slot);
+            if affects(&self.profile.policies, record.pod.namespace()) {
                 record.in_scope = false;
                 record
                     .containers

@@ -40,9 +40,10 @@ impl Engine {
             return;
         };
         let record = self.store.record_mut(slot);
+        let classify = self.profile.policies.classify(record.pod.namespace());
         let mut news = Vec::new();
         for container in &mut record.containers {
-            if container.recollect(history, self.now, &*self.profile.classify) {
+            if container.recollect(history, self.now, classify) {
                 let failures = container.failures_in_all();
                 let since = container.first_failure_at(CauseSet::ALL);
                 news.extend(since.map(|since| (container.name().to_owned(), failures, since)));
@@ -179,7 +180,7 @@ impl Engine {
                 source,
                 now: self.now,
                 appeared_at,
-                classify: &*self.profile.classify,
+                classify: self.profile.policies.classify(pod.namespace),
             };
             let (started_over, observed) = container.observe(snapshot, image, observation);
             let failures = container.failures_in_all();
@@ -244,7 +245,7 @@ impl Engine {
                 source,
                 now: self.now,
                 appeared_at: Timestamp::from_millis(0),
-                classify: &*self.profile.classify,
+                classify: self.profile.policies.classify(pod.namespace),
             };
             let met = FailingContainer::first_seen(snapshot, image, shared, observation);
             let Some((container, observed)) = met else {

@@ -65,10 +65,6 @@ impl Store {
         self.records.get(slot.0 as usize)?.as_deref()
     }
 
-    pub(super) fn get_mut(&mut self, slot: Slot) -> Option<&mut PodRecord> {
-        self.records.get_mut(slot.0 as usize)?.as_deref_mut()
-    }
-
     /// The record in a slot that is in use, as every slot is that was found and not removed since.
     ///
     /// # Panics
@@ -79,7 +75,8 @@ impl Store {
 
     /// As [`Self::record`].
     pub(super) fn record_mut(&mut self, slot: Slot) -> &mut PodRecord {
-        self.get_mut(slot).expect(IN_USE)
+        let record = self.records.get_mut(slot.0 as usize);
+        record.and_then(Option::as_deref_mut).expect(IN_USE)
     }
 
     /// All slots in use, in a fixed order.

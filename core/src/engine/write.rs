@@ -186,7 +186,8 @@ impl Engine {
         let record = self.store.record_mut(slot);
         record.put_back = record.put_back.saturating_add(1);
         let (pod, times) = (record.pod.clone(), record.put_back);
-        let limit = self.profile.policy.put_back;
+        let policy = self.profile.policies.of(pod.namespace());
+        let limit = policy.put_back;
         let writes_max = limit.writes_max.get();
         let gave_up = match limit.fallback {
             Fallback::None => times >= writes_max,
@@ -204,8 +205,8 @@ impl Engine {
     /// Decides on the pod, or lets it go if none of its containers fails any more: then what it may carry of a memory
     /// is no longer true, and is taken away first.
     pub(super) fn settle(&mut self, slot: Slot) {
-        let policy = &self.profile.policy;
         let record = self.store.record_mut(slot);
+        let policy = self.profile.policies.of(record.pod.namespace());
         if !record.containers.is_empty() || record.may_be_failed() {
             self.decide(slot);
             return;

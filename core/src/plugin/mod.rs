@@ -6,6 +6,7 @@
 //! What a plugin says goes into the [`Trail`] of the decision, which is what people read.
 
 mod act;
+mod active;
 mod judge;
 mod permit;
 mod scope;
@@ -15,6 +16,7 @@ use std::fmt;
 use std::time::Duration;
 
 pub use self::act::ByMode;
+pub use self::active::ActivePolicies;
 pub use self::judge::Thresholds;
 pub use self::permit::{QuietTime, WholeView};
 pub use self::scope::{ByPolicy, OutOfScope};
@@ -22,10 +24,10 @@ pub use self::trail::{Point, Trail, TrailEntry};
 
 use crate::cause::Cause;
 pub use crate::classify::Classify;
-use crate::classify::{Classifier, TooManyPatterns};
+use crate::classify::TooManyPatterns;
 use crate::container::FailingContainer;
 use crate::pod::{PodRef, PodSnapshot};
-use crate::policy::{Action, Mode, Policy, Rule};
+use crate::policy::{Action, Limits, Mode, Policies, Policy, Rule};
 use crate::time::Timestamp;
 
 /// Whether a pod is ours.
@@ -78,7 +80,7 @@ pub trait Act: fmt::Debug + Send {
 pub struct Case<'a> {
     /// The present moment.
     pub now: Timestamp,
-    /// The policy in force.
+    /// The policy of the pod's namespace.
     pub policy: &'a Policy,
     /// The container's pod.
     pub pod: &'a PodRef,
@@ -216,12 +218,11 @@ impl fmt::Display for Enforcement {
     }
 }
 
-/// The plugins of each extension point, and the policy they work by.
+/// The plugins of each extension point, and the policies they work by.
 #[derive(Debug)]
 pub struct Profile {
-    pub(crate) policy: Policy,
+    pub(crate) policies: ActivePolicies,
     pub(crate) scope: Box<dyn Scope>,
-    pub(crate) classify: Box<dyn Classify>,
     pub(crate) evidence: Vec<Box<dyn Evidence>>,
     pub(crate) judge: Box<dyn Judge>,
     pub(crate) permit: Vec<Box<dyn Permit>>,
@@ -230,20 +231,19 @@ pub struct Profile {
 }
 
 impl Profile {
-    /// The plugins that a policy by itself asks for.
+    /// The plugins that policies by themselves ask for.
     ///
     /// # Errors
-    /// If the policy's patterns are too many to search for at once.
-    pub fn standard(policy: Policy) -> Result<Self, TooManyPatterns> {
+    /// If the patterns of a policy are too many to search for at once.
+    pub fn standard(policies: impl Into<Policies>) -> Result<Self, TooManyPatterns> {
         Ok(Self {
-            classify: Box::new(Classifier::with(policy.patterns.clone())?),
+            policies: ActivePolicies::new(policies)?,
             scope: Box::new(ByPolicy),
             evidence: Vec::new(),
             judge: Box::new(Thresholds),
             permit: vec![Box::new(WholeView), Box::new(QuietTime)],
             act: Box::new(ByMode),
             memory_error: Duration::ZERO,
-            policy,
         })
     }
 
@@ -271,9 +271,16 @@ impl Profile {
         }
     }
 
-    /// The policy in force.
-    pub fn policy(&self) -> &Policy {
-        &self.policy
+    /// This profile with policies that go no further than `limits`.
+    #[must_use]
+    pub fn within(mut self, limits: Limits) -> Self {
+        self.policies.limit(limits);
+        self
+    }
+
+    /// The policies in force.
+    pub const fn policies(&self) -> &ActivePolicies {
+        &self.policies
     }
 
     /// Whether `pod` is judged.
@@ -281,6 +288,6 @@ impl Profile {
     /// # Errors
     /// Says why it is not.
     pub fn covers(&self, pod: &PodSnapshot<'_>) -> Result<(), OutOfScope> {
-        self.scope.covers(&self.policy, pod)
+        self.scope.covers(self.policies.of(pod.namespace), pod)
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Fallback, Mode, Policy, ScopeRules};
+use crate::pod::Phase;
 
 /// The policies in force.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,18 +15,32 @@ pub struct Policies {
 }
 
 impl Policies {
-    /// One policy for all.
-    pub fn one(cluster: Policy) -> Self {
-        Self {
-            cluster,
-            namespaces: BTreeMap::new(),
-        }
+    /// The policy of a namespace: its own, or the cluster's.
+    pub fn of(&self, namespace: &str) -> &Policy {
+        self.namespaces.get(namespace).unwrap_or(&self.cluster)
     }
 
-    /// The policy of a namespace, or of the cluster.
-    pub fn of(&self, home: Option<&str>) -> &Policy {
-        home.and_then(|namespace| self.namespaces.get(namespace))
-            .unwrap_or(&self.cluster)
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Policy> {
+        std::iter::once(&self.cluster).chain(self.namespaces.values())
+    }
+
+    /// The phases of pods that any of them is about: the pods that are to be watched.
+    pub fn phases(&self) -> BTreeSet<Phase> {
+        let phases = self.iter().flat_map(|policy| &policy.scope.phases);
+        phases.copied().collect()
+    }
+
+    /// These policies as they are rehearsed: what they would do if they were enforced, as far as they are dry runs.
+    #[must_use]
+    pub fn rehearsed(self) -> Self {
+        let namespaces = self.namespaces.into_iter();
+        Self {
+            cluster: self.cluster.rehearsed(),
+            namespaces: namespaces
+                .map(|(name, policy)| (name, policy.rehearsed()))
+                .collect(),
+        }
     }
 
     /// These policies within `limits`, where no namespace's goes further than the cluster's: who runs the cluster has the
@@ -61,6 +76,15 @@ impl Policies {
     }
 }
 
+impl From<Policy> for Policies {
+    fn from(cluster: Policy) -> Self {
+        Self {
+            cluster,
+            namespaces: BTreeMap::new(),
+        }
+    }
+}
+
 /// The scope as far as it lies within these namespaces.
 fn narrow(scope: &mut ScopeRules, within: &BTreeSet<String>) {
     let within = within.iter().filter(|name| scope.covers_namespace(name));
@@ -84,12 +108,24 @@ pub struct Limits {
     pub namespaces: Option<BTreeSet<String>>,
 }
 
+impl Limits {
+    /// Policies go as far as they say.
+    pub const NONE: Self = Self {
+        mode: Mode::Enforce,
+        namespaces: None,
+    };
+    /// Nothing is written.
+    pub const DRY_RUN: Self = Self {
+        mode: Mode::DryRun,
+        namespaces: None,
+    };
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::pod::Phase;
     use crate::policy::PutBack;
 
     fn policies(cluster: Mode, namespace: Mode) -> Policies {
@@ -222,7 +258,7 @@ mod tests {
             };
             let limited = given.limited(&Limits { mode: limit, namespaces: selected.clone() });
             for namespace in NAMESPACES {
-                let policy = limited.of(Some(namespace));
+                let policy = limited.of(namespace);
                 let is_judged = cluster.scope.covers_namespace(namespace)
                     && selected.as_ref().is_none_or(|names| names.contains(namespace));
                 let judges = policy.mode != Mode::Off && policy.scope.covers_namespace(namespace);

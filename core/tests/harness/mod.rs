@@ -16,7 +16,7 @@ use pullstop_core::pod::{
     ContainerKind, ContainerSnapshot, ContainerState, Overrides, Owner, Phase, PodSnapshot,
     ResourceVersion, RestartPolicy,
 };
-use pullstop_core::policy::{Mode, Policy};
+use pullstop_core::policy::{Mode, Policies, Policy};
 use pullstop_core::time::Timestamp;
 
 pub(crate) const NOT_FOUND: &str = "rpc error: code = NotFound desc = failed to pull and unpack image \
@@ -90,6 +90,7 @@ impl Container {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Pod {
     pub(crate) uid: String,
+    pub(crate) namespace: String,
     pub(crate) version: u64,
     pub(crate) phase: Phase,
     pub(crate) agreed: bool,
@@ -104,6 +105,7 @@ impl Pod {
     pub(crate) fn new(uid: &str, containers: &[&str]) -> Self {
         Self {
             uid: uid.to_owned(),
+            namespace: "ns".to_owned(),
             version: 1,
             phase: Phase::Pending,
             agreed: false,
@@ -147,7 +149,7 @@ impl Pod {
         let image_volumes: Vec<&str> = self.image_volumes.iter().map(String::as_str).collect();
         use_it(&PodSnapshot {
             uid: &self.uid,
-            namespace: "ns",
+            namespace: &self.namespace,
             name: &self.uid,
             resource_version: ResourceVersion(self.version),
             created_at: None,
@@ -179,9 +181,9 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    pub(crate) fn new(policy: Policy) -> Self {
+    pub(crate) fn new(policies: impl Into<Policies>) -> Self {
         Self {
-            engine: Engine::new(Profile::standard(policy).unwrap()),
+            engine: Engine::new(Profile::standard(policies).unwrap()),
             now: EPOCH,
             log: Vec::new(),
             memories: BTreeMap::new(),

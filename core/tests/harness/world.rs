@@ -122,8 +122,13 @@ impl World {
             Op::Touch => {}
             Op::Replace => {
                 machine.gone(at(self.now_ms), &pod.uid);
-                *pod = Pod::new(&format!("pod-{}", self.version), &["one", "two"]);
-                pod.version = self.version;
+                let next = Pod::new(&format!("pod-{}", self.version), &["one", "two"]);
+                let namespace = std::mem::take(&mut pod.namespace);
+                *pod = Pod {
+                    namespace,
+                    version: self.version,
+                    ..next
+                };
             }
             Op::Relist(blind_ms) => {
                 use pullstop_core::engine::Input;

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use pullstop_core::pod::PodRef;
 
 use super::Why;
-use crate::engines::Home;
 use crate::overrides::Source;
 use crate::pods::jobs::Job;
 use crate::pods::rounds::Rounds;
@@ -21,7 +20,7 @@ const CALLS_MAX: usize = 4;
 #[derive(Debug)]
 pub(super) enum Task {
     /// About one pod.
-    Job(Home, Why, Job),
+    Job(Why, Job),
     /// Ask what pods belong to.
     Ask(Source),
 }
@@ -42,7 +41,7 @@ pub(super) struct Lanes {
     verdicts: Queue,
     calls: Queue,
     /// The pods that are being read, or are to be, and whether they are to be read once more afterwards.
-    reads: BTreeMap<(Home, String), bool>,
+    reads: BTreeMap<String, bool>,
 }
 
 #[derive(Debug, Default)]
@@ -66,13 +65,13 @@ impl Lanes {
     /// Puts something in line. A pod that is to be read anyway is not read twice, unless it has left the view since: what
     /// has been asked before may not show that yet.
     pub(super) fn push(&mut self, task: Task) {
-        if let Task::Job(home, why, Job::Read(pod)) = &task {
-            let key = (home.clone(), pod.uid());
-            if let Some(once_more) = self.reads.get_mut(&key) {
+        if let Task::Job(why, Job::Read(pod)) = &task {
+            let uid = pod.uid();
+            if let Some(once_more) = self.reads.get_mut(&uid) {
                 *once_more |= *why == Why::Left;
                 return;
             }
-            self.reads.insert(key, false);
+            self.reads.insert(uid, false);
         }
         let namespace = task.namespace().to_owned();
         self.queue(task.lane()).waiting.push(&namespace, task);
@@ -96,8 +95,8 @@ impl Lanes {
     }
 
     /// A pod has been read. Whether that is to be done once more.
-    pub(super) fn end_read(&mut self, home: &Home, pod: &PodRef) -> bool {
-        let read = self.reads.remove(&(home.clone(), pod.uid()));
+    pub(super) fn end_read(&mut self, pod: &PodRef) -> bool {
+        let read = self.reads.remove(&pod.uid());
         read.unwrap_or_default()
     }
 
@@ -112,14 +111,14 @@ impl Lanes {
 impl Task {
     const fn lane(&self) -> Lane {
         match self {
-            Self::Job(_, _, Job::Verdict(..)) => Lane::Verdicts,
-            Self::Job(_, _, Job::Remember { .. } | Job::Read(_)) | Self::Ask(_) => Lane::Calls,
+            Self::Job(_, Job::Verdict(..)) => Lane::Verdicts,
+            Self::Job(_, Job::Remember { .. } | Job::Read(_)) | Self::Ask(_) => Lane::Calls,
         }
     }
 
     fn namespace(&self) -> &str {
         match self {
-            Self::Job(_, _, job) => job.pod().namespace(),
+            Self::Job(_, job) => job.pod().namespace(),
             Self::Ask(source) => source.namespace(),
         }
     }
@@ -137,7 +136,6 @@ mod tests {
         );
         let pod: WirePod = serde_json::from_str(&json).unwrap();
         Task::Job(
-            None,
             why,
             Job::Read(pod.snapshot(None, PodRef::new).unwrap()),
         )
@@ -161,15 +159,15 @@ mod tests {
         let mut lanes = Lanes::default();
         lanes.push(read("a", "p", Why::Asked));
         let (lane, begun) = lanes.begin(|_| true).unwrap();
-        let Task::Job(home, _, Job::Read(pod)) = begun else {
+        let Task::Job(_, Job::Read(pod)) = begun else {
             panic!("{begun:?}")
         };
         lanes.push(read("a", "p", Why::Left));
         lanes.push(read("a", "p", Why::Left));
         assert_eq!(lanes.len(), 1);
         lanes.end(lane);
-        assert!(lanes.end_read(&home, &pod));
-        assert!(!lanes.end_read(&home, &pod));
+        assert!(lanes.end_read(&pod));
+        assert!(!lanes.end_read(&pod));
     }
 
     #[test]

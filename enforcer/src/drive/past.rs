@@ -1,4 +1,4 @@
-//! What was before a pod was seen: read once, and told to the engine.
+//! What was before a pod was seen: read once, and given to the engine.
 
 use std::sync::Arc;
 
@@ -9,13 +9,11 @@ use pullstop_core::wire::WirePod;
 use pullstop_core::wire::timestamp;
 
 use super::Driver;
-use crate::engines::Home;
 use crate::pods::history::Past;
 
 /// What was read of a pod's past.
 #[derive(Debug)]
 pub(super) struct Recalled {
-    home: Home,
     uid: String,
     created_at: Option<Timestamp>,
     met_at: Timestamp,
@@ -26,13 +24,13 @@ pub(super) struct Recalled {
 impl Driver {
     /// A pod is followed now that was not before, and may have been failing before. Whoever has kept a memory with it has
     /// read its past.
-    pub(super) fn recall(&mut self, home: &Home, pod: &WirePod) {
+    pub(super) fn recall(&mut self, pod: &WirePod) {
         let mut conditions = pod.status.conditions.iter();
         let is_remembered = conditions.any(|condition| condition.r#type == FAILED_CONDITION);
         let Some(historian) = self.historian.as_ref().filter(|_| !is_remembered) else {
             return;
         };
-        let (historian, home, met_at) = (Arc::clone(historian), home.clone(), self.clock.now());
+        let (historian, met_at) = (Arc::clone(historian), self.clock.now());
         let metadata = &pod.metadata;
         let (uid, namespace) = (metadata.uid.clone(), metadata.namespace.clone());
         let created_at = metadata
@@ -42,7 +40,6 @@ impl Driver {
         self.recalling.push(Box::pin(async move {
             let past = historian.past(&namespace, &uid).await;
             Recalled {
-                home,
                 uid,
                 created_at,
                 met_at,
@@ -55,18 +52,15 @@ impl Driver {
     pub(super) fn recollect(&mut self, recalled: &Recalled) {
         let now = self.clock.now();
         let Recalled {
-            home,
             uid,
             created_at,
             met_at,
             past,
         } = recalled;
-        let (Some(past), Some(engine)) = (past, self.engines.engine(home)) else {
-            return;
-        };
+        let Some(past) = past else { return };
         let own = |servers| self.writer.api.time().own(servers);
         past.lend(*created_at, *met_at, own, |history| {
-            engine.handle(now, Input::History { uid, history });
+            self.engine.handle(now, Input::History { uid, history });
         });
     }
 }

@@ -47,7 +47,7 @@ impl Driver {
     pub(super) fn show(&self) {
         let now = self.clock.now();
         self.metrics
-            .set(Metric::TrackedPods, &[], self.engines.tracked());
+            .set(Metric::TrackedPods, &[], self.engine.tracked());
         self.metrics.set(Metric::QueueDepth, &[], self.lanes.len());
         self.metrics
             .set(Metric::ViewIsWhole, &[], usize::from(self.view_is_whole));
@@ -67,7 +67,7 @@ impl Driver {
         const PODS_MAX: usize = 1000;
         let pods_max = if with_pods { PODS_MAX } else { 0 };
         let now = self.clock.now();
-        let explain = |pod: &PodRef| (pod.clone(), self.engines.explain(&pod.uid()));
+        let explain = |pod: &PodRef| (pod.clone(), self.engine.explain(&pod.uid()));
         State {
             view_is_whole: self.view_is_whole,
             leads: self.leads(),
@@ -75,7 +75,7 @@ impl Driver {
             mode: Some(self.mode()),
             watch_lag: now.since(self.heard_at),
             queue: self.lanes.len(),
-            tracked: self.engines.tracked(),
+            tracked: self.engine.tracked(),
             pods: self
                 .reporter
                 .pods()

@@ -34,7 +34,7 @@ pub async fn follow(file: PathBuf, policies: watch::Sender<Policies>, metrics: A
             Ok(policy) => {
                 metrics.count(Metric::PolicyLoads, &[("result", "accepted")]);
                 tracing::info!(file = %file.display(), "the policy has changed");
-                policies.send_replace(Policies::one(policy.clone()));
+                policies.send_replace(Policies::from(policy.clone()));
             }
             Err(errors) => {
                 metrics.count(Metric::PolicyLoads, &[("result", "refused")]);
@@ -81,7 +81,7 @@ mod tests {
         let write =
             |mode: &str| std::fs::write(&file, format!("{HEAD}spec: {{mode: {mode}}}\n")).unwrap();
         write("Enforce");
-        let first = Policies::one(policy::read(&file).unwrap());
+        let first = Policies::from(policy::read(&file).unwrap());
         let (sender, mut receiver) = watch::channel(first);
         let metrics = Arc::new(Metrics::default());
         let task = tokio::spawn(follow(file.clone(), sender, Arc::clone(&metrics)));

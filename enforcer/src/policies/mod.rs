@@ -14,5 +14,5 @@ use pullstop_core::policy::{Policies, Policy};
 
 /// Without any policy, the built-in rules, which only say what they would do.
 pub fn built_in() -> Policies {
-    Policies::one(Policy::default())
+    Policies::from(Policy::default())
 }

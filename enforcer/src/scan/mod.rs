@@ -6,13 +6,11 @@ mod observe;
 mod policies;
 mod print;
 
-use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 use pullstop_core::plugin::Profile;
-use pullstop_core::policy::Policy;
 use pullstop_core::time::Timestamp;
 use pullstop_core::wire::timestamp;
 
@@ -233,50 +231,25 @@ impl ViewArgs {
 
     /// The stuck pods, with the names of the policies that judge them.
     fn judge(&self, view: &View, policies: &InForce) -> Result<Vec<(Stuck, String)>, Failure> {
-        let mut by_namespace: BTreeMap<&str, Vec<Subject<'_>>> = BTreeMap::new();
-        let judges = policies.judges();
-        let is_own = |namespace: &str| {
-            judges
-                .iter()
-                .any(|(of, _)| of.as_deref() == Some(namespace))
-        };
-        let bounds_of = |home: &str| {
-            let own = judges
-                .iter()
-                .find(|(of, _)| of.as_deref().unwrap_or_default() == home);
-            own.map_or_else(
-                || Policy::default().overrides,
-                |(_, policy)| policy.overrides.clone(),
-            )
-        };
-        for pod in &view.pods {
-            let namespace = pod.metadata.namespace.as_str();
-            let home = if is_own(namespace) { namespace } else { "" };
+        let profile = Profile::standard(policies.rehearsed())
+            .map_err(|error| Failure::Input(vec![error.to_string()]))?;
+        let subject = |pod| {
             let sources = Source::of(pod, &self.annotations_of);
             let inherited = sources
                 .iter()
                 .filter_map(|source| view.inherited.get(source));
-            let overrides = std::iter::once(pod.metadata.overrides()).chain(inherited.copied());
-            by_namespace.entry(home).or_default().push(Subject {
+            let asked = std::iter::once(pod.metadata.overrides()).chain(inherited.copied());
+            let policy = profile.policies().of(&pod.metadata.namespace);
+            Subject {
                 pod,
-                overrides: bounds_of(home).first_allowed(overrides),
+                overrides: policy.overrides.first_allowed(asked),
                 past: view.pasts.get(&pod.metadata.uid),
-            });
-        }
-        let mut all = Vec::new();
-        for (of, policy) in judges {
-            let home = of.unwrap_or_default();
-            let Some(subjects) = by_namespace.get(home.as_str()) else {
-                continue;
-            };
-            // One for all pods that the policy judges: building it takes longer than judging a pod.
-            let profile = Profile::standard(policy)
-                .map_err(|error| Failure::Input(vec![error.to_string()]))?;
-            for shown in look::look(subjects, profile, self.now()) {
-                // Pods that cannot be read have been left out, and are told of.
-                all.extend(shown.unwrap_or_default());
             }
-        }
+        };
+        let subjects: Vec<Subject<'_>> = view.pods.iter().map(subject).collect();
+        // Pods that cannot be read have been left out, and are told of.
+        let shown = look::look(&subjects, profile, self.now());
+        let mut all: Vec<Stuck> = shown.into_iter().flatten().flatten().collect();
         all.sort_by(|a, b| (&a.namespace, &a.pod).cmp(&(&b.namespace, &b.pod)));
         let named = |stuck: Stuck| {
             let policy = policies.name_for(&stuck.namespace);

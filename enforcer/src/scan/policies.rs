@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use pullstop_core::policy::{Limits, Mode, Policies, Policy};
+use pullstop_core::policy::{Mode, Policies};
 
 use crate::api::{Api, ApiError};
 use crate::input;
@@ -38,7 +38,7 @@ impl InForce {
     /// All that is wrong with it, each with its place.
     pub(super) fn of_file(file: &Path) -> Result<Self, Vec<String>> {
         Ok(Self {
-            policies: Policies::one(policy::read(file)?),
+            policies: Policies::from(policy::read(file)?),
             cluster: format!("the file {}", input::name(file)),
             why: None,
             complaints: Vec::new(),
@@ -115,22 +115,8 @@ impl InForce {
         }
     }
 
-    /// The policies as they are gone by, each with the namespace that it is for, or for all others. A dry run shows what
-    /// would be done.
-    pub(super) fn judges(&self) -> Vec<(Option<String>, Policy)> {
-        let limited = self.policies.limited(&Limits {
-            mode: Mode::Enforce,
-            namespaces: None,
-        });
-        let own = limited.namespaces.into_iter();
-        let own = own.map(|(namespace, policy)| (Some(namespace), policy));
-        let mut all: Vec<(Option<String>, Policy)> = own.collect();
-        all.push((None, limited.cluster));
-        for (_, policy) in &mut all {
-            if policy.mode == Mode::DryRun {
-                policy.mode = Mode::Enforce;
-            }
-        }
-        all
+    /// The policies as they are gone by. Of a dry run it is shown what would be done.
+    pub(super) fn rehearsed(&self) -> Policies {
+        self.policies.clone().rehearsed()
     }
 }

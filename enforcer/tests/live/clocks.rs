@@ -21,7 +21,7 @@ fn policies() -> Policies {
         rule.attempts = std::num::NonZeroU32::MIN;
         rule.duration = RULE;
     }
-    Policies::one(policy.with_rules(rules).unwrap())
+    Policies::from(policy.with_rules(rules).unwrap())
 }
 
 /// A clock that is ahead of another, or behind.

@@ -218,5 +218,5 @@ pub(crate) fn date<B>(answer: &mut Response<B>, clock: Option<Clock>) {
 
 /// The built-in rules, which enforce.
 pub(crate) fn standard() -> Policies {
-    Policies::one(Policy::default().in_mode(Mode::Enforce))
+    Policies::from(Policy::default().in_mode(Mode::Enforce))
 }

@@ -108,7 +108,7 @@ async fn a_pod_that_runs_in_the_end_is_left_alone_and_cleaned_up() {
 async fn a_dry_run_writes_nothing_at_all() {
     let policy = Policy::default();
     for (policies, args) in [
-        (Policies::one(policy), &["--no-lease"][..]),
+        (Policies::from(policy), &["--no-lease"][..]),
         (standard(), &["--dry-run"]),
     ] {
         let (cluster, replica, _) = play("missing-tag", policies, args, true).await;
@@ -129,7 +129,7 @@ async fn a_dry_run_writes_nothing_at_all() {
 #[tokio::test(start_paused = true)]
 async fn a_warning_keeps_what_is_remembered() {
     let policy = Policy::default().in_mode(Mode::Warn);
-    let (cluster, _replica, name) = play("missing-tag", Policies::one(policy), &[], true).await;
+    let (cluster, _replica, name) = play("missing-tag", Policies::from(policy), &[], true).await;
     let pod = cluster.pod(&name).unwrap();
     assert_eq!(pod["status"]["phase"], "Pending");
     let mut kinds: Vec<String> = ours(&pod)
@@ -154,7 +154,7 @@ async fn a_warning_keeps_what_is_remembered() {
 #[tokio::test(start_paused = true)]
 async fn a_restart_does_not_warn_again() {
     let policy = Policy::default().in_mode(Mode::Warn);
-    let policies = Policies::one(policy);
+    let policies = Policies::from(policy);
     let (recording, cluster) = (Recording::read("missing-tag"), Cluster::new());
     let clock = recording.clock();
     let first = Replica::start(&cluster, clock, "a", policies.clone(), &[]);
@@ -227,7 +227,7 @@ async fn a_pod_that_is_put_back_again_and_again_is_written_three_times() {
         policy.put_back.fallback = fallback;
         let (recording, cluster) = (Recording::read("missing-tag"), Cluster::new());
         let (clock, name) = (recording.clock(), recording.name.clone());
-        let replica = Replica::start(&cluster, clock, "a", Policies::one(policy), &[]);
+        let replica = Replica::start(&cluster, clock, "a", Policies::from(policy), &[]);
         tokio::spawn(recording.play(cluster.clone(), clock));
         let kubelet = tokio::spawn(put_back(cluster.clone(), name.clone()));
         sleep(Duration::from_secs(900)).await;

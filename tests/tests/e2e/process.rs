@@ -41,7 +41,7 @@ impl Process {
         let running = runs.subscribe();
         let task = tokio::spawn(async move {
             let stop = watch::Sender::new(false);
-            let all = enforce(&args, Policies::one(policy), parts, stop);
+            let all = enforce(&args, Policies::from(policy), parts, stop);
             run_while(running, async { all.await.unwrap() }).await;
         });
         Self { runs, task }

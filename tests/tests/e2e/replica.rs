@@ -45,7 +45,7 @@ impl Replica {
         let policy = policy::read(&root().join("docs/examples/enforce.yaml")).unwrap();
         let stopping = stop.clone();
         let task = tokio::spawn(async move {
-            let ended = enforce(&args, Policies::one(policy), parts, stopping).await;
+            let ended = enforce(&args, Policies::from(policy), parts, stopping).await;
             assert_eq!(ended, Ok(()));
         });
         Self {

@@ -25,7 +25,7 @@ impl Pullstop {
     /// An engine that has seen nothing yet.
     pub fn new(profile: Profile) -> Self {
         Self {
-            phases: profile.policy().scope.phases.clone(),
+            phases: profile.policies().given().phases().into_iter().collect(),
             engine: Engine::new(profile),
         }
     }

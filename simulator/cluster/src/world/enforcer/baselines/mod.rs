@@ -138,7 +138,7 @@ impl Judge {
     pub fn new(baseline: Baseline, profile: Profile) -> Self {
         Self {
             baseline,
-            phases: profile.policy().scope.phases.clone(),
+            phases: profile.policies().given().phases().into_iter().collect(),
             profile,
             pods: BTreeMap::new(),
             admitted: BTreeMap::new(),
