@@ -97,6 +97,7 @@ pub mod overrides;
 pub mod plugin;
 pub mod pod;
 pub mod policy;
+pub mod rehearsal;
 #[cfg(feature = "document")]
 pub mod suggest;
 pub mod text;

@@ -150,6 +150,6 @@ fn check(sequence: &[Symbol], number: usize, machine: &mut Machine) -> usize {
         }
     }
     machine.gone(at(now_ms), &pod.uid);
-    assert_eq!(machine.engine.tracked(), 0, "{sequence:?}");
+    assert_eq!(machine.engine().tracked(), 0, "{sequence:?}");
     machine.failures().len()
 }

@@ -9,7 +9,7 @@ use pullstop_core::policy::{Limits, Mode, Policies, Policy};
 use pullstop_core::time::Timestamp;
 
 use crate::harness::world::{Step, World, failing, not_failing, steps};
-use crate::harness::{Machine, NOT_FOUND, Pod, St, at, policy};
+use crate::harness::{Machine, Pod, St, at, policy};
 
 /// The namespace with a policy of its own, and one without.
 const NAMESPACES: [&str; 2] = ["team", "other"];
@@ -26,12 +26,12 @@ fn adopt(machine: &mut Machine, ms: u64, policies: impl Into<Policies>) {
     machine.input(at(ms), Input::Policies(policies));
 }
 
-/// A pod of each namespace, named after it, whose image cannot be found.
+/// A pod of each namespace, named after it, whose image name cannot be parsed.
 fn failing_pods() -> [Pod; 2] {
     NAMESPACES.map(|namespace| {
         let mut pod = Pod::new(namespace, &["main"]);
         namespace.clone_into(&mut pod.namespace);
-        pod.containers[0].state = St::failed(NOT_FOUND);
+        pod.containers[0].state = St::waiting("InvalidImageName", "couldn't parse image name");
         pod
     })
 }
@@ -85,7 +85,7 @@ fn effects(steps: &[Step], policies: impl Into<Policies>) -> Vec<(Timestamp, Eff
         world.step(step, &mut machine);
     }
     machine.run_through(at(world.now_ms + 7_200_000));
-    machine.log
+    std::mem::take(&mut machine.log)
 }
 
 fn is_of(effect: &Effect, namespace: &str) -> bool {
@@ -153,7 +153,11 @@ fn other_limits_are_for_all_to_hear() {
         with_team(policy(1, 31), policy(1, 31)),
     );
     list(&mut machine, 70_000, &pods);
-    assert_eq!(machine.failures(), Vec::<&_>::new(), "limits outlast policies");
+    assert_eq!(
+        machine.failures(),
+        Vec::<&_>::new(),
+        "limits outlast policies"
+    );
     machine.input(at(80_000), Input::Limits(Limits::NONE));
     list(&mut machine, 80_000, &pods);
     assert_eq!(machine.failures().len(), 2);

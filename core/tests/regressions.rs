@@ -56,7 +56,7 @@ fn a_memory_is_taken_away_until_that_succeeds() {
             outcome,
         },
     );
-    assert_eq!(machine.engine.tracked(), 0);
+    assert_eq!(machine.engine().tracked(), 0);
 }
 
 /// It recovers while the memory is being written: that is taken away again.
@@ -136,10 +136,10 @@ fn after_a_restore_pods_that_were_forgotten_come_back() {
     machine.see(at(0), &pod(1000, invalid()), Source::Watch);
     machine.gone(at(1000), "pod");
     machine.see(at(2000), &pod(50, invalid()), Source::List);
-    assert_eq!(machine.engine.tracked(), 0);
+    assert_eq!(machine.engine().tracked(), 0);
     machine.input(at(3000), Input::Restored);
     machine.see(at(3000), &pod(50, invalid()), Source::List);
-    assert_eq!(machine.engine.tracked(), 1);
+    assert_eq!(machine.engine().tracked(), 1);
 }
 
 /// Nobody looked for longer than a pull may take: that does not make the pull hung.
@@ -220,7 +220,7 @@ fn pods_that_come_into_scope_are_judged() {
     foreign.owner = Some("ReplicaSet".to_owned());
     let mut machine = Machine::new(policy(1, 30));
     machine.see(at(0), &foreign, Source::Watch);
-    assert_eq!(machine.engine.tracked(), 0);
+    assert_eq!(machine.engine().tracked(), 0);
     for (ms, policy, kept) in [
         (1000, wide.clone(), 1),
         (2000, policy(1, 30), 0),
@@ -236,7 +236,7 @@ fn pods_that_come_into_scope_are_judged() {
                 .any(|(_, effect)| *effect == Effect::List)
         );
         machine.see(at(ms), &foreign, Source::List);
-        assert_eq!(machine.engine.tracked(), kept, "at {ms}");
+        assert_eq!(machine.engine().tracked(), kept, "at {ms}");
     }
 }
 
@@ -321,8 +321,7 @@ impl Evidence for Outage {
 fn evidence_of_other_pods_holds_a_verdict() {
     for (pods, failed) in [(2, 2), (3, 0)] {
         let profile = Profile::standard(built_in()).unwrap();
-        let mut machine = Machine::new(built_in());
-        machine.engine = Engine::new(profile.with_evidence(Box::new(Outage::default())));
+        let mut machine = Machine::with(profile.with_evidence(Box::new(Outage::default())));
         for n in 0..pods {
             let mut pod = pod(10, invalid());
             pod.uid = format!("pod-{n}");
@@ -331,7 +330,7 @@ fn evidence_of_other_pods_holds_a_verdict() {
         machine.run_through(at(600_000));
         assert_eq!(machine.failures().len(), failed, "of {pods}");
         if failed == 0 {
-            let trail = machine.engine.explain("pod-0").remove(0).trail;
+            let trail = machine.engine().explain("pod-0").remove(0).trail;
             let entries = trail.iter().any(|entries| entries.what == "3 pods fail");
             assert!(entries, "{trail:?}");
         }
@@ -343,20 +342,17 @@ fn evidence_of_other_pods_holds_a_verdict() {
 #[test]
 fn what_another_clock_remembered_fires_no_rule_early() {
     let error = Duration::from_secs(5);
-    let began = |machine: &Machine| Machine {
-        engine: Engine::new(
-            Profile::standard(policy(1, 600))
-                .unwrap()
-                .with_memory_error(error),
-        ),
-        ..machine.restarted(policy(1, 600))
+    let profile = || {
+        let profile = Profile::standard(policy(1, 600)).unwrap();
+        profile.with_memory_error(error)
     };
     let mut machine = Machine::new(policy(1, 600));
     machine.see(at(60_000), &pod(10, invalid()), Source::Watch);
     // On a machine whose clock is 3 s behind, so that the failure is yet to come.
-    machine.now = at(57_000);
     for restart in 0..3 {
-        machine = began(&machine);
+        let memories = std::mem::take(&mut machine.memories);
+        machine = Machine::with(profile());
+        machine.memories = memories;
         let moment = at(57_000 + 100_000 * restart);
         machine.see(moment, &pod(11, invalid()), Source::List);
         assert_eq!(machine.counted(), 0, "it is remembered");
@@ -370,7 +366,6 @@ fn what_another_clock_remembered_fires_no_rule_early() {
 fn a_memory_of_the_future_is_void() {
     let mut machine = Machine::new(policy(1, 600));
     machine.see(at(60_000), &pod(10, invalid()), Source::Watch);
-    machine.now = at(0);
     let mut restarted = machine.restarted(policy(1, 600));
     restarted.see(at(50_000), &pod(11, invalid()), Source::List);
     assert_eq!(restarted.counted(), 1);

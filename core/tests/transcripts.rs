@@ -119,7 +119,7 @@ impl Stage {
                 self.machine.answers = false;
             }
             ["rules", "only", "warn"] => {
-                let policy = self.machine.engine.policies().given().cluster.clone();
+                let policy = self.machine.engine().policies().given().cluster.clone();
                 let mut rules = policy.rules().to_vec();
                 for rule in &mut rules {
                     rule.action = Action::Warn;
@@ -138,13 +138,10 @@ impl Stage {
         match words {
             ["time"] => return self.machine.run_through(self.now),
             ["restart"] => {
-                let memories = self.machine.restarted(harness::built_in());
-                let log = std::mem::take(&mut self.machine.log);
-                self.machine = Machine {
-                    log,
-                    answers: self.machine.answers,
-                    ..memories
-                };
+                let mut restarted = self.machine.restarted(harness::built_in());
+                restarted.answers = self.machine.answers;
+                restarted.log = std::mem::take(&mut self.machine.log);
+                self.machine = restarted;
                 return;
             }
             ["relist", "begins"] => {
@@ -208,7 +205,7 @@ impl Stage {
             .unwrap();
         }
         self.told = self.machine.log.len();
-        match self.machine.engine.next_deadline() {
+        match self.machine.engine().next_deadline() {
             Some((at, reason)) => write!(
                 answers,
                 "         wakes at {} ({reason:?})",

@@ -270,7 +270,8 @@ impl Driver {
                 return;
             }
         };
-        self.engine.handle(self.clock.now(), Input::Policies(policies));
+        self.engine
+            .handle(self.clock.now(), Input::Policies(policies));
         let selector = selector(self.engine.policies().given());
         links
             .selector

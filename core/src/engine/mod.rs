@@ -99,7 +99,9 @@ impl Engine {
             Input::Policies(policies) => self.adopt(*policies),
             Input::Limits(limits) => self.limit(limits),
             Input::Outcome { uid, outcome } => self.outcome(uid, outcome),
-            Input::Time => {}
+            Input::Time => {
+                debug_assert!(self.effects.is_empty(), "a driver drains before it sleeps")
+            }
         }
         self.wake_due();
         self.store.expire(self.now);

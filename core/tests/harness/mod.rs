@@ -6,6 +6,7 @@ pub(crate) mod kubelet;
 pub(crate) mod world;
 
 use std::collections::BTreeMap;
+use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 use pullstop_core::engine::{
@@ -17,6 +18,7 @@ use pullstop_core::pod::{
     ResourceVersion, RestartPolicy,
 };
 use pullstop_core::policy::{Mode, Policies, Policy};
+use pullstop_core::rehearsal::{Rehearsal, StandIn};
 use pullstop_core::time::Timestamp;
 
 pub(crate) const NOT_FOUND: &str = "rpc error: code = NotFound desc = failed to pull and unpack image \
@@ -169,10 +171,14 @@ impl Pod {
     }
 }
 
-/// An engine that is driven, with all that it said.
+/// An engine that is driven, with all that it asked for.
 pub(crate) struct Machine {
-    pub(crate) engine: Engine,
-    pub(crate) now: Timestamp,
+    pub(crate) rehearsal: Rehearsal<Recorder>,
+}
+
+/// In the place of the cluster: keeps what the engine asks for.
+#[derive(Default)]
+pub(crate) struct Recorder {
     pub(crate) log: Vec<(Timestamp, Effect)>,
     /// What was asked to remember, by uid: lent with every snapshot, as a condition on the pod would be.
     pub(crate) memories: BTreeMap<String, Vec<Memory>>,
@@ -180,33 +186,65 @@ pub(crate) struct Machine {
     pub(crate) answers: bool,
 }
 
+impl StandIn for Recorder {
+    fn carry_out(&mut self, engine: &mut Engine, now: Timestamp, effect: Effect) {
+        if let Effect::Remember { pod, memories, .. } = &effect {
+            self.memories.insert(pod.uid(), memories.clone());
+        }
+        if let (true, Some((uid, version))) = (self.answers, write_of(&effect)) {
+            let outcome = Outcome::Accepted(version);
+            engine.handle(now, Input::Outcome { uid: &uid, outcome });
+        }
+        self.log.push((now, effect));
+    }
+}
+
+/// What is recorded is what tests look at.
+impl Deref for Machine {
+    type Target = Recorder;
+
+    fn deref(&self) -> &Recorder {
+        &self.rehearsal.stand_in
+    }
+}
+
+impl DerefMut for Machine {
+    fn deref_mut(&mut self) -> &mut Recorder {
+        &mut self.rehearsal.stand_in
+    }
+}
+
 impl Machine {
     pub(crate) fn new(policies: impl Into<Policies>) -> Self {
-        Self {
-            engine: Engine::new(Profile::standard(policies).unwrap()),
-            now: EPOCH,
-            log: Vec::new(),
-            memories: BTreeMap::new(),
+        Self::with(Profile::standard(policies).unwrap())
+    }
+
+    pub(crate) fn with(profile: Profile) -> Self {
+        let recorder = Recorder {
             answers: true,
+            ..Recorder::default()
+        };
+        Self {
+            rehearsal: Rehearsal::new(Engine::new(profile), recorder),
         }
     }
 
     /// A new engine that knows only what was remembered.
-    pub(crate) fn restarted(&self, policy: Policy) -> Self {
-        Self {
-            memories: self.memories.clone(),
-            now: self.now,
-            ..Self::new(policy)
-        }
+    pub(crate) fn restarted(&self, policies: impl Into<Policies>) -> Self {
+        let mut machine = Self::new(policies);
+        machine.memories.clone_from(&self.memories);
+        machine
+    }
+
+    pub(crate) const fn engine(&self) -> &Engine {
+        self.rehearsal.engine()
     }
 
     pub(crate) fn see(&mut self, now: Timestamp, pod: &Pod, source: Source) {
-        self.run_until(now);
         let memories = self.memories.get(&pod.uid).cloned().unwrap_or_default();
         pod.lend(&memories, |pod| {
-            self.engine.handle(now, Input::Pod { pod, source });
+            self.input(now, Input::Pod { pod, source });
         });
-        self.drain();
     }
 
     /// Watches a life from its beginning to its end, every change this late.
@@ -261,9 +299,8 @@ impl Machine {
     }
 
     pub(crate) fn input(&mut self, now: Timestamp, input: Input<'_>) {
-        self.run_until(now);
-        self.engine.handle(now, input);
-        self.drain();
+        self.rehearsal.run_until(now);
+        self.rehearsal.handle(now, input);
     }
 
     pub(crate) fn gone(&mut self, now: Timestamp, uid: &str) {
@@ -276,41 +313,9 @@ impl Machine {
         );
     }
 
-    /// Lets time pass until just before `moment`.
-    pub(crate) fn run_until(&mut self, moment: Timestamp) {
-        while let Some((due, _)) = self.engine.next_deadline() {
-            if due >= moment {
-                break;
-            }
-            assert!(
-                due >= self.now || self.log.is_empty(),
-                "a deadline in the past: {due:?}"
-            );
-            self.now = self.now.max(due);
-            self.engine.handle(self.now, Input::Time);
-            self.drain();
-        }
-        self.now = self.now.max(moment);
-    }
-
     /// Lets time pass, the moment itself included.
     pub(crate) fn run_through(&mut self, moment: Timestamp) {
-        self.run_until(moment);
-        self.input(moment, Input::Time);
-    }
-
-    fn drain(&mut self) {
-        while let Some(effect) = self.engine.poll() {
-            self.log.push((self.now, effect.clone()));
-            if let Effect::Remember { pod, memories, .. } = &effect {
-                self.memories.insert(pod.uid(), memories.clone());
-            }
-            if let (true, Some((uid, version))) = (self.answers, write_of(&effect)) {
-                let outcome = Outcome::Accepted(version);
-                self.engine
-                    .handle(self.now, Input::Outcome { uid: &uid, outcome });
-            }
-        }
+        self.rehearsal.run_through(moment);
     }
 
     /// The decisions to fail pods, in order.

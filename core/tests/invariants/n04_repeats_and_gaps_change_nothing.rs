@@ -31,7 +31,7 @@ proptest! {
         let end = at(world.now_ms + 7_200_000);
         plain.run_through(end);
         machine.run_through(end);
-        prop_assert_eq!(plain.log, machine.log);
+        prop_assert_eq!(&plain.log, &machine.log);
     }
 
     /// While the list is read anew nobody is condemned, and who is missing in it is forgotten.

@@ -117,7 +117,7 @@ proptest! {
         prop_assert_eq!(machine.failures().len(), 1);
         let agreed = |(_, _, what): &(_, _, &TransitionKind)| **what == TransitionKind::Agreed;
         prop_assert_eq!(machine.transitions().filter(agreed).count(), 1);
-        prop_assert_eq!(machine.engine.tracked(), 0);
+        prop_assert_eq!(machine.engine().tracked(), 0);
     }
 }
 

@@ -116,7 +116,7 @@ fn verdict(fate: &Fate, attempts: u32, seconds: u64, kills: &[u64]) -> Option<Ti
     let mut kills = kills.iter().copied().peekable();
     for (ms, state) in &fate.live().published {
         while let Some(kill) = kills.next_if(|kill| kill < ms) {
-            machine.run_until(at(kill));
+            machine.rehearsal.run_until(at(kill));
             if let Some(at) = machine.first_failure_at() {
                 return Some(at);
             }

@@ -21,8 +21,8 @@ proptest! {
                 machine.see(at(1000), &pod, Source::Watch);
             }
         }
-        prop_assert_eq!(machine.engine.tracked(), 0);
-        prop_assert_eq!(machine.engine.next_deadline(), None);
+        prop_assert_eq!(machine.engine().tracked(), 0);
+        prop_assert_eq!(machine.engine().next_deadline(), None);
         prop_assert!(machine.log.is_empty());
     }
 
@@ -44,9 +44,9 @@ proptest! {
                 machine.gone(at(now), &pod.uid);
             }
         }
-        prop_assert_eq!(machine.engine.tracked(), 0);
+        prop_assert_eq!(machine.engine().tracked(), 0);
         machine.run_through(at(now + 900_000));
-        prop_assert_eq!(machine.engine.next_deadline(), None);
+        prop_assert_eq!(machine.engine().next_deadline(), None);
     }
 
     /// A pod is kept only while one of its containers has failed and neither run nor been replaced.
@@ -56,7 +56,7 @@ proptest! {
         for step in &steps {
             world.step(step, &mut machine);
             let may_fail = |pod: &&Pod| pod.containers.iter().any(|c| matches!(c.state, St::Waiting(..) | St::Unreported));
-            let kept = machine.engine.tracked();
+            let kept = machine.engine().tracked();
             prop_assert!(kept <= world.pods.iter().filter(may_fail).count());
             if let Op::Replace = step.what {
                 prop_assert!(kept < world.pods.len());
@@ -64,6 +64,6 @@ proptest! {
         }
         machine.input(at(world.now_ms), Input::RelistBegin);
         machine.input(at(world.now_ms), Input::RelistEnd);
-        prop_assert_eq!(machine.engine.tracked(), 0);
+        prop_assert_eq!(machine.engine().tracked(), 0);
     }
 }

@@ -51,7 +51,7 @@ fn effects(steps: &[Step]) -> Vec<(Timestamp, Effect)> {
         world.step(step, &mut machine);
     }
     machine.run_through(at(world.now_ms + 7_200_000));
-    machine.log
+    std::mem::take(&mut machine.log)
 }
 
 /// All effects of many inputs, which are the same in every process, as one number (FNV-1a).

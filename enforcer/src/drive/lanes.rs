@@ -135,10 +135,7 @@ mod tests {
             r#"{{"metadata": {{"namespace": "{namespace}", "name": "{name}", "uid": "{name}", "resourceVersion": "1"}}}}"#
         );
         let pod: WirePod = serde_json::from_str(&json).unwrap();
-        Task::Job(
-            why,
-            Job::Read(pod.snapshot(None, PodRef::new).unwrap()),
-        )
+        Task::Job(why, Job::Read(pod.snapshot(None, PodRef::new).unwrap()))
     }
 
     #[test]

@@ -23,9 +23,7 @@ impl Driver {
                 self.engine.handle(self.heard_at, Input::RelistBegin);
             }
             FeedEvent::Restored => self.engine.handle(self.heard_at, Input::Restored),
-            FeedEvent::Listed(pods) => pods
-                .iter()
-                .for_each(|pod| self.see(pod, Source::List)),
+            FeedEvent::Listed(pods) => pods.iter().for_each(|pod| self.see(pod, Source::List)),
             FeedEvent::RelistEnd => {
                 self.view_is_whole = true;
                 self.cache.list_ends();

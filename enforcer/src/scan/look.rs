@@ -9,6 +9,7 @@ use pullstop_core::engine::{
 };
 use pullstop_core::plugin::{Enforcement, Point, Profile, TrailEntry};
 use pullstop_core::pod::{ContainerSnapshot, ContainerState, Overrides, PodSnapshot};
+use pullstop_core::rehearsal::{Rehearsal, StandIn};
 use pullstop_core::time::Timestamp;
 use pullstop_core::wire::timestamp;
 use pullstop_core::wire::{WireError, WirePod};
@@ -95,31 +96,30 @@ pub fn look(
     profile: Profile,
     now: Timestamp,
 ) -> Vec<Result<Vec<Stuck>, WireError>> {
-    let mut engine = Engine::new(profile);
-    let mut told = Told::default();
-    engine.handle(now, Input::RelistBegin);
+    /// Longer than any pod is looked at.
+    const HORIZON: Duration = Duration::from_secs(7 * 24 * 3600);
+    let mut rehearsal = Rehearsal::new(Engine::new(profile), Told::default());
+    rehearsal.handle(now, Input::RelistBegin);
     let glances: Vec<_> = subjects
         .iter()
         .map(|subject| {
-            let shown = with_snapshot(subject.pod, subject.overrides, |pod| {
-                glance(&mut engine, pod, now)
-            });
-            told.drain(&mut engine, now);
-            shown
+            with_snapshot(subject.pod, subject.overrides, |pod| {
+                glance(&mut rehearsal, pod, now)
+            })
         })
         .collect();
-    engine.handle(now, Input::RelistEnd);
-    told.drain(&mut engine, now);
+    rehearsal.handle(now, Input::RelistEnd);
     for subject in subjects {
-        recollect(&mut engine, subject, now);
-        told.drain(&mut engine, now);
+        recollect(&mut rehearsal, subject, now);
     }
-    let explain = |subject: &Subject<'_>| engine.explain(&subject.pod.metadata.uid);
+    let explain = |subject: &Subject<'_>| rehearsal.engine().explain(&subject.pod.metadata.uid);
     let explanations: Vec<Vec<Explanation>> = subjects.iter().map(explain).collect();
-    told.wait(&mut engine, now);
+    // What happens later if nothing changes.
+    rehearsal.run_through(now.after(HORIZON));
+    let mut told = rehearsal.stand_in.0;
     let all = glances.into_iter().zip(subjects).zip(explanations);
     all.map(|((glance, subject), explanations)| {
-        let told = told.0.remove(&subject.pod.metadata.uid).unwrap_or_default();
+        let told = told.remove(&subject.pod.metadata.uid).unwrap_or_default();
         Ok(glance?
             .into_iter()
             .map(|stuck| judged(stuck, &told, &explanations, now))
@@ -129,25 +129,25 @@ pub fn look(
 }
 
 /// Shows the pod to the engine if it is to be judged. Its failing containers as they show themselves.
-fn glance(engine: &mut Engine, pod: &PodSnapshot<'_>, now: Timestamp) -> Vec<Stuck> {
+fn glance(rehearsal: &mut Rehearsal<Told>, pod: &PodSnapshot<'_>, now: Timestamp) -> Vec<Stuck> {
     let containers = pod.containers.iter();
     let mut failing: Vec<Stuck> = containers.filter_map(|c| stuck(pod, c)).collect();
     if failing.is_empty() || pod.phase.is_terminal() {
         return Vec::new();
     }
-    if let Err(why) = engine.covers(pod) {
+    if let Err(why) = rehearsal.engine().covers(pod) {
         for stuck in &mut failing {
             stuck.verdict = Verdict::OutOfScope(why.to_string());
         }
     } else {
         let source = Source::List;
-        engine.handle(now, Input::Pod { pod, source });
+        rehearsal.handle(now, Input::Pod { pod, source });
     }
     failing
 }
 
 /// Tells the engine of the pod's past, as far as that is known.
-fn recollect(engine: &mut Engine, subject: &Subject<'_>, now: Timestamp) {
+fn recollect(rehearsal: &mut Rehearsal<Told>, subject: &Subject<'_>, now: Timestamp) {
     let Some(past) = subject.past else {
         return;
     };
@@ -158,7 +158,7 @@ fn recollect(engine: &mut Engine, subject: &Subject<'_>, now: Timestamp) {
         .and_then(timestamp::parse);
     past.lend(created_at, now, std::convert::identity, |history| {
         let uid = &metadata.uid;
-        engine.handle(now, Input::History { uid, history });
+        rehearsal.handle(now, Input::History { uid, history });
     });
 }
 
@@ -211,51 +211,35 @@ struct Hold {
     is_by_a_pull: bool,
 }
 
+impl StandIn for Told {
+    fn carry_out(&mut self, engine: &mut Engine, now: Timestamp, effect: Effect) {
+        match effect {
+            Effect::Fail(decision) | Effect::Deadline(decision) => {
+                self.of(&decision.pod.uid()).decided(Enforcement::Fail, now);
+            }
+            Effect::Warn(decision) => {
+                self.of(&decision.pod.uid()).decided(Enforcement::Warn, now);
+            }
+            Effect::Transition(transition) => {
+                let of_pod = self.of(&transition.pod.uid());
+                of_pod.transition(transition.container, transition.kind, now);
+            }
+            // Nothing is written, but the engine waits for an answer before it goes on.
+            Effect::Remember {
+                pod,
+                resource_version,
+                ..
+            } => {
+                let outcome = Outcome::Accepted(resource_version);
+                let uid = &pod.uid();
+                engine.handle(now, Input::Outcome { uid, outcome });
+            }
+            Effect::List | Effect::Read(_) => {}
+        }
+    }
+}
+
 impl Told {
-    fn drain(&mut self, engine: &mut Engine, now: Timestamp) {
-        while let Some(effect) = engine.poll() {
-            match effect {
-                Effect::Fail(decision) | Effect::Deadline(decision) => {
-                    self.of(&decision.pod.uid()).decided(Enforcement::Fail, now);
-                }
-                Effect::Warn(decision) => {
-                    self.of(&decision.pod.uid()).decided(Enforcement::Warn, now);
-                }
-                Effect::Transition(transition) => {
-                    self.of(&transition.pod.uid()).transition(
-                        transition.container,
-                        transition.kind,
-                        now,
-                    );
-                }
-                // Nothing is written, but the engine waits for an answer before it goes on.
-                Effect::Remember {
-                    pod,
-                    resource_version,
-                    ..
-                } => {
-                    let outcome = Outcome::Accepted(resource_version);
-                    let uid = &pod.uid();
-                    engine.handle(now, Input::Outcome { uid, outcome });
-                }
-                Effect::List | Effect::Read(_) => {}
-            }
-        }
-    }
-
-    /// What happens later if nothing changes.
-    fn wait(&mut self, engine: &mut Engine, now: Timestamp) {
-        /// Longer than any pod is looked at.
-        const HORIZON: Duration = Duration::from_secs(7 * 24 * 3600);
-        while let Some((at, _)) = engine.next_deadline() {
-            if at > now.after(HORIZON) {
-                return;
-            }
-            engine.handle(at, Input::Time);
-            self.drain(engine, at);
-        }
-    }
-
     fn of(&mut self, uid: &str) -> &mut OfPod {
         self.0.entry(uid.to_owned()).or_default()
     }

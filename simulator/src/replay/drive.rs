@@ -7,8 +7,9 @@ use pullstop_core::engine::{
     Decision, Effect, Engine, Explanation, GoneFrom, Input, Outcome, Source, StartedOver,
     Transition, TransitionKind,
 };
-use pullstop_core::plugin::{Enforcement, Point, Profile, TrailEntry};
-use pullstop_core::pod::{ContainerState, Phase, PodRef, PodSnapshot};
+use pullstop_core::plugin::{Enforcement, OutOfScope, Point, Profile, TrailEntry};
+use pullstop_core::pod::{ContainerState, Phase, PodRef, PodSnapshot, ResourceVersion};
+use pullstop_core::rehearsal::{Rehearsal, StandIn};
 use pullstop_core::time::Timestamp;
 use pullstop_core::wire::WirePod;
 use pullstop_core::wire::timestamp;
@@ -30,28 +31,54 @@ pub fn replay(events: &[Event], profile: Profile, settings: &Settings) -> Vec<St
     let Some((first, last)) = events.first().zip(events.last()) else {
         return Vec::new();
     };
-    let mut driver = Driver {
-        engine: Engine::new(profile),
+    let recording = Recording {
         begins_at: first.at,
         stories: BTreeMap::new(),
         order: Vec::new(),
         streaks: BTreeMap::new(),
         latest: BTreeMap::new(),
     };
+    let mut rehearsal = Rehearsal::new(Engine::new(profile), recording);
     for event in events {
-        driver.run_until(event.at);
-        driver.event(event);
+        rehearsal.run_until(event.at);
+        show(&mut rehearsal, event);
     }
     let end = last.at.after(settings.run_on);
-    driver.run_until(end);
-    driver.tick(end);
-    driver.into_stories(end, settings.explain)
+    rehearsal.run_through(end);
+    into_stories(rehearsal, end, settings.explain)
 }
 
-/// The engine decides as it would in a cluster, but nothing is written: a write that would fail a pod stays without
-/// outcome, so the engine follows the pod and does no more about it.
-struct Driver<'a> {
-    engine: Engine,
+/// Shows an event to the engine.
+fn show<'a>(rehearsal: &mut Rehearsal<Recording<'a>>, event: &'a Event) {
+    let (Some(pod), now) = (&event.object, event.at) else {
+        return;
+    };
+    let source = match event.kind {
+        EventKind::Added => Source::List,
+        EventKind::Modified => Source::Watch,
+        EventKind::Deleted => {
+            let uid = &pod.metadata.uid;
+            rehearsal.stand_in.end(uid, now);
+            let from = GoneFrom::Cluster;
+            rehearsal.handle(now, Input::Gone { uid, from });
+            return;
+        }
+        EventKind::Bookmark | EventKind::Error => return,
+    };
+    with_snapshot(pod, |snapshot| {
+        let covered = rehearsal.engine().covers(snapshot);
+        rehearsal.stand_in.see(event, pod, snapshot, covered);
+        let input = Input::Pod {
+            pod: snapshot,
+            source,
+        };
+        rehearsal.handle(now, input);
+    });
+}
+
+/// In the place of the cluster. The engine decides as it would there, but nothing is written: a write that would fail a pod
+/// stays without outcome, so the engine follows the pod and does no more about it.
+struct Recording<'a> {
     begins_at: Timestamp,
     /// By uid.
     stories: BTreeMap<String, Story>,
@@ -63,125 +90,70 @@ struct Driver<'a> {
     latest: BTreeMap<String, &'a WirePod>,
 }
 
-impl<'a> Driver<'a> {
-    /// Lets time pass until just before `moment`: what is due at the same time as an event comes after it.
-    fn run_until(&mut self, moment: Timestamp) {
-        while let Some((due, _)) = self.engine.next_deadline() {
-            if due >= moment {
-                return;
+impl StandIn for Recording<'_> {
+    fn carry_out(&mut self, engine: &mut Engine, now: Timestamp, effect: Effect) {
+        match effect {
+            Effect::Fail(decision) | Effect::Deadline(decision) => self.verdict(now, *decision),
+            Effect::Warn(decision) => {
+                let (pod, version) = (decision.pod.clone(), decision.resource_version);
+                self.verdict(now, *decision);
+                accept(engine, now, &pod, version);
             }
-            self.tick(due);
+            Effect::Remember {
+                pod,
+                resource_version: version,
+                ..
+            } => accept(engine, now, &pod, version),
+            Effect::Transition(transition) => self.transition(engine, now, transition),
+            Effect::Read(pod) => {
+                if let Some(pod) = self.latest.get(&pod.uid()) {
+                    let source = Source::List;
+                    with_snapshot(pod, |pod| engine.handle(now, Input::Pod { pod, source }));
+                }
+            }
+            // The policy never changes here.
+            Effect::List => {}
         }
     }
+}
 
-    fn tick(&mut self, now: Timestamp) {
-        self.engine.handle(now, Input::Time);
-        self.drain(now);
-    }
+/// Answers a write that changes nothing in the recording.
+fn accept(engine: &mut Engine, now: Timestamp, pod: &PodRef, version: ResourceVersion) {
+    let outcome = Outcome::Accepted(version);
+    let uid = &pod.uid();
+    engine.handle(now, Input::Outcome { uid, outcome });
+}
 
-    fn event(&mut self, event: &'a Event) {
-        let Some(pod) = &event.object else { return };
-        match event.kind {
-            EventKind::Added => self.see(event, pod, Source::List),
-            EventKind::Modified => self.see(event, pod, Source::Watch),
-            EventKind::Deleted => self.gone(pod, event.at),
-            EventKind::Bookmark | EventKind::Error => {}
-        }
-    }
-
-    fn see(&mut self, event: &Event, pod: &'a WirePod, source: Source) {
-        self.latest.insert(pod.metadata.uid.clone(), pod);
-        with_snapshot(pod, |snapshot| {
-            self.pod(event.trace, event.at, snapshot, source);
-        });
-    }
-
-    fn pod(&mut self, trace: usize, now: Timestamp, pod: &PodSnapshot<'_>, source: Source) {
-        let covered = self.engine.covers(pod);
-        let story = self.stories.entry(pod.uid.to_owned()).or_insert_with(|| {
-            self.order.push(pod.uid.to_owned());
+impl<'a> Recording<'a> {
+    /// A pod is about to be shown.
+    fn see(
+        &mut self,
+        event: &Event,
+        pod: &'a WirePod,
+        snapshot: &PodSnapshot<'_>,
+        covered: Result<(), OutOfScope>,
+    ) {
+        let uid = &pod.metadata.uid;
+        self.latest.insert(uid.clone(), pod);
+        let story = self.stories.entry(uid.clone()).or_insert_with(|| {
+            self.order.push(uid.clone());
             Story::new(
-                trace,
-                format!("{}/{}", pod.namespace, pod.name),
+                event.trace,
+                format!("{}/{}", snapshot.namespace, snapshot.name),
                 self.begins_at,
             )
         });
-        story.timeline.see(now, pod);
-        story.aftermath(now, pod);
+        story.timeline.see(event.at, snapshot);
+        story.aftermath(event.at, snapshot);
         story.out_of_scope = covered.err();
-        self.engine.handle(now, Input::Pod { pod, source });
-        self.drain(now);
     }
 
-    fn gone(&mut self, pod: &WirePod, now: Timestamp) {
-        let uid = &pod.metadata.uid;
+    /// The pod is deleted.
+    fn end(&mut self, uid: &str, now: Timestamp) {
         self.latest.remove(uid);
         if let Some(story) = self.stories.get_mut(uid) {
             story.timeline.end(now);
         }
-        self.engine.handle(
-            now,
-            Input::Gone {
-                uid,
-                from: GoneFrom::Cluster,
-            },
-        );
-        self.drain(now);
-    }
-
-    fn drain(&mut self, now: Timestamp) {
-        while let Some(effect) = self.engine.poll() {
-            match effect {
-                Effect::Fail(decision) | Effect::Deadline(decision) => {
-                    self.verdict(now, *decision);
-                }
-                Effect::Warn(decision) => {
-                    let (pod, version) = (decision.pod.clone(), decision.resource_version);
-                    self.verdict(now, *decision);
-                    self.accept(now, &pod, version);
-                }
-                Effect::Remember {
-                    pod,
-                    resource_version,
-                    ..
-                } => {
-                    self.accept(now, &pod, resource_version);
-                }
-                Effect::Transition(transition) => self.transition(now, transition),
-                Effect::Read(pod) => {
-                    if let Some(pod) = self.latest.get(&pod.uid()) {
-                        with_snapshot(pod, |pod| {
-                            self.engine.handle(
-                                now,
-                                Input::Pod {
-                                    pod,
-                                    source: Source::List,
-                                },
-                            );
-                        });
-                    }
-                }
-                // The policy never changes here.
-                Effect::List => {}
-            }
-        }
-    }
-
-    /// Answers a write that changes nothing in the recording.
-    fn accept(
-        &mut self,
-        now: Timestamp,
-        pod: &PodRef,
-        version: pullstop_core::pod::ResourceVersion,
-    ) {
-        let outcome = Outcome::Accepted(version);
-        self.engine.handle(
-            now,
-            Input::Outcome {
-                uid: &pod.uid(),
-                outcome,
-            },
-        );
     }
 
     fn verdict(&mut self, now: Timestamp, decision: Decision) {
@@ -206,7 +178,7 @@ impl<'a> Driver<'a> {
         });
     }
 
-    fn transition(&mut self, now: Timestamp, transition: Transition) {
+    fn transition(&mut self, engine: &mut Engine, now: Timestamp, transition: Transition) {
         let uid = transition.pod.uid();
         let Some(story) = self.stories.get_mut(&uid) else {
             return;
@@ -235,8 +207,7 @@ impl<'a> Driver<'a> {
                 self.streaks.remove(&streak);
                 if *why == StartedOver::ImageEdited && story.withdraw(now, &transition.container) {
                     let outcome = Outcome::Conflict;
-                    self.engine
-                        .handle(now, Input::Outcome { uid: &uid, outcome });
+                    engine.handle(now, Input::Outcome { uid: &uid, outcome });
                 }
             }
             TransitionKind::Throttled => story.timeline.throttled(now, &transition.container),
@@ -255,24 +226,26 @@ impl<'a> Driver<'a> {
             });
         }
     }
+}
 
-    fn into_stories(mut self, end: Timestamp, explain: bool) -> Vec<Story> {
-        let mut stories = Vec::with_capacity(self.order.len());
-        for uid in &self.order {
-            let Some(mut story) = self.stories.remove(uid) else {
-                continue;
-            };
-            if explain {
-                story.at_the_end = self.engine.explain(uid);
-                if story.at_the_end.is_empty() {
-                    story.at_the_end.push(story.not_tracked());
-                }
+/// What happened to each pod, in the order in which they were first seen.
+fn into_stories(rehearsal: Rehearsal<Recording<'_>>, end: Timestamp, explain: bool) -> Vec<Story> {
+    let (engine, mut recording) = rehearsal.into_parts();
+    let mut stories = Vec::with_capacity(recording.order.len());
+    for uid in &recording.order {
+        let Some(mut story) = recording.stories.remove(uid) else {
+            continue;
+        };
+        if explain {
+            story.at_the_end = engine.explain(uid);
+            if story.at_the_end.is_empty() {
+                story.at_the_end.push(story.not_tracked());
             }
-            story.timeline.end(end);
-            stories.push(story);
         }
-        stories
+        story.timeline.end(end);
+        stories.push(story);
     }
+    stories
 }
 
 fn with_snapshot(pod: &WirePod, use_it: impl FnOnce(&PodSnapshot<'_>)) {

@@ -6,6 +6,7 @@ use pullstop_core::pod::{
     ContainerKind, ContainerSnapshot, ContainerState as Seen, Owner, Phase, PodRef, PodSnapshot,
     ResourceVersion,
 };
+use pullstop_core::rehearsal::{Rehearsal, StandIn};
 use pullstop_core::time::Timestamp;
 
 use super::{Command, Controller, ControllerEvent, Verdict};
@@ -17,7 +18,7 @@ use crate::world::uid;
 /// The engine.
 #[derive(Debug)]
 pub struct Pullstop {
-    engine: Engine,
+    rehearsal: Rehearsal<Commands>,
     phases: Vec<Phase>,
 }
 
@@ -26,13 +27,13 @@ impl Pullstop {
     pub fn new(profile: Profile) -> Self {
         Self {
             phases: profile.policies().given().phases().into_iter().collect(),
-            engine: Engine::new(profile),
+            rehearsal: Rehearsal::new(Engine::new(profile), Commands::default()),
         }
     }
 
     /// The engine.
     pub const fn engine(&self) -> &Engine {
-        &self.engine
+        self.rehearsal.engine()
     }
 }
 
@@ -44,31 +45,28 @@ impl Controller for Pullstop {
         c: &Cluster,
         commands: &mut Vec<Command>,
     ) {
+        let rehearsal = &mut self.rehearsal;
         match notice {
             ControllerEvent::Pod { pod, source } => with_snapshot(pod, c, |pod| {
-                self.engine.handle(now, Input::Pod { pod, source });
+                rehearsal.handle(now, Input::Pod { pod, source });
             }),
-            ControllerEvent::Gone { uid, from } => {
-                self.engine.handle(now, Input::Gone { uid, from });
-            }
-            ControllerEvent::ListBegin => self.engine.handle(now, Input::RelistBegin),
-            ControllerEvent::ListEnd => self.engine.handle(now, Input::RelistEnd),
+            ControllerEvent::Gone { uid, from } => rehearsal.handle(now, Input::Gone { uid, from }),
+            ControllerEvent::ListBegin => rehearsal.handle(now, Input::RelistBegin),
+            ControllerEvent::ListEnd => rehearsal.handle(now, Input::RelistEnd),
             ControllerEvent::Answer { uid, outcome } => {
-                self.engine.handle(now, Input::Outcome { uid, outcome });
+                rehearsal.handle(now, Input::Outcome { uid, outcome });
             }
-            ControllerEvent::Time => self.engine.handle(now, Input::Time),
+            ControllerEvent::Time => rehearsal.handle(now, Input::Time),
         }
-        while let Some(effect) = self.engine.poll() {
-            commands.extend(command(effect));
-        }
+        commands.append(&mut rehearsal.stand_in.0);
     }
 
     fn next_deadline(&self) -> Option<Timestamp> {
-        self.engine.next_deadline().map(|(at, _)| at)
+        self.engine().next_deadline().map(|(at, _)| at)
     }
 
     fn tracked(&self) -> usize {
-        self.engine.tracked()
+        self.engine().tracked()
     }
 
     fn phases(&self) -> &[Phase] {
@@ -80,7 +78,17 @@ impl Controller for Pullstop {
     }
 
     fn covers(&self, c: &Cluster, pod: &Pod) -> bool {
-        with_snapshot(pod, c, |pod| self.engine.covers(pod)).is_ok()
+        with_snapshot(pod, c, |pod| self.engine().covers(pod)).is_ok()
+    }
+}
+
+/// What the engine has asked for: the simulated enforcer carries it out, and answers later.
+#[derive(Debug, Default)]
+struct Commands(Vec<Command>);
+
+impl StandIn for Commands {
+    fn carry_out(&mut self, _: &mut Engine, _: Timestamp, effect: Effect) {
+        self.0.extend(command(effect));
     }
 }
 
