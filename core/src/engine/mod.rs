@@ -100,7 +100,7 @@ impl Engine {
             Input::Limits(limits) => self.limit(limits),
             Input::Outcome { uid, outcome } => self.outcome(uid, outcome),
             Input::Time => {
-                debug_assert!(self.effects.is_empty(), "a driver drains before it sleeps")
+                debug_assert!(self.effects.is_empty(), "a driver drains before it sleeps");
             }
         }
         self.wake_due();
