@@ -38,6 +38,14 @@ pub fn read(file: &Path) -> Result<String, InputError> {
     })
 }
 
+/// What is wrong, without the place that `serde_json` appends: it is relative to the line.
+pub(crate) fn without_place(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    text.rsplit_once(" at line ")
+        .map_or(text.as_str(), |(what, _)| what)
+        .to_owned()
+}
+
 /// Checks that no more than one of `files` is standard input, which can be read only once.
 ///
 /// # Errors

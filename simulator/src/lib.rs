@@ -1,26 +1,19 @@
 //! The simulator: recordings and virtual time around the same brain that the enforcer has.
 
-pub mod args;
 pub mod bridge;
-pub mod classify;
-pub mod compare;
+pub mod commands;
 pub mod exit;
-pub mod fuzz;
 mod github;
-pub mod import;
 pub mod input;
-pub mod lint;
-pub mod live;
-pub mod new;
 mod output;
-pub mod replay;
-pub mod run;
+pub mod runs;
 pub mod style;
-pub mod timeline;
+pub mod trace;
 
 use std::io::Write;
 
-use args::{Args, Command};
+use commands::args::{Args, Command};
+use commands::{classify, compare, fuzz, import, lint, new, replay, run, serve, timeline};
 use exit::{Exit, Failure};
 use output::Clean;
 
@@ -40,7 +33,7 @@ pub fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit
         Command::New(these) => new::run(these, out),
         Command::Lint(these) => lint::run(these, out, err),
         Command::Schema => schema(out),
-        Command::Serve(these) => live::run(these, out),
+        Command::Serve(these) => serve::run(these, out),
         Command::Run(these) => run::run(these, args.shows_progress, out, err),
     };
     let done = done.and_then(|exit| Ok(out.flush().map(|()| exit)?));

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use pullstop_simulator::lint::{self, RULES, Rule};
+use pullstop_simulator::commands::lint::{self, RULES, Rule};
 use pullstop_tests::{Ran, golden, simulator};
 
 use crate::scratch;

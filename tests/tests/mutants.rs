@@ -21,7 +21,7 @@ use pullstop_core::plugin::Profile;
 use pullstop_core::pod::Phase;
 use pullstop_core::policy::Policy;
 use pullstop_core::time::Timestamp;
-use pullstop_simulator::fuzz::{draw, hunt};
+use pullstop_simulator::commands::fuzz::{draw, hunt};
 
 /// So many worlds are tried.
 const WORLDS: u64 = 400;

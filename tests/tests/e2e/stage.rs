@@ -10,9 +10,9 @@ use pullstop_apiserver::{Api, Auth, Clock, Faults, Key, Rule, Store};
 use pullstop_cluster::scenario::{self, Scenario};
 use pullstop_core::time::Timestamp;
 use pullstop_simulator::bridge::Bridge;
+use pullstop_simulator::commands::serve;
 use pullstop_simulator::input;
-use pullstop_simulator::live;
-use pullstop_simulator::run::outcome::Outcome;
+use pullstop_simulator::runs::outcome::Outcome;
 use serde_json::Value;
 use tokio::sync::watch;
 
@@ -76,7 +76,7 @@ impl Stage {
         let policy = &mut |file: &std::path::Path| input::policy(Some(file));
         let scenario = scenario::parse("e2e", yaml, policy).unwrap();
         let began = Timestamp::from_millis(1_795_000_000_000);
-        let (bridge, store) = live::cluster(&scenario, seed, Clock::from(began)).unwrap();
+        let (bridge, store) = serve::cluster(&scenario, seed, Clock::from(began)).unwrap();
         Self {
             scenario,
             store,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use pullstop_apiserver::{Clock, Key};
 use pullstop_cluster::scenario;
 use pullstop_simulator::bridge::Bridge;
-use pullstop_simulator::live;
+use pullstop_simulator::commands::serve;
 use serde_json::{Value, json};
 
 use super::client::{Answer, Client, JSON, MERGE, START, STRATEGIC};
@@ -40,7 +40,7 @@ impl Cluster {
     pub(super) fn new() -> Self {
         let policy = &mut |_: &std::path::Path| unreachable!("it names no policy");
         let scenario = scenario::parse("clients", SCENARIO, policy).unwrap();
-        let (bridge, store) = live::cluster(&scenario, 1, Clock::from(START)).unwrap();
+        let (bridge, store) = serve::cluster(&scenario, 1, Clock::from(START)).unwrap();
         Self {
             client: Client::of(store),
             bridge,

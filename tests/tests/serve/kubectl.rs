@@ -4,7 +4,7 @@ use std::process::Command;
 
 use pullstop_apiserver::{Clock, Options, Server};
 use pullstop_cluster::scenario;
-use pullstop_simulator::live;
+use pullstop_simulator::commands::serve;
 
 const SCENARIO: &str = r#"
 apiVersion: pullstop.dev/v1alpha1
@@ -38,7 +38,7 @@ async fn kubectl_creates_asks_and_explains() {
     let policy = &mut |_: &std::path::Path| unreachable!("it names no policy");
     let scenario = scenario::parse("kubectl", SCENARIO, policy).unwrap();
     let clock = Clock::wall().at_speed(60);
-    let (mut bridge, store) = live::cluster(&scenario, 1, clock).unwrap();
+    let (mut bridge, store) = serve::cluster(&scenario, 1, clock).unwrap();
     let server = Server::start(store, Options::default()).await.unwrap();
     let url = server.url();
     tokio::select! {

@@ -1,0 +1,236 @@
+//! `simulator fuzz`: random worlds, in which whatever must always hold is checked.
+
+pub mod draw;
+pub mod hunt;
+pub mod shrink;
+
+use std::io::Write;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use pullstop_cluster::input_error::InputError;
+use pullstop_cluster::scenario::{Scenario, write};
+use pullstop_cluster::world::checks::Broken;
+use pullstop_core::policy::Policy;
+
+use self::hunt::{Hunt, Seen};
+use crate::commands::args::FuzzArgs;
+use crate::exit::{Exit, Failure};
+use crate::input;
+use crate::runs::plan;
+use crate::runs::pool::Progress;
+
+/// A world in which something is broken.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The world, as small as it could be made.
+    pub scenario: Scenario,
+    /// What is broken in it.
+    pub broken: Broken,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// On a policy or a scenario that cannot be read.
+pub fn run(
+    args: &FuzzArgs,
+    shows_progress: bool,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> Result<Exit, Failure> {
+    let files = args.policy.iter().chain(&args.scenario);
+    input::check_stdin(files.map(PathBuf::as_path))?;
+    let policy = input::policy(args.policy.as_deref())?.rehearsed();
+    let hunt = Hunt {
+        policy: &policy,
+        make: &hunt::engine,
+    };
+    let (seen, found) = match &args.scenario {
+        Some(file) => {
+            let mut seen = Seen::default();
+            let scenario = plan::load(file)?;
+            let broken = hunt.check(&scenario, &mut seen);
+            (seen, broken.map(|broken| Found { scenario, broken }))
+        }
+        None => search(args, &hunt, &mut Progress::new(shows_progress, err))?,
+    };
+    let Seen {
+        worlds,
+        pods,
+        verdicts,
+        events,
+    } = seen;
+    let what = if worlds == 1 { "world" } else { "worlds" };
+    writeln!(
+        out,
+        "{worlds} {what}, {pods} pods, {verdicts} verdicts, {events} events"
+    )?;
+    let Some(found) = found else {
+        writeln!(out, "nothing is broken")?;
+        return Ok(Exit::Success);
+    };
+    report(args, &policy, &found, out)?;
+    Ok(Exit::ExpectationFailed)
+}
+
+fn report(
+    args: &FuzzArgs,
+    policy: &Policy,
+    found: &Found,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
+    writeln!(out, "{}", found.broken)?;
+    if args.scenario.is_some() {
+        return Ok(());
+    }
+    let yaml = write::to_yaml(&found.scenario);
+    let with = args
+        .policy
+        .as_ref()
+        .map_or_else(String::new, |file| format!(" --policy {}", file.display()));
+    if *policy != Policy::default().rehearsed() {
+        writeln!(
+            out,
+            "the policy is that of {}",
+            args.policy
+                .as_deref()
+                .unwrap_or_else(|| "the command line".as_ref())
+                .display()
+        )?;
+    }
+    let what = "the smallest world in which it breaks";
+    let Some(file) = &args.out else {
+        writeln!(
+            out,
+            "{what}, to be put into a file and repeated with `simulator fuzz --scenario FILE{with}`:"
+        )?;
+        write!(out, "\n{yaml}")?;
+        return Ok(());
+    };
+    input::write(file, yaml.as_bytes())
+        .map_err(|error| InputError::about(file, format!("cannot be written: {error}")))?;
+    let name = file.display();
+    writeln!(
+        out,
+        "{what} is in {name}; repeat with: simulator fuzz --scenario {name}{with}"
+    )?;
+    Ok(())
+}
+
+/// So many worlds are tried if nobody says how many, nor for how long.
+const WORLDS: u64 = 100;
+
+/// Looks through random worlds; what is found is shrunk.
+fn search(
+    args: &FuzzArgs,
+    hunt: &Hunt<'_>,
+    progress: &mut Progress<'_>,
+) -> Result<(Seen, Option<Found>), Failure> {
+    let worlds = args.seeds.unwrap_or(match args.time {
+        Some(_) => u64::MAX,
+        None => WORLDS,
+    });
+    let last = args.first_seed.saturating_add(worlds.max(1)) - 1;
+    let clock = Clock::start(args.time);
+    let next = AtomicU64::new(args.first_seed);
+    let stop = AtomicBool::new(false);
+    let (sender, receiver) = mpsc::channel();
+    let work = |sender: mpsc::Sender<(u64, Seen, Option<Broken>)>| {
+        while !stop.load(Ordering::Relaxed) && !clock.is_over() {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            if number > last {
+                break;
+            }
+            let mut seen = Seen::default();
+            let broken = hunt.check(&draw::scenario(number), &mut seen);
+            stop.fetch_or(broken.is_some(), Ordering::Relaxed);
+            // Nobody listens any more if progress could not be shown.
+            let _ = sender.send((number, seen, broken));
+        }
+    };
+    let jobs = args
+        .jobs
+        .or_else(|| std::thread::available_parallelism().ok());
+    let (seen, found) = std::thread::scope(|scope| {
+        for _ in 0..jobs.map_or(1, NonZeroUsize::get) {
+            let sender = sender.clone();
+            scope.spawn(|| work(sender));
+        }
+        drop(sender);
+        collect(&receiver, progress)
+    })?;
+    Ok((seen, found.map(|(seed, broken)| shrunk(hunt, seed, broken))))
+}
+
+/// All that was seen, and of those worlds that were under way at the same time the first that breaks.
+fn collect(
+    receiver: &mpsc::Receiver<(u64, Seen, Option<Broken>)>,
+    progress: &mut Progress<'_>,
+) -> std::io::Result<(Seen, Option<(u64, Broken)>)> {
+    let (mut total, mut found) = (Seen::default(), Vec::new());
+    for (seed, seen, broken) in receiver {
+        total.add(seen);
+        found.extend(broken.map(|broken| (seed, broken)));
+        progress.show(format_args!("{} worlds", total.worlds))?;
+    }
+    progress.clear()?;
+    let first = found.into_iter().min_by_key(|(seed, _)| *seed);
+    Ok((total, first))
+}
+
+/// The smallest world that breaks as that of `seed` does.
+pub fn shrunk(hunt: &Hunt<'_>, seed: u64, broken: Broken) -> Found {
+    let mut found = Found {
+        scenario: draw::scenario(seed),
+        broken,
+    };
+    let mut latest = found.broken.clone();
+    let scenario = shrink::shrink(found.scenario, &mut |candidate| {
+        let broken = hunt.check(candidate, &mut Seen::default());
+        let is_same = broken
+            .as_ref()
+            .is_some_and(|broken| broken.invariant == latest.invariant);
+        if let (true, Some(broken)) = (is_same, broken) {
+            latest = broken;
+        }
+        is_same
+    });
+    (found.scenario, found.broken) = (scenario, latest);
+    found
+}
+
+impl Seen {
+    const fn add(&mut self, other: Self) {
+        self.worlds += other.worlds;
+        self.pods += other.pods;
+        self.verdicts += other.verdicts;
+        self.events += other.events;
+    }
+}
+
+/// How long to go on, by the clock on the wall: the one thing here that is not the same every time.
+struct Clock {
+    #[expect(clippy::disallowed_types, reason = "the user says how long to search")]
+    end: Option<std::time::Instant>,
+}
+
+#[expect(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "the user says how long to search"
+)]
+impl Clock {
+    fn start(time: Option<Duration>) -> Self {
+        Self {
+            end: time.and_then(|time| std::time::Instant::now().checked_add(time)),
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.end.is_some_and(|end| std::time::Instant::now() >= end)
+    }
+}

@@ -1,0 +1,82 @@
+//! Pods are expected to be spared that the policy is told to fail.
+
+use pullstop_cluster::scenario::expect::Fate;
+use pullstop_cluster::scenario::supply::TroubleKind;
+use pullstop_cluster::world::ZERO;
+use pullstop_cluster::world::truth::PodTruth;
+use pullstop_core::time::Human;
+
+use crate::commands::lint::subject::Subject;
+use crate::commands::lint::{Found, Rule};
+
+pub(super) const RULE: Rule = Rule {
+    code: "S007",
+    name: "contradicts-policy",
+    finds: "`neverFailed` expected of pods in a trouble of a registry that lasts longer than the rule for its cause waits.",
+    matters: "No run can pass: the scenario asks for the opposite of its policy.",
+    help: "shorten the trouble, give the rule a longer `duration`, or expect `failed: true`",
+    bad: r#"spec:
+  duration: 3h
+  registries:
+  - host: registry.example
+    troubles:
+    - {for: 2h, error: ServiceUnavailable}
+  workloads:
+  - {pod: tool, image: "registry.example/app:v2"}
+  expect:
+  - {pods: tool, neverFailed: true}
+"#,
+    good: r#"spec:
+  duration: 3h
+  registries:
+  - host: registry.example
+    troubles:
+    - {for: 30m, error: ServiceUnavailable}
+  workloads:
+  - {pod: tool, image: "registry.example/app:v2"}
+  expect:
+  - {pods: tool, neverFailed: true}
+"#,
+    check,
+};
+
+fn check(subject: &Subject<'_>) -> Vec<Found> {
+    let mut found = Vec::new();
+    for (place, expected) in subject.pods_expected() {
+        if expected.fate != Some(Fate::NeverFailed) {
+            continue;
+        }
+        let mut pods = subject.pods_named(&expected.pods);
+        if let Some(message) = pods.find_map(|(_, pod)| outlasted(subject, pod)) {
+            found.push(Found::at(place, message));
+        }
+    }
+    found
+}
+
+/// Which trouble outlasts the rule by which the pod was failed.
+fn outlasted(subject: &Subject<'_>, pod: &PodTruth) -> Option<String> {
+    let failed = pod.failed?;
+    let (rule, duration) = subject.patience(pod, failed.cause)?;
+    let last = subject.pulls_of(pod).last()?;
+    let registries = &subject.scenario.registries;
+    let registry = registries
+        .iter()
+        .find(|registry| last.is_from(&registry.host))?;
+    let lasting = registry
+        .troubles_at(failed.at.since(ZERO), last.image, last.node)
+        .find(|trouble| {
+            matches!(trouble.what, TroubleKind::Error { error, .. } if error.cause() == failed.cause)
+        })?;
+    let lasts = match lasting.until {
+        Some(until) => format!("lasts {}", Human(until.saturating_sub(lasting.from))),
+        None => "never ends".to_owned(),
+    };
+    Some(format!(
+        "pod `{}` cannot be spared: the trouble of `{}` {lasts}, and rule `{}` fails pods after {}",
+        pod.names.name,
+        registry.host,
+        rule.name,
+        Human(duration),
+    ))
+}

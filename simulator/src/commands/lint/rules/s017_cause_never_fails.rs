@@ -1,0 +1,60 @@
+//! Pods are expected to be failed for what the policy fails nobody for.
+
+use pullstop_cluster::scenario::expect::Fate;
+use pullstop_core::policy::Action;
+
+use crate::commands::lint::subject::Subject;
+use crate::commands::lint::{Found, Rule};
+
+pub(super) const RULE: Rule = Rule {
+    code: "S017",
+    name: "cause-never-fails",
+    finds: "`failed` with a cause in `because` for which the policy has no rule, or none that fails pods.",
+    matters: "No run can pass: the policy never does what the scenario expects.",
+    help: "expect `warned` or `neverFailed`, or give the policy a rule that fails pods for this cause",
+    bad: r#"spec:
+  duration: 1h
+  registries:
+  - host: registry.example
+    troubles:
+    - {error: DiskFull}
+  workloads:
+  - {pod: tool, image: "registry.example/app:v2"}
+  expect:
+  - {pods: tool, failed: {because: NodeDiskFull}}
+"#,
+    good: r#"spec:
+  duration: 1h
+  registries:
+  - host: registry.example
+    troubles:
+    - {error: DiskFull}
+  workloads:
+  - {pod: tool, image: "registry.example/app:v2"}
+  expect:
+  - {pods: tool, warned: {because: NodeDiskFull}}
+"#,
+    check,
+};
+
+fn check(subject: &Subject<'_>) -> Vec<Found> {
+    let mut found = Vec::new();
+    for (place, expected) in subject.pods_expected() {
+        let Some(Fate::Failed {
+            because: Some(cause),
+            ..
+        }) = expected.fate
+        else {
+            continue;
+        };
+        let message = match subject.scenario.policy.rule_for(cause) {
+            None => format!("the policy has no rule for {cause}: it never fails a pod for it"),
+            Some(rule) if rule.action != Action::Fail => {
+                format!("for {cause}, rule `{}` never fails a pod", rule.name)
+            }
+            Some(_) => continue,
+        };
+        found.push(Found::at(place, message));
+    }
+    found
+}

@@ -1,0 +1,59 @@
+//! Runs of scenarios: which there are, who decides in them, and what came out of each.
+
+pub mod mistakes;
+pub mod outcome;
+pub(crate) mod plan;
+pub(crate) mod pool;
+pub mod story;
+pub mod verify;
+
+use std::io::Write;
+use std::path::Path;
+
+use pullstop_cluster::input_error::InputError;
+use pullstop_cluster::simulation::Decider;
+use pullstop_cluster::world::enforcer::baselines::Baseline;
+use pullstop_core::policy::Mode;
+use pullstop_core::suggest;
+
+use self::plan::Plan;
+use crate::exit::Failure;
+use crate::input;
+
+/// What is not run although it lies there.
+pub(crate) fn remark(plan: &Plan, err: &mut dyn Write) -> std::io::Result<()> {
+    if let Some(skipped) = plan.skipped.in_words() {
+        writeln!(err, "note: {skipped}")?;
+    }
+    for error in &plan.unwanted {
+        writeln!(err, "warning: {error} (not asked for, and not run)")?;
+    }
+    Ok(())
+}
+
+/// Who decides: the scenarios' own policies, a baseline by its name, or the policy in a file.
+pub(crate) fn decider(policy: Option<&str>, err: &mut dyn Write) -> Result<Decider, Failure> {
+    let Some(name) = policy else {
+        return Ok(Decider::Scenario);
+    };
+    if let Some(baseline) = Baseline::named(name) {
+        return Ok(Decider::Baseline(baseline));
+    }
+    let mut policy = match input::policy(Some(Path::new(name))) {
+        // Files of policies have an extension, baselines have none.
+        Err(_) if Path::new(name).extension().is_none() => {
+            let hint = suggest::hint(name, &Baseline::ALL.map(|(_, name)| name));
+            let what = format!("neither a policy that can be read nor a baseline: {hint}");
+            return Err(InputError::about(Path::new(name), what).into());
+        }
+        policy => policy?,
+    };
+    if policy.mode == Mode::DryRun {
+        writeln!(
+            err,
+            "note: {name} is a dry run; it is simulated as if it were enforced"
+        )?;
+        policy = policy.rehearsed();
+    }
+    Ok(Decider::Policy(Box::new(policy)))
+}
