@@ -4,7 +4,7 @@ use std::io::{BufWriter, IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
-use pullstop_simulator::commands::args::Args;
+use pullstop_simulator::Args;
 
 #[expect(
     clippy::disallowed_methods,

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::Parser;
 pub use files::files;
 pub use golden::{diff, golden, golden_part};
-use pullstop_simulator::commands::args::Args;
+use pullstop_simulator::Args;
 
 /// What a command printed, and the code it ended with.
 #[derive(Clone, Debug, PartialEq, Eq)]

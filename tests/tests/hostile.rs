@@ -23,7 +23,7 @@ fn printed(program: &str, args: &[&str]) -> (String, u8) {
         let args = pullstop_enforcer::Args::try_parse_from(all).unwrap();
         pullstop_enforcer::run(&args, &mut out, &mut err).unwrap()
     } else {
-        let args = pullstop_simulator::commands::args::Args::try_parse_from(all).unwrap();
+        let args = pullstop_simulator::Args::try_parse_from(all).unwrap();
         match pullstop_simulator::run(&args, &mut out, &mut err) {
             Ok(exit) => exit.code(),
             Err(failure) => {

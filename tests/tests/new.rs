@@ -1,7 +1,7 @@
 //! First scenarios run, pass and are well made.
 
 use clap::{Parser, ValueEnum};
-use pullstop_simulator::commands::args::{Args, Template};
+use pullstop_simulator::{Args, commands::new::args::Template};
 use pullstop_tests::{root, simulator};
 
 use crate::scratch::folder;

@@ -1,18 +1,43 @@
-//! `simulator classify`: messages in, causes out.
+//! `simulator classify`: error messages in, causes out.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use clap::Parser;
 use pullstop_cluster::input_error::{InputError, Place};
 use pullstop_core::cause::Permanence;
 use pullstop_core::classify::{Classification, Classifier};
 use serde::{Deserialize, Serialize};
 
-use crate::commands::args::{ClassifyArgs, Output};
+use super::options::Output;
 use crate::exit::{Exit, Failure};
 use crate::input::{self, without_place};
 use crate::output::json_line;
 use crate::style;
+
+/// Say why image pulls failed, from their error messages.
+///
+/// Reads one message per line. A line is plain text, as in a pod's status, an event or a kubelet log, or a JSON object
+/// {"reason": "…", "message": "…"}, where the reason is the container's waiting reason.
+///
+/// For each message, in order, prints the cause, the kind of failure and the text that decided it. A failure is
+/// permanent (waiting cannot help), transient (waiting can help) or ambiguous (the text does not tell).
+#[derive(Debug, Parser)]
+#[command(after_help = "\
+Examples:
+  simulator classify messages.txt
+  kubectl get pod mypod -o jsonpath='{range ..waiting}{.message}{\"\\n\"}{end}' | simulator classify")]
+pub struct ClassifyArgs {
+    /// File with messages, `-` for standard input
+    #[arg(default_value = "-")]
+    pub file: PathBuf,
+    /// Policy whose own message patterns are tried first
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
+    /// Output format
+    #[arg(long, short, value_enum, default_value_t = Output::Human)]
+    pub output: Output,
+}
 
 /// Runs the command.
 ///

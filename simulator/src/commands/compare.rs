@@ -3,19 +3,63 @@
 //! The worlds are the same for all, down to each pull, until somebody fails a pod.
 
 use std::io::{self, Write};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
+use clap::{Parser, ValueEnum};
 use pullstop_cluster::scenario::metric::{Count, Figure, Figures, Statistic, Timing, Waste};
 use pullstop_cluster::simulation::Decider;
 use pullstop_cluster::world::enforcer::baselines::Baseline;
 use serde_json::json;
 
-use crate::commands::args::{CompareArgs, CompareOutput};
+use super::options::parse_seeds;
 use crate::exit::{Exit, Failure};
 use crate::input;
 use crate::output::json_line;
 use crate::runs::plan::{self, Plan};
 use crate::runs::pool::{self, Options, Progress};
+
+/// Compare a policy with the rules of other projects over the same scenarios.
+///
+/// For each policy, prints how many pods it failed although they would have run, how many it missed, how long it took
+/// to fail a pod, and how many CPU and GPU hours were wasted meanwhile. Each baseline is named after the project whose
+/// rules and defaults it follows.
+#[derive(Debug, Parser)]
+#[command(after_help = "\
+Examples:
+  simulator compare scenarios
+  simulator compare --policy policy.yaml --seeds 1..20 --output markdown scenarios")]
+pub struct CompareArgs {
+    /// Scenarios, or folders with scenarios; `-` for standard input
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// Policy to compare [default: the built-in policy]
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<String>,
+    /// Seeds from A to B for each scenario, both included [default: the scenario's own seed]
+    #[arg(long, value_name = "A..B", value_parser = parse_seeds)]
+    pub seeds: Option<(u64, u64)>,
+    /// Only scenarios whose name or path matches; `*` stands for any text
+    #[arg(long, value_name = "GLOB")]
+    pub only: Option<String>,
+    /// Number of parallel runs [default: the number of processors]
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<NonZeroUsize>,
+    /// Output format
+    #[arg(long, short, value_enum, default_value_t = CompareOutput::Human)]
+    pub output: CompareOutput,
+}
+
+/// Output formats of a comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CompareOutput {
+    /// Table for people
+    Human,
+    /// Table for documents
+    Markdown,
+    /// One JSON object per line
+    Json,
+}
 
 /// One line of the table.
 #[derive(Clone, Debug)]

@@ -1,13 +1,112 @@
-//! The commands of the program, one in each module.
+//! The command line: one module per command, each with its arguments beside it.
 
-pub mod args;
 pub mod classify;
 pub mod compare;
 pub mod fuzz;
 pub mod import;
 pub mod lint;
 pub mod new;
+pub mod options;
 pub mod replay;
 pub mod run;
+pub mod schema;
 pub mod serve;
 pub mod timeline;
+
+use std::io::Write;
+
+use clap::{Parser, Subcommand};
+
+use self::classify::ClassifyArgs;
+use self::compare::CompareArgs;
+use self::fuzz::args::FuzzArgs;
+use self::import::args::ImportArgs;
+use self::lint::args::LintArgs;
+use self::new::args::NewArgs;
+use self::replay::args::ReplayArgs;
+use self::run::args::RunArgs;
+use self::schema::SchemaArgs;
+use self::serve::args::ServeArgs;
+use self::timeline::args::TimelineArgs;
+use crate::exit::{Exit, Failure};
+
+/// Test image-pull policies on simulated clusters and recorded pods before they fail a real one.
+///
+/// Everything runs in virtual or recorded time and needs no cluster. The same input gives the same result on every
+/// machine.
+#[derive(Debug, Parser)]
+#[command(name = "simulator", version, max_term_width = 100)]
+#[command(after_help = "\
+Examples:
+  simulator run scenarios
+  simulator timeline scenarios/demo.yaml --out demo.html
+  simulator replay tests/traces/registry-401.jsonl
+
+Exit codes:
+  0  success
+  1  an expectation or an invariant failed, or `lint` found something
+  2  invalid input or arguments
+  3  internal error, or a run that was not deterministic
+  4  nothing to work on")]
+pub struct Args {
+    /// The command.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Whether to show progress on standard error. The caller sets it if that is a terminal.
+    #[arg(skip)]
+    pub shows_progress: bool,
+}
+
+/// The commands. Each is described beside its arguments.
+#[derive(Debug, Subcommand)]
+#[expect(
+    missing_docs,
+    reason = "a comment here would replace the help of the command"
+)]
+pub enum Command {
+    Run(RunArgs),
+    Compare(CompareArgs),
+    Timeline(TimelineArgs),
+    Fuzz(FuzzArgs),
+    Replay(ReplayArgs),
+    Import(ImportArgs),
+    Classify(ClassifyArgs),
+    New(NewArgs),
+    Lint(LintArgs),
+    Schema(SchemaArgs),
+    Serve(ServeArgs),
+}
+
+impl Args {
+    /// Runs the command. Results go to `out`, progress, warnings and errors to `err`.
+    ///
+    /// # Errors
+    /// On invalid input, and when `out` cannot be written to.
+    pub fn execute(&self, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit, Failure> {
+        match &self.command {
+            Command::Run(args) => run::run(args, self.shows_progress, out, err),
+            Command::Compare(args) => compare::run(args, self.shows_progress, out, err),
+            Command::Timeline(args) => timeline::run(args, out, err),
+            Command::Fuzz(args) => fuzz::run(args, self.shows_progress, out, err),
+            Command::Replay(args) => replay::run(args, out, err),
+            Command::Import(args) => import::run(args, out, err),
+            Command::Classify(args) => classify::run(args, out),
+            Command::New(args) => new::run(args, out),
+            Command::Lint(args) => lint::run(args, out, err),
+            Command::Schema(args) => schema::run(args, out),
+            Command::Serve(args) => serve::run(args, out),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+}

@@ -1,5 +1,6 @@
 //! `simulator fuzz`: random worlds, in which whatever must always hold is checked.
 
+pub mod args;
 pub mod draw;
 pub mod hunt;
 pub mod shrink;
@@ -16,8 +17,8 @@ use pullstop_cluster::scenario::{Scenario, write};
 use pullstop_cluster::world::checks::Broken;
 use pullstop_core::policy::Policy;
 
+use self::args::FuzzArgs;
 use self::hunt::{Hunt, Seen};
-use crate::commands::args::FuzzArgs;
 use crate::exit::{Exit, Failure};
 use crate::input;
 use crate::runs::plan;

@@ -7,6 +7,7 @@
 //! A recording shows what happened, not why: what is guessed stands in the comments of the scenario, with what it was
 //! guessed from.
 
+pub mod args;
 mod expect;
 mod faults;
 mod nodes;
@@ -32,9 +33,9 @@ use pullstop_core::policy::Policy;
 use pullstop_core::time::Human;
 use pullstop_core::wire::timestamp;
 
+use self::args::ImportArgs;
 use self::notes::Notes;
 use self::recording::Recording;
-use crate::commands::args::ImportArgs;
 use crate::exit::{Exit, Failure};
 use crate::input;
 use crate::runs::outcome::Outcome;

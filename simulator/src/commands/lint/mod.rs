@@ -8,6 +8,7 @@
 //! ```
 
 mod allow;
+pub mod args;
 mod document;
 mod report;
 mod rules;
@@ -22,8 +23,8 @@ use pullstop_cluster::simulation::{self, Decider};
 use pullstop_cluster::world::RunOptions;
 use pullstop_core::suggest;
 
+use self::args::{Deny, LintArgs};
 use self::subject::Subject;
-use crate::commands::args::{Deny, LintArgs};
 use crate::exit::{Exit, Failure};
 use crate::runs::plan::{self, Opened, Skipped};
 

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde_json::json;
 
 use super::Finding;
-use crate::commands::args::LintOutput;
+use super::args::LintOutput;
 use crate::github::{data, property};
 use crate::output::json_line;
 use crate::style::{self, BAD, BOLD, DIM, GOOD, UNSURE};

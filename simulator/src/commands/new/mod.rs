@@ -1,11 +1,13 @@
 //! `simulator new`: a first scenario that runs, to be changed.
 
+pub mod args;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use pullstop_cluster::input_error::{InputError, STDIN};
 
-use crate::commands::args::{NewArgs, Template};
+use self::args::{NewArgs, Template};
 use crate::exit::{Exit, Failure};
 use crate::input;
 

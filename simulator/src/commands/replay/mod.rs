@@ -4,6 +4,7 @@
 //! files ─ trace::read ─▶ events ─ drive::replay ─▶ stories ─ human::print / json::print ─▶ out
 //! ```
 
+pub mod args;
 pub mod drive;
 mod human;
 mod json;
@@ -17,7 +18,8 @@ use pullstop_cluster::input_error::InputError;
 use pullstop_core::plugin::Profile;
 use pullstop_core::policy::Policy;
 
-use crate::commands::args::{Output, ReplayArgs};
+use self::args::ReplayArgs;
+use super::options::Output;
 use crate::exit::{Exit, Failure};
 use crate::input;
 use crate::trace::{self, Event, Trace};

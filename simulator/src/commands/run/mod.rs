@@ -4,6 +4,7 @@
 //! paths ─ plan ─▶ runs ─ pool ─▶ outcomes ─ report ─▶ out
 //! ```
 
+pub mod args;
 mod report;
 
 use std::io::Write;
@@ -11,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use pullstop_cluster::world::enforcer::coverage::Coverage;
 
-use crate::commands::args::RunArgs;
+use self::args::RunArgs;
 use crate::exit::{Exit, Failure};
 use crate::input;
 use crate::runs::plan::{self, Plan, Task};

@@ -2,6 +2,7 @@
 //!
 //! Nobody in the simulated cluster decides: whoever fails a pod does so from outside.
 
+pub mod args;
 mod tell;
 
 use std::io::{self, Write};
@@ -17,8 +18,8 @@ use pullstop_cluster::world::RunOptions;
 use pullstop_cluster::world::enforcer::baselines::Baseline;
 use pullstop_core::time::Human;
 
+use self::args::ServeArgs;
 use self::tell::Teller;
-use crate::commands::args::ServeArgs;
 use crate::exit::{Exit, Failure};
 use crate::input;
 use crate::runs::outcome::Outcome;

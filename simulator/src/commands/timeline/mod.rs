@@ -4,6 +4,7 @@
 //! scenario ─ world ─▶ journal, truth ─ rows ─▶ Chart ─ page ─▶ one HTML file
 //! ```
 
+pub mod args;
 mod chart;
 mod choice;
 mod cluster;
@@ -20,8 +21,8 @@ use pullstop_cluster::input_error::{InputError, STDIN};
 use pullstop_cluster::simulation;
 use pullstop_cluster::world::RunOptions;
 
+use self::args::TimelineArgs;
 use self::page::Page;
-use crate::commands::args::TimelineArgs;
 use crate::exit::{Exit, Failure};
 use crate::input;
 use crate::runs::outcome::Outcome;

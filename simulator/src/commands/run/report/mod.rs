@@ -14,7 +14,7 @@ use pullstop_cluster::input_error::InputError;
 use pullstop_cluster::scenario::Scenario;
 use pullstop_cluster::world::enforcer::coverage::Coverage;
 
-use crate::commands::args::{ReportFormat, ReportTo, RunArgs};
+use crate::commands::run::args::{ReportFormat, ReportTo, RunArgs};
 use crate::exit::Failure;
 use crate::input;
 use crate::runs::mistakes::Mistakes;
