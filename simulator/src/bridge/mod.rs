@@ -25,6 +25,7 @@ mod owners;
 mod pod;
 mod read;
 mod status;
+mod template;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;

@@ -5,7 +5,7 @@ use pullstop_cluster::pull_errors::Runtime;
 use pullstop_cluster::world::nodes::Node;
 use serde_json::{Value, json};
 
-use super::pod::quantities;
+use super::template::quantities;
 use super::{Bridge, CONTROL};
 
 impl Bridge {

@@ -16,7 +16,7 @@ use pullstop_cluster::world::pod::{Pod, Ready};
 use pullstop_core::time::Timestamp;
 use serde_json::{Value, json};
 
-use super::pod::spec;
+use super::template::spec;
 use super::{Bridge, CONTROL, Mirror};
 
 /// Finalizers that the garbage collector takes away: its pods go first, or stay.

@@ -4,19 +4,19 @@ use std::sync::Arc;
 
 use pullstop_apiserver::pod::{begin, set_defaults};
 use pullstop_apiserver::value::{items_mut, set, text};
-use pullstop_cluster::scenario::Resources;
-use pullstop_cluster::scenario::workload::{PodTemplate, PullPolicy};
+use pullstop_cluster::scenario::workload::PodTemplate;
 use pullstop_cluster::world::cluster::Cluster;
 use pullstop_cluster::world::control::OwnerState;
 use pullstop_cluster::world::pod::{Owner, OwnerKind, Pod};
 use pullstop_core::names::{MODE_ANNOTATION, PATIENCE_ANNOTATION};
-use pullstop_core::pod::{ContainerKind, RestartPolicy};
 use pullstop_core::policy::Mode;
 use serde_json::{Map, Value, json};
 
 use super::Bridge;
 use super::apply::Told;
+use super::owners::Shown;
 use super::status::{self, conditions, set_condition};
+use super::template::spec;
 
 /// What a pod's deletion may take, unless it says otherwise.
 const GRACE_SECONDS: u64 = 30;
@@ -35,11 +35,11 @@ impl Bridge {
         });
         if let Some(owner) = pod.owner {
             let shown = self.owners.get(&owner.id);
-            let uid = shown.map_or(Value::Null, super::owners::Shown::uid);
+            let uid = shown.map_or(Value::Null, Shown::uid);
             let state = &self.world.control.owners()[owner.id.index()];
             metadata["ownerReferences"] = json!([owner_reference(owner, state, &uid)]);
             labels = owner_labels(owner, state, &uid);
-            if let Some(own) = shown.and_then(super::owners::Shown::own_template) {
+            if let Some(own) = shown.and_then(Shown::own_template) {
                 spec.clone_from(&own["spec"]);
                 let of_template = |member: &str| own["metadata"][member].as_object().cloned();
                 labels.extend(of_template("labels").unwrap_or_default());
@@ -64,78 +64,6 @@ impl Bridge {
         }
         object
     }
-}
-
-/// `spec` of a pod or of a pod template; `image` says which image is at each place.
-pub(super) fn spec(template: &PodTemplate, image: impl Fn(usize) -> Arc<str>) -> Value {
-    let container = |(place, spec): (usize, &pullstop_cluster::scenario::workload::Container)| {
-        let mut container = json!({
-            "name": spec.name, "image": *image(place),
-            "imagePullPolicy": match spec.pull_policy {
-                PullPolicy::Always => "Always",
-                PullPolicy::IfNotPresent => "IfNotPresent",
-                PullPolicy::Never => "Never",
-            },
-        });
-        if spec.kind == ContainerKind::Sidecar {
-            container["restartPolicy"] = "Always".into();
-        }
-        container
-    };
-    let of = |is_init: bool| -> Vec<Value> {
-        let all = template.containers.iter().enumerate();
-        all.filter(|(_, c)| status::is_init(c.kind) == is_init)
-            .map(container)
-            .collect()
-    };
-    let (init, mut main) = (of(true), of(false));
-    if let Some(first) = main.first_mut() {
-        let asks = quantities(&template.requests);
-        if !asks.is_empty() {
-            first["resources"] = json!({"requests": asks});
-        }
-    }
-    let mut spec = json!({
-        "containers": main,
-        "restartPolicy": match template.restart_policy {
-            RestartPolicy::Always => "Always",
-            RestartPolicy::OnFailure => "OnFailure",
-            RestartPolicy::Never => "Never",
-        },
-    });
-    if !init.is_empty() {
-        spec["initContainers"] = init.into();
-    }
-    if !template.secrets.is_empty() {
-        let named = template.secrets.iter().map(|name| json!({"name": name}));
-        spec["imagePullSecrets"] = named.collect();
-    }
-    if template.gated_until.is_some() {
-        spec["schedulingGates"] = json!([{"name": "simulated"}]);
-    }
-    if let Some(deadline) = template.active_deadline {
-        spec["activeDeadlineSeconds"] = deadline.as_secs().into();
-    }
-    spec
-}
-
-/// Resources as Kubernetes writes them, those that are zero left out.
-pub(super) fn quantities(resources: &Resources) -> Map<String, Value> {
-    let Resources {
-        cpu_millis,
-        memory_mib,
-        gpus,
-        ..
-    } = *resources;
-    let all = [
-        ("cpu", cpu_millis, format!("{cpu_millis}m")),
-        ("memory", memory_mib, format!("{memory_mib}Mi")),
-        ("nvidia.com/gpu", gpus, gpus.to_string()),
-    ];
-    all.into_iter()
-        .filter(|(_, amount, _)| *amount > 0)
-        .map(|(name, _, text)| (name.to_owned(), text.into()))
-        .collect()
 }
 
 /// Writes what somebody else than the kubelet has changed.

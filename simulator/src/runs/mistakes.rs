@@ -15,7 +15,7 @@ use pullstop_cluster::world::ids::PodId;
 use pullstop_cluster::world::truth::PodTruth;
 use pullstop_core::time::Timestamp;
 
-use super::outcome::{is_false, is_missed};
+use super::figures::{is_false, is_missed};
 
 /// How many verdicts were wrong, or were wanting.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

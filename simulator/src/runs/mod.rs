@@ -1,5 +1,6 @@
 //! Runs of scenarios: which there are, who decides in them, and what came out of each.
 
+pub mod figures;
 pub mod mistakes;
 pub mod outcome;
 pub(crate) mod plan;

@@ -12,7 +12,7 @@ use pullstop_cluster::world::{World, ZERO};
 use pullstop_core::pod::Phase;
 use pullstop_core::time::{Human, Timestamp};
 
-use super::outcome::jobs;
+use super::figures::jobs;
 
 /// Something that was expected and did not come.
 #[derive(Clone, Debug, PartialEq, Eq)]

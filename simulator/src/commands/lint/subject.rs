@@ -14,7 +14,7 @@ use pullstop_core::cause::Cause;
 use pullstop_core::image::ImageReference;
 use pullstop_core::policy::Rule;
 
-use crate::runs::outcome;
+use crate::runs::figures;
 
 /// A pod that runs so soon after its creation was in no trouble: the default image takes 2.4 s.
 const SOON: Duration = Duration::from_secs(60);
@@ -42,7 +42,7 @@ impl<'a> Subject<'a> {
         Self {
             scenario,
             world,
-            figures: outcome::figures(world, scenario),
+            figures: figures::figures(world, scenario),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Reports on runs, for people and for programs.
 
+mod details;
 mod github;
 mod human;
 mod json;

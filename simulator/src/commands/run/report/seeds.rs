@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::human::{details, remark, sign};
+use super::details::{details, remark, sign};
 use super::{Ran, Run, total};
 use crate::runs::mistakes::Mark;
 use crate::style::{self, BOLD, DIM};
