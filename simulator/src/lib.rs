@@ -9,6 +9,7 @@ mod output;
 pub mod runs;
 pub mod style;
 pub mod trace;
+pub mod transition;
 
 use std::io::Write;
 

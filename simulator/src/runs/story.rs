@@ -4,12 +4,13 @@ use pullstop_cluster::world::World;
 use pullstop_cluster::world::ids::PodId;
 use pullstop_cluster::world::journal::{Entry, What};
 use pullstop_cluster::world::truth::Ending;
-use pullstop_core::engine::{Decision, StartedOver, TransitionKind};
-use pullstop_core::plugin::{Enforcement, TrailEntry};
-use pullstop_core::time::{Human, Timestamp};
+use pullstop_core::engine::TransitionKind;
+use pullstop_core::plugin::TrailEntry;
+use pullstop_core::time::Timestamp;
 
 use super::outcome::Outcome;
 use super::verify::clock;
+use crate::transition;
 
 /// What happened to a pod.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,17 +81,15 @@ pub fn tell(world: &World, pod: PodId, until: Timestamp) -> Story {
 
 fn line(world: &World, pod: PodId, entry: &Entry) -> Option<Line> {
     let trail = match &entry.what {
-        What::Noticed(TransitionKind::Held { trail, .. }) => trail.clone(),
-        What::Decided(decision) | What::Noticed(TransitionKind::DryRun(decision)) => {
-            decision.trail.clone()
-        }
-        _ => Vec::new(),
+        What::Decided(decision) => &decision.trail[..],
+        What::Noticed(what) => transition::trail(what),
+        _ => &[],
     };
     let what = in_words(world, pod, &entry.what)?;
     Some(Line {
         at: entry.at,
         what,
-        trail,
+        trail: trail.to_vec(),
     })
 }
 
@@ -123,8 +122,12 @@ pub(crate) fn in_words(world: &World, pod: PodId, what: &What) -> Option<String>
         What::Removed => "deleted".to_owned(),
         What::PutBack => "put back by the kubelet".to_owned(),
         What::Write(who) => format!("written to {who}"),
-        What::Decided(decision) => decision_in_words(decision),
-        What::Noticed(what) => noticed_in_words(what),
+        What::Decided(decision) => format!("verdict: {}", transition::verdict(decision)),
+        // What the engine concludes needs no mark; what it sees is told apart from what happens.
+        What::Noticed(what @ (TransitionKind::Held { .. } | TransitionKind::DryRun(_))) => {
+            transition::in_words(what)
+        }
+        What::Noticed(what) => format!("seen: {}", transition::in_words(what)),
         What::Answered(answer) => format!("write {answer}"),
         What::Fault(fault) => format!("fault: {fault}"),
         What::Owner(id, what) => {
@@ -144,48 +147,6 @@ pub(crate) fn ending_in_words(ending: Ending) -> String {
             "is not tried: the image is absent and must not be pulled".to_owned()
         }
         Ending::Cancelled => "is cut off: the kubelet is killed".to_owned(),
-    }
-}
-
-fn decision_in_words(decision: &Decision) -> String {
-    let enforcement = match decision.enforcement {
-        Enforcement::Fail => "fail it",
-        Enforcement::Warn => "warn of it",
-        Enforcement::WouldFail => "it would be failed",
-        Enforcement::WouldWarn => "it would be warned of",
-    };
-    let since = Human(decision.decided_at.since(decision.first_failure_at));
-    let (cause, failures, rule) = (decision.cause, decision.failures, &decision.rule);
-    format!("verdict: {enforcement}, for {cause}; {failures} failures in {since} (rule {rule})")
-}
-
-fn noticed_in_words(what: &TransitionKind) -> String {
-    match what {
-        TransitionKind::Counted {
-            cause, failures, ..
-        } => format!("seen: failure {failures}, {cause}"),
-        TransitionKind::Recollected { failures, .. } => {
-            format!("seen: Events tell of {failures} failures before it was watched")
-        }
-        TransitionKind::Throttled => "seen: throttled by the kubelet itself".to_owned(),
-        TransitionKind::Suspended => "seen: neither failing nor recovered".to_owned(),
-        TransitionKind::StartedOver {
-            why: StartedOver::ImageEdited,
-            ..
-        } => "seen: another image, the count starts over".to_owned(),
-        TransitionKind::StartedOver {
-            why: StartedOver::Ran,
-            ..
-        } => "seen: it has run, the count starts over".to_owned(),
-        TransitionKind::Recovered { failures } => {
-            format!("seen: recovered after {failures} failures")
-        }
-        TransitionKind::Held { why, .. } => format!("held: {why}"),
-        TransitionKind::DryRun(decision) => format!("dry run: {}", decision_in_words(decision)),
-        TransitionKind::PutBack { times } => format!("seen: put back, {times} times so far"),
-        TransitionKind::Ended => "seen: it has ended by itself".to_owned(),
-        TransitionKind::Agreed => "the kubelet has agreed".to_owned(),
-        TransitionKind::GaveUp => "given up: it was put back too often".to_owned(),
     }
 }
 

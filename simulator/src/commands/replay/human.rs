@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use anstyle::Style;
-use pullstop_core::engine::{Decision, StartedOver, TransitionKind};
+use pullstop_core::engine::{Decision, TransitionKind};
 use pullstop_core::plugin::{Enforcement, TrailEntry};
 use pullstop_core::time::{Human, Timestamp};
 
@@ -11,6 +11,7 @@ use super::Replayed;
 use super::story::{Entry, Story, What};
 use super::timeline::{LEGEND, Sign};
 use crate::style::{self, BAD, BOLD, DIM, GOOD, UNSURE};
+use crate::transition;
 
 pub(super) fn print(replayed: &Replayed, explain: bool, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{BOLD}{}{BOLD:#}", replayed.traces.join(", "))?;
@@ -114,99 +115,45 @@ fn line(begin: Timestamp, entry: &Entry, explain: bool, out: &mut dyn Write) -> 
     let whose = style::one_line(&entry.container);
     writeln!(out, "    {after:>10}  {whose:<14} {style}{text}{style:#}")?;
     let said = match &entry.what {
-        What::Verdict(decision) => &decision.trail,
-        What::Noticed(TransitionKind::Held { trail, .. }) => trail,
-        What::Noticed(TransitionKind::DryRun(decision)) => &decision.trail,
-        _ => return Ok(()),
+        What::Verdict(decision) => &decision.trail[..],
+        What::Noticed(what) => transition::trail(what),
+        _ => &[],
     };
     if explain { trail(said, out) } else { Ok(()) }
 }
 
 fn words(entry: &Entry) -> (Style, String) {
     match &entry.what {
-        What::Verdict(decision) => match decision.enforcement {
-            Enforcement::Warn => (
-                UNSURE,
-                format!("verdict: warn, by rule `{}`", decision.rule),
-            ),
-            _ => (
-                BAD,
-                format!("verdict: fail the pod, by rule `{}`", decision.rule),
-            ),
-        },
+        What::Verdict(decision) => {
+            let style = match decision.enforcement {
+                Enforcement::Warn => UNSURE,
+                _ => BAD,
+            };
+            (style, format!("verdict: {}", transition::verdict(decision)))
+        }
         What::RanLater => (
             UNSURE,
-            "the recording goes on: it ran, so under this policy it would have been failed wrongly"
-                .to_owned(),
+            "in the recording it ran later: this policy would have failed it wrongly".to_owned(),
         ),
         What::Withdrawn => (
             UNSURE,
-            "the recording goes on: the image was edited, so the verdict no longer stands"
-                .to_owned(),
+            "in the recording the image was edited later: the verdict is withdrawn".to_owned(),
         ),
-        What::FailedLater => (DIM, "the recording goes on: the pod failed".to_owned()),
-        What::Noticed(happening) => noticed(happening),
+        What::FailedLater => (DIM, "in the recording the pod failed later".to_owned()),
+        What::Noticed(what) => (style_of(what), transition::in_words(what)),
     }
 }
 
-fn noticed(happening: &TransitionKind) -> (Style, String) {
-    match happening {
-        TransitionKind::Counted {
-            cause,
-            permanence,
-            matched,
-            failures,
-        } => {
-            let by = if matched.is_empty() {
-                String::new()
-            } else {
-                format!(", by \"{}\"", style::one_line(matched))
-            };
-            (
-                BAD,
-                format!("failure {failures}: {cause} ({permanence}{by})"),
-            )
-        }
-        TransitionKind::Recollected { failures, .. } => (
-            BAD,
-            format!("Events tell of {failures} failures before it was watched"),
-        ),
-        TransitionKind::Throttled => (
-            UNSURE,
-            "throttled by the kubelet itself: not a failure".to_owned(),
-        ),
-        TransitionKind::Suspended => (
-            DIM,
-            "the kubelet starts over: neither failing nor recovered".to_owned(),
-        ),
-        TransitionKind::StartedOver { why, failures } => {
-            let why = match why {
-                StartedOver::ImageEdited => "the image was edited",
-                StartedOver::Ran => "it has run",
-            };
-            (GOOD, format!("{why}: starts from zero, after {failures}"))
-        }
-        TransitionKind::Recovered { failures } => (
-            GOOD,
-            format!("it has its image, after {failures} failed pulls"),
-        ),
-        TransitionKind::Held { why, .. } => (UNSURE, format!("a verdict is due, but {why}")),
-        TransitionKind::DryRun(decision) => (
-            UNSURE,
-            format!(
-                "dry run: {}, by rule `{}`: {}",
-                decision.enforcement,
-                decision.rule,
-                because(decision)
-            ),
-        ),
-        TransitionKind::PutBack { times } => (
-            UNSURE,
-            format!("the kubelet put the pod back ({times} times)"),
-        ),
-        TransitionKind::Ended => (DIM, "the pod ended".to_owned()),
-        TransitionKind::Agreed => (DIM, "the kubelet agreed".to_owned()),
-        TransitionKind::GaveUp => (UNSURE, "put back too often: left as it is".to_owned()),
+const fn style_of(what: &TransitionKind) -> Style {
+    match what {
+        TransitionKind::Counted { .. } | TransitionKind::Recollected { .. } => BAD,
+        TransitionKind::StartedOver { .. } | TransitionKind::Recovered { .. } => GOOD,
+        TransitionKind::Throttled
+        | TransitionKind::Held { .. }
+        | TransitionKind::DryRun(_)
+        | TransitionKind::PutBack { .. }
+        | TransitionKind::GaveUp => UNSURE,
+        TransitionKind::Suspended | TransitionKind::Ended | TransitionKind::Agreed => DIM,
     }
 }
 

@@ -204,9 +204,11 @@ fn warning(what: &What) -> Option<String> {
         What::Decided(decision) if decision.enforcement == Enforcement::Warn => {
             Some(format!("warned: {}", label(decision.cause)))
         }
-        What::Noticed(TransitionKind::DryRun(decision)) => {
-            Some(format!("would fail: {}", label(decision.cause)))
-        }
+        What::Noticed(TransitionKind::DryRun(decision)) => Some(format!(
+            "{}: {}",
+            decision.enforcement,
+            label(decision.cause)
+        )),
         _ => None,
     }
 }
