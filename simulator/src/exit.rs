@@ -1,4 +1,4 @@
-//! How commands end: exit codes, and what goes wrong on the way.
+//! Exit codes, and the errors that end a command.
 
 use std::fmt;
 use std::io;

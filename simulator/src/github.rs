@@ -1,4 +1,4 @@
-//! GitHub's workflow commands, such as `::warning file=…,line=…::text`: how texts are written in them.
+//! Escaping for GitHub's workflow commands, such as `::warning file=…,line=…::text`.
 //!
 //! As in `toolkit/packages/core/src/command.ts` of github.com/actions/toolkit.
 

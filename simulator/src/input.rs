@@ -1,4 +1,4 @@
-//! Reading files, and saying where they are wrong.
+//! Files: reading, finding and writing them, with errors that name the place.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -16,10 +16,8 @@ pub fn read(file: &Path) -> Result<String, InputError> {
     let bytes = read_bytes(file).map_err(|error| {
         let what = match error.kind() {
             std::io::ErrorKind::NotFound => "no such file".to_owned(),
-            std::io::ErrorKind::IsADirectory => {
-                "this is a directory: name the files in it".to_owned()
-            }
-            _ => format!("cannot be read: {error}"),
+            std::io::ErrorKind::IsADirectory => "this is a folder: name the files in it".to_owned(),
+            _ => format!("cannot read the file: {error}"),
         };
         InputError::about(file, what)
     })?;
@@ -55,7 +53,7 @@ pub fn check_stdin<'a>(files: impl IntoIterator<Item = &'a Path>) -> Result<(), 
     if files.into_iter().filter(|file| *file == stdin).count() < 2 {
         return Ok(());
     }
-    let what = "only one of the inputs can be standard input: name a file for each other";
+    let what = "only one input can be standard input: give files for the others";
     Err(InputError::about(stdin, what))
 }
 
@@ -88,13 +86,14 @@ fn yaml_files_in(
     folder: &Path,
     seen: &mut BTreeMap<PathBuf, bool>,
 ) -> Result<Vec<PathBuf>, InputError> {
-    let unreadable =
-        |error: std::io::Error| InputError::about(folder, format!("cannot be read: {error}"));
+    let unreadable = |error: std::io::Error| {
+        InputError::about(folder, format!("cannot read the folder: {error}"))
+    };
     let real = folder.canonicalize().map_err(unreadable)?;
     match seen.insert(real.clone(), true) {
         None => {}
         Some(true) => {
-            let message = "this leads back to a folder that it lies in: remove the link";
+            let message = "this link leads back to a folder that contains it: remove the link";
             return Err(InputError::about(folder, message));
         }
         Some(false) => {
@@ -126,11 +125,11 @@ fn yaml_files_in(
     clippy::disallowed_methods,
     reason = "this is the place where files are written"
 )]
-pub fn write(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    if let Some(folder) = file.parent() {
-        std::fs::create_dir_all(folder)?;
-    }
-    std::fs::write(file, bytes)
+pub fn write(file: &Path, bytes: &[u8]) -> Result<(), InputError> {
+    let folder = file.parent().map_or(Ok(()), std::fs::create_dir_all);
+    folder
+        .and_then(|()| std::fs::write(file, bytes))
+        .map_err(|error| InputError::about(file, format!("cannot write the file: {error}")))
 }
 
 #[expect(
@@ -154,11 +153,11 @@ fn check(file: &Path) -> std::io::Result<()> {
     let what = std::fs::metadata(file)?.file_type();
     let is_shells = DESCRIPTORS.iter().any(|folder| file.starts_with(folder));
     let refusal = if what.is_fifo() && !is_shells {
-        "it is a named pipe, which may never end: name a file"
+        "it is a named pipe, which may never end: use a file"
     } else if what.is_char_device() || what.is_block_device() {
-        "it is a device: name a file"
+        "it is a device: use a file"
     } else if what.is_socket() {
-        "it is a socket: name a file"
+        "it is a socket: use a file"
     } else {
         return Ok(());
     };

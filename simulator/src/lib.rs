@@ -1,4 +1,4 @@
-//! The simulator: recordings and virtual time around the same brain that the enforcer has.
+//! The simulator: drives the engine of the enforcer with simulated clusters and recorded pods.
 
 pub mod bridge;
 pub mod commands;

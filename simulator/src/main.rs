@@ -1,4 +1,4 @@
-//! `simulator`: see `simulator --help`.
+//! The program `simulator`. `simulator --help` describes it.
 
 use std::io::{BufWriter, IsTerminal, Write};
 use std::process::ExitCode;

@@ -1,5 +1,4 @@
-//! What goes to a terminal, made fit for one, at the last moment: whatever stands in recordings and scenarios, no stream of
-//! this program moves a cursor or shows text in another order than it has.
+//! Output streams that cannot harm a terminal: text from recordings and scenarios loses its control characters.
 
 use std::io::{self, Write};
 

@@ -1,4 +1,4 @@
-//! How text looks: colours, which `NO_COLOR` and pipes switch off (anstream does that).
+//! Colours of the output. `NO_COLOR` and pipes switch them off (anstream does that).
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! Reading recorded watch streams.
+//! Recordings: reads watch streams of pods, one JSON object per event.
 //!
 //! A recording is a sequence of JSON objects, one per watch event, on one line or on many. Nothing of it is dropped
 //! in silence: a damaged event ends the reading, or is counted when told to keep going.
@@ -276,7 +276,7 @@ impl<'a> Reader<'a> {
                      `kubectl get pods --watch --output-watch-events -o json`"
                 ),
                 (_, None) => {
-                    "this is no watch event: `type` is missing; expected {\"type\": …, \"object\": …}"
+                    "this is not a watch event, `type` is missing: expected {\"type\": …, \"object\": …}"
                         .to_owned()
                 }
                 (_, Some(_)) => "this watch event has no `object`".to_owned(),
@@ -326,7 +326,7 @@ impl<'a> Reader<'a> {
             } else {
                 format!("`{path}`: ")
             };
-            let message = format!("this is no object that Kubernetes writes: {whose}{what}");
+            let message = format!("this is not a valid Kubernetes object: {whose}{what}");
             InputError::at(self.file, self.place(start + within - self.offset), message)
         })
     }
@@ -359,7 +359,7 @@ impl<'a> Reader<'a> {
         }
         let what = without_place(error);
         let message = match error.classify() {
-            Category::Data => format!("this is no watch event: {what}"),
+            Category::Data => format!("this is not a watch event: {what}"),
             _ => format!("this is not JSON: {what}; the event begins on line {begun}"),
         };
         InputError::at(self.file, self.place(at), message)

@@ -1,4 +1,4 @@
-//! Transitions and decisions of the engine in words, the same in every output.
+//! The engine's transitions and verdicts in words, the same for every command.
 
 use pullstop_core::engine::{Decision, StartedOver, TransitionKind};
 use pullstop_core::plugin::{Enforcement, TrailEntry};

@@ -134,7 +134,7 @@ fn files_that_cannot_be_read() {
     let ran = simulator(&["classify", "/"]);
     assert_eq!(
         (ran.code, ran.err.as_str()),
-        (2, "error: /: this is a directory: name the files in it\n")
+        (2, "error: /: this is a folder: name the files in it\n")
     );
     let file = scratch::file("binary", b"ok\n\x1f\x8b\xff");
     let ran = simulator(&["classify", &file]);

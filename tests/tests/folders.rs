@@ -103,7 +103,7 @@ fn a_policy_beside_its_scenarios_is_left_aside() {
     let folder = folder("policy", &[("policy.yaml", POLICY), ("pod.yaml", POD)]);
     let ran = run(&folder, &[]);
     assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
-    let says = "note: pod.yaml (Pod), policy.yaml (PullFailurePolicy) are skipped: no scenarios\n";
+    let says = "note: skipped pod.yaml (Pod), policy.yaml (PullFailurePolicy): not scenarios\n";
     assert_eq!(ran.err, says);
     let linted = simulator(&["lint", "--deny", "none", &folder]);
     assert_eq!(linted.code, 0, "{}", linted.err);
@@ -214,7 +214,7 @@ fn the_first_that_fails_is_the_last() {
     assert_eq!(ran.code, 1);
     assert!(
         ran.out
-            .contains("1 run, 0 passed, 1 failed, 17 not run after the first that failed"),
+            .contains("1 run, 0 passed, 1 failed, 17 not run after the first failure"),
         "{}",
         ran.out
     );
@@ -228,7 +228,7 @@ fn standard_input_is_read_once() {
     assert_eq!(ran.code, 2);
     assert!(
         ran.err
-            .contains("<stdin>: only one of the inputs can be standard input"),
+            .contains("<stdin>: only one input can be standard input"),
         "{}",
         ran.err
     );

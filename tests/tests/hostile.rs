@@ -276,7 +276,7 @@ fn links_that_lead_back_are_errors_and_others_are_followed() {
     let (text, code) = ends("simulator", &["run", &within]);
     assert_eq!(code, 2, "{text}");
     assert!(
-        text.contains("this leads back to a folder that it lies in: remove the link"),
+        text.contains("this link leads back to a folder that contains it: remove the link"),
         "{text}"
     );
 }

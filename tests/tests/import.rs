@@ -151,7 +151,7 @@ fn a_recording_without_pods_is_no_scenario() {
     assert_eq!((ran.code, ran.out.as_str()), (4, ""));
     assert_eq!(
         ran.err,
-        "warning: no pod in any recording: nothing was written\n"
+        "warning: the recordings have no pods: wrote no scenario\n"
     );
 }
 
@@ -272,7 +272,7 @@ fn a_uid_with_two_names_is_refused_at_its_place() {
     let skipped = simulator(&["replay", "--keep-going", &both]);
     assert_eq!(skipped.code, 0);
     assert!(
-        skipped.err.contains("1 damaged event skipped"),
+        skipped.err.contains("skipped 1 damaged event"),
         "{}",
         skipped.err
     );

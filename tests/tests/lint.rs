@@ -86,7 +86,7 @@ fn nothing_is_found_where_nothing_is_wrong() {
         let ran = lint_text(&format!("{HEAD}{spec}"), &[]);
         assert_eq!(
             (ran.out.as_str(), ran.code),
-            ("nothing found in 1 scenario\n", 0),
+            ("no findings in 1 scenario\n", 0),
             "{spec}{}",
             ran.err
         );
@@ -149,7 +149,7 @@ fn what_is_allowed_is_not_found() {
     let ran = lint_text(&allowed, &[]);
     assert_eq!(
         (ran.out.as_str(), ran.code),
-        ("nothing found in 1 scenario\n", 0)
+        ("no findings in 1 scenario\n", 0)
     );
     let unknown = format!("# lint: allow S999 whatever\n{}", rule.bad_example());
     let ran = lint_text(&unknown, &[]);
@@ -192,7 +192,7 @@ fn what_cannot_be_looked_at() {
     let ran = simulator(&["lint", &empty.display().to_string()]);
     assert_eq!(
         (ran.err.as_str(), ran.code),
-        ("no scenario matches: nothing was looked at\n", 4)
+        ("no scenario found: nothing to check\n", 4)
     );
 }
 

@@ -44,7 +44,7 @@ fn a_run_that_fails_good_pods_is_no_success_even_if_nothing_is_expected() {
     assert!(head.starts_with("✗ outage"), "{head}");
     assert!(head.ends_with("50 false failures"), "{head}");
     for expected in [
-        "expected no pod to be failed that would have run",
+        "expected no pod to fail that would have run",
         "got      50 of them",
         "default/good-",
         "repeat with: ",
@@ -61,7 +61,7 @@ fn every_output_tells_of_false_failures() {
         (
             "junit",
             &[
-                "<failure message=\"expected no pod to be failed that would have run",
+                "<failure message=\"expected no pod to fail that would have run",
                 "      <system-out>50 false failures</system-out>",
                 "    <system-out>50 false failures</system-out>\n  </testsuite>",
             ],
@@ -140,5 +140,5 @@ fn the_head_of_the_timeline_tells_of_them() {
     let page = simulator(&["timeline", &file, "--out", "-"]);
     let head = page.out.split("</header>").next().unwrap();
     assert!(head.contains("50 false failures"), "{head}");
-    assert!(head.contains("✗ not as expected"), "{head}");
+    assert!(head.contains("✗ expectations not met"), "{head}");
 }

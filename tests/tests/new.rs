@@ -25,7 +25,7 @@ fn every_template_runs_passes_and_is_well_made() {
         assert_eq!(ran.code, 0, "{}", ran.err);
         assert_eq!(
             ran.out,
-            format!("{file} is written: try `simulator run {file}`\n")
+            format!("wrote {file}; try `simulator run {file}`\n")
         );
         let text = std::fs::read_to_string(file).unwrap();
         assert!(text.contains("\nmetadata: {name: my-own-name}\n"), "{text}");
@@ -54,7 +54,7 @@ fn no_file_is_overwritten_unless_told() {
         (ran.err, ran.code),
         (
             format!(
-                "error: {file}: this file is there already: choose another one with --out, or overwrite it with --force\n"
+                "error: {file}: this file exists: choose another with --out, or overwrite it with --force\n"
             ),
             2
         )

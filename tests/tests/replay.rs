@@ -119,7 +119,7 @@ fn damaged_events_are_skipped_only_when_told_to() {
     let ran = simulator(&["replay", "--keep-going", "--output", "json", &damaged]);
     assert_eq!(ran.code, 0);
     assert!(
-        ran.err.contains("2 damaged events skipped in"),
+        ran.err.contains("skipped 2 damaged events in"),
         "{}",
         ran.err
     );
@@ -131,7 +131,7 @@ fn a_recording_without_pods_matches_nothing() {
     let empty = scratch::file("empty.jsonl", "\n\n");
     let ran = simulator(&["replay", &empty]);
     assert_eq!(ran.code, 4);
-    assert!(ran.err.contains("warning: no pod in "), "{}", ran.err);
+    assert!(ran.err.contains("warning: no pods in "), "{}", ran.err);
 }
 
 fn replay(args: &[&str]) -> Ran {

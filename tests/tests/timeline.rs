@@ -225,7 +225,7 @@ fn contrast(a: f64, b: f64) -> f64 {
 fn what_is_expected_stands_in_the_page() {
     let text = page(&[]).out;
     for said in [
-        "✗ not as expected",
+        "✗ expectations not met",
         "✓</b> pods typo-*: to be failed for ManifestNotFound",
         "✗</b> pods late: to be warned of, not failed<br><small>expected default/late to be warned of",
         "<dt>verdicts</dt><dd>2</dd>",
@@ -250,7 +250,7 @@ fn pods_can_be_chosen() {
     );
     let none = simulator(&["timeline", &scenario(), "--out", "-", "--pods", "wbe-*"]);
     assert_eq!((none.code, none.out.as_str()), (4, ""));
-    assert_eq!(none.err, "no pod matches `wbe-*`: no page was written\n");
+    assert_eq!(none.err, "no pod matches `wbe-*`: wrote no page\n");
 }
 
 #[test]

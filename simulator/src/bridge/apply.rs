@@ -1,4 +1,4 @@
-//! What a client's write on a pod means in the world.
+//! What a client's write to a pod means for the simulation.
 
 use std::time::Duration;
 

@@ -1,5 +1,4 @@
-//! What the API server knows of the simulated cluster behind it, so that nobody is told "created" of something that
-//! nothing will ever come of.
+//! Admission for the API server: refuses objects that the simulated cluster cannot run.
 
 use pullstop_apiserver::value::{items, text};
 use pullstop_apiserver::{Admission, GroupResource, QUEUE_LABEL};

@@ -1,5 +1,4 @@
-//! What clients create, delete and change besides the pods of the world: pods and Jobs of their own, the number of
-//! pods, cordoned nodes, namespaces.
+//! Handles what clients create, delete and change beside simulated pods: pods, Jobs, replicas, nodes, namespaces.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The kubelets' Events as objects: as many as a real kubelet writes, which is fewer than happen.
+//! The kubelets' Events as `Event` objects, as few as a real kubelet writes.
 
 use std::time::Duration;
 

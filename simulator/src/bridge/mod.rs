@@ -1,5 +1,4 @@
-//! A simulated cluster behind the API: its pods, Jobs, nodes and Events become objects, and what clients write to pods
-//! happens in it.
+//! Connects a simulated cluster with the API server: its state becomes objects, and writes of clients act on it.
 //!
 //! Who owns the truth:
 //!

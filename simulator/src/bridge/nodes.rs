@@ -1,4 +1,4 @@
-//! The world's nodes as objects, from the moment in which they join.
+//! Simulated nodes as `Node` objects.
 
 use pullstop_apiserver::Key;
 use pullstop_cluster::pull_errors::Runtime;

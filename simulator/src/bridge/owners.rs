@@ -1,4 +1,4 @@
-//! The world's Jobs and `ReplicaSets` as objects, and what their controllers say of them.
+//! Simulated Jobs and `ReplicaSets` as objects, and the status that their controllers write.
 
 use std::sync::Arc;
 

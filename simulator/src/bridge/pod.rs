@@ -1,4 +1,4 @@
-//! The world's pods as objects: what they are when they are made, and what others than their kubelet change.
+//! Simulated pods as `Pod` objects: how they are created, and what others than the kubelet change.
 
 use std::sync::Arc;
 

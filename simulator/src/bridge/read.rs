@@ -1,4 +1,4 @@
-//! Pods and Jobs of clients, as far as the world has them.
+//! Reads pods and Jobs that clients create, as far as the simulation can run them.
 
 use std::time::Duration;
 

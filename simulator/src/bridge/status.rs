@@ -1,4 +1,4 @@
-//! A pod's status as its kubelet publishes it: its own fields, and nobody else's.
+//! A pod's status as its kubelet writes it, which leaves the fields of others alone.
 
 use pullstop_apiserver::value::{items, members, set, text};
 use pullstop_cluster::scenario::workload::Container;

@@ -1,4 +1,4 @@
-//! `simulator classify`: error messages in, causes out.
+//! `simulator classify`: prints the causes of error messages.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -109,7 +109,7 @@ fn message(file: &Path, number: u64, line: &str) -> Result<Message, InputError> 
             file,
             place,
             format!(
-                "this line begins like a JSON object and is none ({}): expected text, or \
+                "this line is not a valid JSON object ({}): expected text, or \
                  {{\"reason\": \"…\", \"message\": \"…\"}}",
                 without_place(&error)
             ),
@@ -152,7 +152,7 @@ fn print(classification: &Classification<'_>, out: &mut dyn Write) -> std::io::R
     };
     write!(out, "{cause:<26}{style}{permanence:<11}{style:#}")?;
     if matched.is_empty() {
-        writeln!(out, "{}nothing in it is known{:#}", style::DIM, style::DIM)
+        writeln!(out, "{}no known pattern{:#}", style::DIM, style::DIM)
     } else {
         writeln!(out, "\"{}\"", style::one_line(matched))
     }
@@ -191,10 +191,10 @@ mod tests {
         for (text, says) in [
             (
                 "ok\n{\"message\": }",
-                "m.txt:2:13: this line begins like a JSON object and is none (expected value)",
+                "m.txt:2:13: this line is not a valid JSON object (expected value)",
             ),
             ("{}", "m.txt:1:1: this object has neither"),
-            ("{\"message\": 5}", "m.txt:1:13: this line begins"),
+            ("{\"message\": 5}", "m.txt:1:13: this line is not"),
         ] {
             let error = read(text).unwrap_err();
             assert!(error.starts_with(says), "{error}");

@@ -1,4 +1,4 @@
-//! `simulator compare`: one policy and its baselines over the same scenarios.
+//! `simulator compare`: runs the same scenarios under a policy and under the rules of other projects.
 //!
 //! The worlds are the same for all, down to each pull, until somebody fails a pod.
 
@@ -105,7 +105,7 @@ pub fn run(
         return Err(plan.broken.into());
     }
     if plan.tasks.is_empty() {
-        writeln!(err, "no scenario matches: nothing was run")?;
+        writeln!(err, "no scenario matches: nothing to run")?;
         return Ok(Exit::NothingMatched);
     }
     let ours = match &args.policy {

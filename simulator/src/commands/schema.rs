@@ -1,4 +1,4 @@
-//! `simulator schema`: the JSON Schema of scenarios, for editors.
+//! `simulator schema`: prints the JSON Schema of scenarios, for editors.
 
 use std::io::Write;
 

@@ -1,4 +1,4 @@
-//! Verdicts that the simulated truth contradicts, whether or not anybody expected something of them.
+//! Wrong verdicts: pods that failed although they would have run, and pods that should have failed.
 //!
 //! A pod that is failed although it would have run is the one thing that Pullstop must never do. So a run in which that
 //! happens fails, unless the scenario says that these pods are to be failed, or speaks of `falseFailures`: whoever

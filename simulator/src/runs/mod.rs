@@ -1,4 +1,4 @@
-//! Runs of scenarios: which there are, who decides in them, and what came out of each.
+//! Runs of scenarios: planning, running and judging them, for all commands that simulate.
 
 pub mod figures;
 pub mod mistakes;
@@ -21,13 +21,13 @@ use self::plan::Plan;
 use crate::exit::Failure;
 use crate::input;
 
-/// What is not run although it lies there.
+/// Says which files are not run.
 pub(crate) fn remark(plan: &Plan, err: &mut dyn Write) -> std::io::Result<()> {
     if let Some(skipped) = plan.skipped.in_words() {
         writeln!(err, "note: {skipped}")?;
     }
     for error in &plan.unwanted {
-        writeln!(err, "warning: {error} (not asked for, and not run)")?;
+        writeln!(err, "warning: {error} (does not match --only, not run)")?;
     }
     Ok(())
 }
@@ -44,16 +44,13 @@ pub(crate) fn decider(policy: Option<&str>, err: &mut dyn Write) -> Result<Decid
         // Files of policies have an extension, baselines have none.
         Err(_) if Path::new(name).extension().is_none() => {
             let hint = suggest::hint(name, &Baseline::ALL.map(|(_, name)| name));
-            let what = format!("neither a policy that can be read nor a baseline: {hint}");
+            let what = format!("this is neither a policy file nor a baseline: {hint}");
             return Err(InputError::about(Path::new(name), what).into());
         }
         policy => policy?,
     };
     if policy.mode == Mode::DryRun {
-        writeln!(
-            err,
-            "note: {name} is a dry run; it is simulated as if it were enforced"
-        )?;
+        writeln!(err, "note: {name} is a dry run; the simulation enforces it")?;
         policy = policy.rehearsed();
     }
     Ok(Decider::Policy(Box::new(policy)))

@@ -1,4 +1,4 @@
-//! What came out of a run, in figures.
+//! The outcome of a run: figures, broken invariants, unmet expectations and wrong verdicts.
 
 use std::time::Duration;
 

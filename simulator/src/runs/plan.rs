@@ -1,4 +1,4 @@
-//! Which scenarios to run, and with which seeds.
+//! Which scenarios to run, with which seeds: finds and reads their files.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -130,9 +130,13 @@ impl Skipped {
             0 => String::new(),
             more => format!(" and {more} more"),
         };
-        let what = if self.0.len() == 1 { "is" } else { "are" };
+        let what = if self.0.len() == 1 {
+            "a scenario"
+        } else {
+            "scenarios"
+        };
         let named = named.join(", ");
-        (!self.0.is_empty()).then(|| format!("{named}{more} {what} skipped: no scenarios"))
+        (!self.0.is_empty()).then(|| format!("skipped {named}{more}: not {what}"))
     }
 }
 

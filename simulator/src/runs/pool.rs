@@ -1,4 +1,4 @@
-//! Several runs at a time, with progress for those who watch.
+//! Runs scenarios in parallel and shows progress.
 
 use std::io::Write;
 use std::num::NonZeroUsize;

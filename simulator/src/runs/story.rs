@@ -1,4 +1,4 @@
-//! What happened to a pod, in words.
+//! The history of one simulated pod in words.
 
 use pullstop_cluster::world::World;
 use pullstop_cluster::world::ids::PodId;

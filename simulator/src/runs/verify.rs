@@ -1,4 +1,4 @@
-//! What a scenario expects, and whether it came.
+//! Checks a run against the scenario's expectations, and says what came instead.
 
 use std::time::Duration;
 

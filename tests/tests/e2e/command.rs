@@ -27,7 +27,7 @@ fn it_says_how_to_use_it_and_what_did_not_come() {
     let url = url.split_whitespace().next().unwrap();
     assert!(kubeconfig.contains(url), "{kubeconfig}");
     for said in [
-        "1800 times as fast as yours: 30m in 1s",
+        "1800 times faster than real time: 30m in 1s",
         "export KUBECONFIG=",
         "enforcer run --simulated --no-lease",
         "pod default/typo-0  Pending (ErrImagePull)",

@@ -1,4 +1,4 @@
-//! Random worlds.
+//! Draws a random world from a seed.
 //!
 //! Swarm testing (Groce et al., ISSTA 2012): each world leaves out whole kinds of trouble, so that those that are left
 //! meet each other more often. All trouble is over after the first phase, so that what must come in the end can be

@@ -1,4 +1,4 @@
-//! Looking for broken invariants in one world: in a run by itself, and by comparing runs that must agree.
+//! Checks the invariants in one world: in a single run, and between runs that must agree.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! `simulator fuzz`: random worlds, in which whatever must always hold is checked.
+//! `simulator fuzz`: checks the engine's invariants in random worlds.
 
 pub mod args;
 pub mod draw;
@@ -12,7 +12,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use pullstop_cluster::input_error::InputError;
 use pullstop_cluster::scenario::{Scenario, write};
 use pullstop_cluster::world::checks::Broken;
 use pullstop_core::policy::Policy;
@@ -71,7 +70,7 @@ pub fn run(
         "{worlds} {what}, {pods} pods, {verdicts} verdicts, {events} events"
     )?;
     let Some(found) = found else {
-        writeln!(out, "nothing is broken")?;
+        writeln!(out, "all invariants hold")?;
         return Ok(Exit::Success);
     };
     report(args, &policy, &found, out)?;
@@ -96,24 +95,23 @@ fn report(
     if *policy != Policy::default().rehearsed() {
         writeln!(
             out,
-            "the policy is that of {}",
+            "the policy is {}",
             args.policy
                 .as_deref()
                 .unwrap_or_else(|| "the command line".as_ref())
                 .display()
         )?;
     }
-    let what = "the smallest world in which it breaks";
+    let what = "the smallest world that breaks it";
     let Some(file) = &args.out else {
         writeln!(
             out,
-            "{what}, to be put into a file and repeated with `simulator fuzz --scenario FILE{with}`:"
+            "{what} follows; save it and repeat with `simulator fuzz --scenario FILE{with}`:"
         )?;
         write!(out, "\n{yaml}")?;
         return Ok(());
     };
-    input::write(file, yaml.as_bytes())
-        .map_err(|error| InputError::about(file, format!("cannot be written: {error}")))?;
+    input::write(file, yaml.as_bytes())?;
     let name = file.display();
     writeln!(
         out,

@@ -1,4 +1,4 @@
-//! Making a world that breaks something as small as it can be.
+//! Shrinks a world as long as the same invariant breaks in it.
 
 use std::collections::BTreeSet;
 use std::path::Path;

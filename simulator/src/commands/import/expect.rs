@@ -1,4 +1,4 @@
-//! What the recording shows, as expectations.
+//! Turns what the recording shows into expectations.
 
 use std::fmt::Write;
 use std::time::Duration;

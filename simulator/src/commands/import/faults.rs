@@ -1,4 +1,4 @@
-//! What went wrong in a recorded cluster, and what people did by hand: the faults of the scenario.
+//! Infers the faults of the cluster, and what people changed by hand.
 
 use std::time::Duration;
 

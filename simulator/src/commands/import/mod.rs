@@ -1,4 +1,4 @@
-//! `simulator import`: a recording becomes a scenario.
+//! `simulator import`: turns recorded pods into a scenario.
 //!
 //! ```text
 //! recordings ─ objects ─▶ observed ─ supply, nodes, workloads, faults ─▶ Scenario ─ write ─▶ YAML
@@ -55,11 +55,11 @@ pub fn run(args: &ImportArgs, out: &mut dyn Write, err: &mut dyn Write) -> Resul
     let recording = read(&args.traces, err)?;
     if recording.pods.is_empty() {
         let why = if recording.over.is_empty() {
-            "no pod in any recording"
+            "the recordings have no pods"
         } else {
-            "all pods had ended before they were first seen"
+            "all pods had ended when the recordings began"
         };
-        writeln!(err, "warning: {why}: nothing was written")?;
+        writeln!(err, "warning: {why}: wrote no scenario")?;
         return Ok(Exit::NothingMatched);
     }
     fits(&args.traces, &recording)?;
@@ -72,8 +72,7 @@ pub fn run(args: &ImportArgs, out: &mut dyn Write, err: &mut dyn Write) -> Resul
     let text = text.unwrap_or_else(|| with_seed(DEFAULT_SEED));
     match args.out.as_deref().filter(|file| *file != Path::new(STDIN)) {
         None => out.write_all(text.as_bytes())?,
-        Some(file) => input::write(file, text.as_bytes())
-            .map_err(|error| InputError::about(file, format!("cannot be written: {error}")))?,
+        Some(file) => input::write(file, text.as_bytes())?,
     }
     Ok(Exit::Success)
 }

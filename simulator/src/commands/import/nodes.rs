@@ -1,4 +1,4 @@
-//! The nodes of a recording.
+//! Infers the nodes of the cluster.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What was guessed, and from what: the comments of an imported scenario.
+//! Comments in the imported scenario: what was guessed, and from what.
 
 use std::fmt::Write;
 

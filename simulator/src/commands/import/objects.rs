@@ -1,4 +1,4 @@
-//! The objects of a recording, as far as a scenario can be made of them: more of a pod than a verdict needs.
+//! The fields that an import reads from recorded objects.
 
 use std::collections::BTreeMap;
 

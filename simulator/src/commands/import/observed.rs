@@ -1,4 +1,4 @@
-//! What a recording shows of pods, one observation after the other.
+//! What a recording shows of a pod, observation by observation.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

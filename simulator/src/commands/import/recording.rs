@@ -1,4 +1,4 @@
-//! All that a recording shows, in one place.
+//! All that the recordings show, merged.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! From failed and successful pulls to images, registries and secrets.
+//! Infers images, registries and secrets from recorded pulls.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

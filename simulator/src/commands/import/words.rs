@@ -1,4 +1,4 @@
-//! From the words of a recorded error back to the error, and to the runtime that speaks so.
+//! Finds the simulated error, and the runtime, whose text matches a recorded error.
 
 use std::collections::BTreeSet;
 

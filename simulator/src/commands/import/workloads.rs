@@ -1,4 +1,4 @@
-//! From recorded pods to workloads, and what the pods are called in the simulation.
+//! Infers workloads from recorded pods, and maps the names of pods.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Rules that a file says it breaks on purpose: `# lint: allow S002 the bystanders are the point`.
+//! Comments that allow a finding: `# lint: allow S002 the bystanders are the point`.
 
 use std::collections::BTreeSet;
 use std::path::Path;

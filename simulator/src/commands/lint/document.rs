@@ -1,4 +1,4 @@
-//! The lint rules for people: `--explain`, and docs/lint.md.
+//! The lint rules for readers: `lint --explain` and docs/lint.md.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};

@@ -1,4 +1,4 @@
-//! `simulator lint`: scenarios that are valid, but probably not what was meant.
+//! `simulator lint`: finds scenarios that are valid but probably do not mean what they say.
 //!
 //! Each scenario is simulated once, with its own seed, and the rules look at what is written and at what happened:
 //! whether a pull met a trouble is then a fact, and no guess from the text.
@@ -105,7 +105,7 @@ pub fn run(args: &LintArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<
         writeln!(err, "note: {skipped}")?;
     }
     if looked_at == 0 && errors.is_empty() {
-        writeln!(err, "no scenario matches: nothing was looked at")?;
+        writeln!(err, "no scenario found: nothing to check")?;
         return Ok(Exit::NothingMatched);
     }
     if looked_at > 0 {

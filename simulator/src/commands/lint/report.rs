@@ -1,4 +1,4 @@
-//! Findings, for people and for programs.
+//! Prints findings as text, JSON or GitHub annotations.
 
 use std::io::{self, Write};
 
@@ -43,7 +43,7 @@ fn human(findings: &[Finding], files: usize, out: &mut dyn Write) -> io::Result<
         let code = first.rule.code;
         writeln!(
             out,
-            "{DIM}`simulator lint --explain {code}` says why; `# lint: allow {code} because …` in a file allows it{DIM:#}"
+            "{DIM}`simulator lint --explain {code}` explains the rule; `# lint: allow {code} because …` in the file allows it{DIM:#}"
         )?;
     }
     Ok(())
@@ -101,7 +101,7 @@ fn summary(findings: &[Finding], files: usize) -> String {
     in_files.dedup();
     let scenarios = if files == 1 { "scenario" } else { "scenarios" };
     match findings.len() {
-        0 => format!("nothing found in {files} {scenarios}"),
+        0 => format!("no findings in {files} {scenarios}"),
         1 => format!("1 finding in 1 of {files} {scenarios}"),
         many => format!(
             "{many} findings in {} of {files} {scenarios}",

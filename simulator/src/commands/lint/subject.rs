@@ -1,4 +1,4 @@
-//! What rules look at: a scenario, and what happened when it was simulated.
+//! What a lint rule looks at: a scenario, and the run of it.
 
 use std::time::Duration;
 

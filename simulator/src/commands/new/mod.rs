@@ -1,4 +1,4 @@
-//! `simulator new`: a first scenario that runs, to be changed.
+//! `simulator new`: writes a first scenario from a template.
 
 pub mod args;
 
@@ -28,13 +28,12 @@ pub fn run(args: &NewArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
         return Ok(Exit::Success);
     }
     if file.exists() && !args.force {
-        let message = "this file is there already: choose another one with --out, or overwrite it with --force";
+        let message = "this file exists: choose another with --out, or overwrite it with --force";
         return Err(InputError::about(&file, message).into());
     }
-    input::write(&file, scenario.as_bytes())
-        .map_err(|error| InputError::about(&file, format!("cannot be written: {error}")))?;
+    input::write(&file, scenario.as_bytes())?;
     let file = file.display();
-    writeln!(out, "{file} is written: try `simulator run {file}`")?;
+    writeln!(out, "wrote {file}; try `simulator run {file}`")?;
     Ok(Exit::Success)
 }
 

@@ -1,4 +1,4 @@
-//! The driver: recorded events into the engine, its effects into stories.
+//! Drives the engine with recorded events and collects the history of each pod.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Stories for people.
+//! Prints the histories of recorded pods for people.
 
 use std::io::{self, Write};
 
@@ -66,7 +66,7 @@ fn headline(story: &Story, out: &mut dyn Write) -> io::Result<()> {
         (None, _) if story.withdrawn.is_some() => {
             writeln!(
                 out,
-                "no verdict at the end; one was withdrawn when the image was edited"
+                "no verdict at the end; the earlier one was withdrawn when the image was edited"
             )
         }
         (None, Some(why)) => writeln!(out, "no verdict; when last seen, {why}"),

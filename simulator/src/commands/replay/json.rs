@@ -1,4 +1,4 @@
-//! Stories for programs: one object per pod, one a line.
+//! Prints replayed pods as JSON, one object per line.
 
 use std::io::Write;
 

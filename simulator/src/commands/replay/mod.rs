@@ -1,4 +1,4 @@
-//! `simulator replay`: recorded pods through the engine, in recorded time.
+//! `simulator replay`: shows what a policy would have done with recorded pods.
 //!
 //! ```text
 //! files ─ trace::read ─▶ events ─ drive::replay ─▶ stories ─ human::print / json::print ─▶ out
@@ -77,11 +77,11 @@ fn remark(replayed: &Replayed, err: &mut dyn Write) -> std::io::Result<()> {
     let traces = replayed.traces.join(", ");
     match replayed.skipped.len() {
         0 => {}
-        1 => writeln!(err, "1 damaged event skipped in {traces}")?,
-        count => writeln!(err, "{count} damaged events skipped in {traces}")?,
+        1 => writeln!(err, "skipped 1 damaged event in {traces}")?,
+        count => writeln!(err, "skipped {count} damaged events in {traces}")?,
     }
     if replayed.stories.is_empty() {
-        writeln!(err, "warning: no pod in {traces}")?;
+        writeln!(err, "warning: no pods in {traces}")?;
     }
     Ok(())
 }

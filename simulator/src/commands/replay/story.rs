@@ -1,4 +1,4 @@
-//! What happened to one pod, as far as it is worth telling.
+//! The history of one recorded pod.
 
 use pullstop_core::cause::Cause;
 use pullstop_core::engine::{Decision, Explanation, TransitionKind};

@@ -1,4 +1,4 @@
-//! A pod's life on one line: what its containers were doing, and when the verdict fell.
+//! A pod's life as one line of signs: the state of each container, and the verdict.
 
 use std::time::Duration;
 

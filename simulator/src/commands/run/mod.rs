@@ -1,4 +1,4 @@
-//! `simulator run`: scenarios in virtual time, and whether what they expect comes true.
+//! `simulator run`: runs scenarios and checks what they expect.
 //!
 //! ```text
 //! paths ─ plan ─▶ runs ─ pool ─▶ outcomes ─ report ─▶ out
@@ -39,7 +39,7 @@ pub fn run(
         return Err(plan.broken.into());
     }
     if plan.tasks.is_empty() {
-        writeln!(err, "no scenario matches: nothing was run")?;
+        writeln!(err, "no scenario matches: nothing to run")?;
         return Ok(Exit::NothingMatched);
     }
     let options = Options {
@@ -63,7 +63,7 @@ pub fn run(
     if let Some(pattern) = &args.explain
         && ran.iter().all(|ran| ran.stories.is_empty())
     {
-        writeln!(err, "note: there was no pod `{pattern}`")?;
+        writeln!(err, "note: no pod matches `{pattern}`")?;
     }
     judge(args, &plan, &ran, err)
 }
@@ -80,7 +80,7 @@ fn judge(args: &RunArgs, plan: &Plan, ran: &[Ran], err: &mut dyn Write) -> Resul
         let name = &plan.scenarios[*scenario].scenario.name;
         writeln!(
             err,
-            "error: `{name}` with seed {} ran differently the second time",
+            "error: `{name}` with seed {} is not deterministic: the second run differed",
             ran.outcome.seed
         )?;
     }
@@ -103,7 +103,7 @@ fn judge(args: &RunArgs, plan: &Plan, ran: &[Ran], err: &mut dyn Write) -> Resul
         let percent = coverage.percent();
         writeln!(
             err,
-            "error: {percent} % of the engine's transitions and causes were seen, {wanted} % are asked for; not seen: {}",
+            "error: the runs cover {percent} % of the engine's transitions and causes, less than {wanted} %; missing: {}",
             missing.join(", ")
         )?;
         return Ok(Exit::ExpectationFailed);

@@ -1,4 +1,4 @@
-//! `simulator serve`: a scenario's cluster behind a Kubernetes API, for kubectl and for the enforcer itself.
+//! `simulator serve`: serves a scenario's cluster as a Kubernetes API, for kubectl and the enforcer.
 //!
 //! Nobody in the simulated cluster decides: whoever fails a pod does so from outside.
 
@@ -87,7 +87,7 @@ async fn serve(
     let outcome = Outcome::of(bridge.world(), scenario, seed);
     judge(args, scenario, text, &outcome, out)?;
     if is_over && args.keep {
-        writeln!(out, "{DIM}The cluster goes on until Ctrl-C.{DIM:#}")?;
+        writeln!(out, "{DIM}The cluster keeps running until Ctrl-C.{DIM:#}")?;
         out.flush()?;
         tokio::select! {
             () = bridge.run_for(lasting.duration) => {}
@@ -114,8 +114,7 @@ async fn listen(args: &ServeArgs, store: Store) -> Result<Running, Failure> {
     })?;
     if let Some(file) = &args.write_kubeconfig {
         let config = kubeconfig(&server.url(), None);
-        input::write(file, config.as_bytes())
-            .map_err(|error| InputError::about(file, format!("cannot be written: {error}")))?;
+        input::write(file, config.as_bytes())?;
     }
     Ok(server)
 }
@@ -133,7 +132,7 @@ fn greet(
     writeln!(out, "{BOLD}{name}{BOLD:#}, seed {seed}, is served at {url}")?;
     writeln!(
         out,
-        "Its time passes {factor} times as fast as yours: {lasts} in {real}. Ctrl-C ends it."
+        "It runs {factor} times faster than real time: {lasts} in {real}. Press Ctrl-C to stop."
     )?;
     writeln!(out)?;
     match &args.write_kubeconfig {
@@ -146,7 +145,7 @@ fn greet(
     writeln!(out, "  kubectl get jobs,pods --watch")?;
     writeln!(
         out,
-        "  enforcer run --simulated --no-lease --policy policy.yaml   {DIM}# whose mode is Enforce{DIM:#}"
+        "  enforcer run --simulated --no-lease --policy policy.yaml   {DIM}# with mode: Enforce{DIM:#}"
     )?;
     writeln!(out)?;
     out.flush()

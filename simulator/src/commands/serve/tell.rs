@@ -1,4 +1,4 @@
-//! What happens in a served cluster, told while it happens: one line for each turn in the life of a pod or a Job.
+//! The live log of `serve`: one line for each change in the life of a pod or a Job.
 
 use std::io::{self, Write};
 

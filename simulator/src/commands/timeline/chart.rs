@@ -1,4 +1,4 @@
-//! What the page draws: rows of spans and marks, and every text once.
+//! The data that the page draws: rows of spans and marks, and each text once.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! Which pods get a row: all if they are few, and otherwise those that people ask about.
+//! Which pods get a row: all if there are few, otherwise the most interesting.
 
 use pullstop_cluster::scenario::Scenario;
 use pullstop_cluster::scenario::expect::Expected;
@@ -120,7 +120,7 @@ impl Chosen {
         match self.rows_left_out {
             0 => all,
             more => format!(
-                "{all}; {more} rows are left out, those that were failed, warned of or expected come first: \
+                "{all}; {more} rows are left out. Pods with a verdict or an expectation come first; \
                  choose others with --pods"
             ),
         }

@@ -1,4 +1,4 @@
-//! What happens to the cluster: troubles of registries, images that come and go, faults.
+//! Rows of the cluster: registry faults, images that come and go, other faults.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What a scenario says of itself: the comment with which its file begins.
+//! The description of a scenario: the comment at the start of its file.
 
 /// The comment as paragraphs; its first line, which says what happens, is the first of them.
 pub(super) fn of(text: &str) -> Vec<String> {

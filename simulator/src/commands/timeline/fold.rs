@@ -1,4 +1,4 @@
-//! Rows with the same story are drawn as one band: of 495 pods that wait for the same registry nobody reads each.
+//! Folds rows with the same history into one band.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! `simulator timeline`: one run as a page to look at.
+//! `simulator timeline`: draws one run as an HTML page.
 //!
 //! ```text
 //! scenario ─ world ─▶ journal, truth ─ rows ─▶ Chart ─ page ─▶ one HTML file
@@ -49,7 +49,7 @@ pub fn run(args: &TimelineArgs, out: &mut dyn Write, err: &mut dyn Write) -> Res
     let outcome = Outcome::of(&world, &scenario, seed);
     let chosen = choice::choose(&world, &scenario, &outcome, args.pods.as_deref());
     if let (Some(pattern), true) = (&args.pods, chosen.pods.is_empty()) {
-        writeln!(err, "no pod matches `{pattern}`: no page was written")?;
+        writeln!(err, "no pod matches `{pattern}`: wrote no page")?;
         return Ok(Exit::NothingMatched);
     }
     let chart = rows::chart(&world, &scenario, &chosen);
@@ -65,8 +65,7 @@ pub fn run(args: &TimelineArgs, out: &mut dyn Write, err: &mut dyn Write) -> Res
     if args.out == Path::new(STDIN) {
         out.write_all(text.as_bytes())?;
     } else {
-        input::write(&args.out, text.as_bytes())
-            .map_err(|error| InputError::about(&args.out, format!("cannot be written: {error}")))?;
+        input::write(&args.out, text.as_bytes())?;
         writeln!(out, "{}: {}", args.out.display(), chosen.in_words())?;
     }
     Ok(Exit::Success)

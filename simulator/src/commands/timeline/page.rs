@@ -1,4 +1,4 @@
-//! The page: one HTML file that loads nothing.
+//! Renders the HTML page.
 
 use std::fmt::{self, Write};
 
@@ -70,9 +70,9 @@ fn write(page: &Page<'_>, html: &mut String) -> fmt::Result {
 fn heading(page: &Page<'_>, name: &str, html: &mut String) -> fmt::Result {
     let outcome = page.outcome;
     let (class, verdict) = if outcome.passed() {
-        ("good", "✓ everything as expected")
+        ("good", "✓ all expectations met")
     } else {
-        ("bad", "✗ not as expected")
+        ("bad", "✗ expectations not met")
     };
     let decider = page
         .decider
@@ -84,7 +84,7 @@ fn heading(page: &Page<'_>, name: &str, html: &mut String) -> fmt::Result {
     writeln!(
         html,
         "<header>\n<h1>{name}</h1>\n<p class=\"{class}\">{verdict} \
-         <small><a href=\"#expectations\">what is expected</a></small></p>{mistakes}",
+         <small><a href=\"#expectations\">expectations</a></small></p>{mistakes}",
     )?;
     for (place, paragraph) in page.description.iter().enumerate() {
         let class = if place == 0 { " class=\"lead\"" } else { "" };
@@ -129,7 +129,7 @@ fn expectations(page: &Page<'_>, html: &mut String) -> fmt::Result {
         writeln!(html, "<br><small>at {at}, {what}</small></li>")?;
     }
     if page.outcome.broken.is_empty() {
-        check("what must always hold has held", true, html)?;
+        check("all invariants hold", true, html)?;
         html.push_str("</li>\n");
     }
     html.push_str("</ul>\n</section>\n");

@@ -1,4 +1,4 @@
-//! Queues as rows: how much of the quota is in use, and how many Jobs wait.
+//! Rows of queues: quota in use, and waiting Jobs.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Pods and their owners as rows.
+//! Rows of pods and of the Jobs and Deployments that own them.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! The rules, one in each file.
+//! The lint rules, one file each. A new rule is a new file and a line here.
 
 mod s001_no_expectation;
 mod s002_can_hardly_fail;

@@ -54,7 +54,7 @@ fn problems(run: &Run<'_>, out: &mut dyn Write) -> io::Result<()> {
     }
     match run.problems.len().saturating_sub(PROBLEMS_MAX) {
         0 => Ok(()),
-        more => writeln!(out, "    and {more} more of this kind"),
+        more => writeln!(out, "    and {more} more"),
     }
 }
 
@@ -67,7 +67,7 @@ fn tell(story: &Story, explains: bool, out: &mut dyn Write) -> io::Result<()> {
     let until = if explains {
         ""
     } else {
-        ", until it went wrong"
+        ", until the first problem"
     };
     writeln!(out, "    {BOLD}{}{BOLD:#}{until}:", story.pod)?;
     if skipped > 0 {

@@ -1,4 +1,4 @@
-//! GitHub's workflow commands: annotations on the lines of the scenarios.
+//! The report as annotations for GitHub Actions.
 
 use std::io::{self, Write};
 

@@ -1,4 +1,4 @@
-//! A report for people: one line per run, and what went wrong.
+//! The report for people: one line per run, and what went wrong.
 
 use std::io::{self, Write};
 

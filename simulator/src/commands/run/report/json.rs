@@ -1,4 +1,4 @@
-//! For programs: one object per run, one a line; and one for each error in a file that could not be run.
+//! The report as JSON: one object per run and per error in a file.
 
 use std::io::{self, Write};
 

@@ -1,4 +1,4 @@
-//! `JUnit`'s XML, which CI systems show as test results.
+//! The report as `JUnit` XML, which CI systems show as test results.
 
 use std::borrow::Cow;
 use std::io::{self, Write};

@@ -1,4 +1,4 @@
-//! A table for a job summary or a pull request.
+//! The report as a Markdown table, for a job summary or a pull request.
 
 use std::io::{self, Write};
 

@@ -1,4 +1,4 @@
-//! Reports on runs, for people and for programs.
+//! Reports on runs, in all output formats.
 
 mod details;
 mod github;
@@ -113,7 +113,7 @@ impl<'a> Ran<'a> {
         };
         let left = match self.planned.saturating_sub(all) {
             0 => String::new(),
-            left => format!(", {left} not run after the first that failed"),
+            left => format!(", {left} not run after the first failure"),
         };
         let passed = all - failed;
         format!("{all} {what}, {passed} passed, {failed} failed{broken}{left}")
@@ -177,10 +177,9 @@ fn problems(outcome: &Outcome) -> Vec<Problem> {
     });
     let unforeseen = (outcome.unforeseen_failures() > 0).then(|| Problem {
         place: None,
-        expected:
-            "no pod to be failed that would have run, unless an expectation says so, such as \
+        expected: "no pod to fail that would have run, unless an expectation allows it, such as \
                    `falseFailures <= 3`"
-                .to_owned(),
+            .to_owned(),
         got: format!("{} of them", outcome.unforeseen_failures()),
     });
     broken.chain(unmet).chain(unforeseen).collect()
@@ -194,8 +193,7 @@ pub(super) fn write(ran: &Ran<'_>, to: &ReportTo, out: &mut dyn Write) -> Result
     let mut text = Vec::new();
     print(ran, to.format, &mut text)?;
     let text = anstream::adapter::strip_bytes(&text).into_vec();
-    input::write(file, &text)
-        .map_err(|error| InputError::about(file, format!("cannot be written: {error}")))?;
+    input::write(file, &text)?;
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! For people, where there are many seeds: one line for each scenario, and the first run that failed.
+//! The report for people over many seeds: one line per scenario, and the first failed run.
 
 use std::io::{self, Write};
 
