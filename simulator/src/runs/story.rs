@@ -124,9 +124,11 @@ pub(crate) fn in_words(world: &World, pod: PodId, what: &What) -> Option<String>
         What::Write(who) => format!("written to {who}"),
         What::Decided(decision) => format!("verdict: {}", transition::verdict(decision)),
         // What the engine concludes needs no mark; what it sees is told apart from what happens.
-        What::Noticed(what @ (TransitionKind::Held { .. } | TransitionKind::DryRun(_))) => {
-            transition::in_words(what)
-        }
+        What::Noticed(
+            what @ (TransitionKind::Held { .. }
+            | TransitionKind::DryRun(_)
+            | TransitionKind::GaveUp),
+        ) => transition::in_words(what),
         What::Noticed(what) => format!("seen: {}", transition::in_words(what)),
         What::Answered(answer) => format!("write {answer}"),
         What::Fault(fault) => format!("fault: {fault}"),
