@@ -9,9 +9,9 @@ use pullstop_cluster::input_error::InputError;
 /// The exit codes, frozen: scripts rely on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// Everything went well.
+    /// Success.
     Success,
-    /// An expectation failed, or something that must always hold did not.
+    /// An expectation or an invariant failed.
     ExpectationFailed,
     /// Invalid input.
     InvalidInput,
@@ -40,10 +40,10 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Why a command could not do its work.
+/// An error that ends a command.
 #[derive(Debug)]
 pub enum Failure {
-    /// The input is wrong, in these ways.
+    /// All errors in the input.
     Input(Vec<InputError>),
     /// The output could not be written.
     Output(io::Error),
@@ -63,7 +63,7 @@ impl Failure {
     }
 }
 
-/// One line for each thing that is wrong.
+/// One line per error.
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

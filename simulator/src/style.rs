@@ -4,18 +4,18 @@ use std::borrow::Cow;
 
 use anstyle::{AnsiColor, Style};
 
-/// A verdict that fails a pod, and what went wrong.
+/// Failed pods, and errors.
 pub const BAD: Style = AnsiColor::Red.on_default().bold();
-/// A warning, and what is uncertain.
+/// Warnings, and uncertain results.
 pub const UNSURE: Style = AnsiColor::Yellow.on_default();
-/// What went well.
+/// Success.
 pub const GOOD: Style = AnsiColor::Green.on_default();
-/// What matters less.
+/// Secondary text.
 pub const DIM: Style = Style::new().dimmed();
 /// Headings.
 pub const BOLD: Style = Style::new().bold();
 
-/// `text` on one line, without what would spoil a terminal.
+/// `text` on one line, without control characters.
 pub fn one_line(text: &str) -> Cow<'_, str> {
     pullstop_core::text::printable(text)
 }

@@ -26,7 +26,7 @@ pub struct Trace<T = WirePod> {
     pub events: Vec<Event<T>>,
     /// Damaged events that were skipped.
     pub skipped: Vec<InputError>,
-    /// What makes the recording less than it could be.
+    /// What makes results from this recording less reliable.
     pub warnings: Vec<String>,
     names: Names,
 }
@@ -43,11 +43,11 @@ pub struct Event<T = WirePod> {
     pub at: Timestamp,
     /// What happened to the object.
     pub kind: EventKind,
-    /// The object it is about, if it is one of those that are asked for.
+    /// The object, if it is of a kind that the caller reads.
     pub object: Option<T>,
 }
 
-/// What a watch says of an object.
+/// The type of a watch event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 #[expect(missing_docs, reason = "Kubernetes' own names")]
@@ -70,7 +70,7 @@ pub fn read(file: &Path, keep_going: bool) -> Result<Trace, InputError> {
     })
 }
 
-/// Makes what is asked for of an object of this kind; none if it is not asked for.
+/// Reads an object of this kind; `None` if the caller does not need it.
 pub(crate) type Take<'t, T> =
     &'t dyn Fn(&mut Reader<'_>, &str, &RawValue) -> Result<Option<T>, InputError>;
 

@@ -31,11 +31,10 @@ pub fn in_words(transition: &TransitionKind) -> String {
                 StartedOver::ImageEdited => "the image was edited",
                 StartedOver::Ran => "the container ran",
             };
-            let failures = count(*failures);
-            format!("{why}: the count starts over, after {failures}")
+            format!("{why}: the count starts over{}", after(*failures))
         }
         TransitionKind::Recovered { failures } => {
-            format!("the container has its image, after {}", count(*failures))
+            format!("the container has its image{}", after(*failures))
         }
         TransitionKind::Held { why, .. } => format!("held: {why}"),
         TransitionKind::DryRun(decision) => format!("dry run: {}", verdict(decision)),
@@ -72,9 +71,33 @@ pub fn trail(transition: &TransitionKind) -> &[TrailEntry] {
     }
 }
 
+/// Behind what ended a row of failures, if there was one.
+fn after(failures: u32) -> String {
+    match failures {
+        0 => String::new(),
+        some => format!(", after {}", count(some)),
+    }
+}
+
 fn count(failures: u32) -> String {
     match failures {
         1 => "1 failure".to_owned(),
         many => format!("{many} failures"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_are_counted_in_words() {
+        for (failures, says) in [
+            (0, "the container has its image"),
+            (1, "the container has its image, after 1 failure"),
+            (2, "the container has its image, after 2 failures"),
+        ] {
+            assert_eq!(in_words(&TransitionKind::Recovered { failures }), says);
+        }
     }
 }

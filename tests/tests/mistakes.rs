@@ -140,5 +140,5 @@ fn the_head_of_the_timeline_tells_of_them() {
     let page = simulator(&["timeline", &file, "--out", "-"]);
     let head = page.out.split("</header>").next().unwrap();
     assert!(head.contains("50 false failures"), "{head}");
-    assert!(head.contains("✗ expectations not met"), "{head}");
+    assert!(head.contains("✗ failed"), "{head}");
 }

@@ -225,7 +225,7 @@ fn contrast(a: f64, b: f64) -> f64 {
 fn what_is_expected_stands_in_the_page() {
     let text = page(&[]).out;
     for said in [
-        "✗ expectations not met",
+        "✗ failed",
         "✓</b> pods typo-*: to be failed for ManifestNotFound",
         "✗</b> pods late: to be warned of, not failed<br><small>expected default/late to be warned of",
         "<dt>verdicts</dt><dd>2</dd>",

@@ -68,7 +68,7 @@ struct Row {
     figures: Figures,
 }
 
-/// What is compared, with the heading and how good a small number is.
+/// The columns: heading and figure.
 const COLUMNS: [(&str, Figure); 7] = [
     ("false failures", Figure::Count(Count::FalseFailures)),
     ("missed", Figure::Count(Count::Missed)),

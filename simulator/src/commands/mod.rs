@@ -40,7 +40,7 @@ use crate::exit::{Exit, Failure};
 Examples:
   simulator run scenarios
   simulator timeline scenarios/demo.yaml --out demo.html
-  simulator replay tests/traces/registry-401.jsonl
+  simulator replay tests/traces/missing-tag.jsonl
 
 Exit codes:
   0  success
@@ -102,11 +102,40 @@ impl Args {
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
+    use pullstop_cluster::world::enforcer::baselines::Baseline;
 
     use super::*;
 
     #[test]
     fn the_command_line_is_consistent() {
         Args::command().debug_assert();
+    }
+
+    #[test]
+    fn the_examples_of_the_help_are_understood() {
+        let program = Args::command();
+        let mut examples = 0;
+        for command in std::iter::once(&program).chain(program.get_subcommands()) {
+            let help = command.get_after_help().unwrap().to_string();
+            for line in help.lines().filter(|line| line.starts_with("  simulator ")) {
+                let line = line.split(" > ").next().unwrap().replace('\'', "");
+                Args::try_parse_from(line.split_whitespace())
+                    .unwrap_or_else(|error| panic!("{line}: {error}"));
+                examples += 1;
+            }
+        }
+        assert!(examples > 20, "{examples}");
+    }
+
+    #[test]
+    fn the_help_of_run_names_every_baseline() {
+        let program = Args::command();
+        let run = program.find_subcommand("run").unwrap();
+        let policy = run.get_arguments().find(|arg| arg.get_id() == "policy");
+        let help = policy.unwrap().get_help().unwrap().to_string();
+        let (_, names) = help.split_once("a baseline: ").unwrap();
+        let (names, _) = names.split_once(" [").unwrap();
+        let all = Baseline::ALL.map(|(_, name)| name);
+        assert_eq!(names.split(", ").collect::<Vec<_>>(), all);
     }
 }

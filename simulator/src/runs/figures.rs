@@ -12,7 +12,7 @@ use pullstop_cluster::world::oracle;
 use pullstop_cluster::world::truth::{Failed, PodTruth};
 use pullstop_core::time::Timestamp;
 
-/// Whether a pod that was failed would have had its images soon.
+/// Whether the failure was false: the pod would have had its images within `patience`.
 pub fn is_false(failed: &Failed, patience: Duration) -> bool {
     failed
         .healed_at
@@ -31,7 +31,7 @@ pub fn jobs(world: &World) -> impl Iterator<Item = &JobState> {
         })
 }
 
-/// The figures that conditions speak of.
+/// The figures of a run that has ended.
 pub(crate) fn figures(world: &World, scenario: &Scenario) -> Figures {
     let mut figures = Figures::default();
     let truth = &world.cluster.truth;
@@ -103,7 +103,7 @@ fn count_job(figures: &mut Figures, world: &World, job: &JobState) {
     }
 }
 
-/// Whether the pod should have been failed: it waits for an image that it can never have, and the policy covers it.
+/// Whether the pod was missed: the policy covers it, and it waits for an image that it can never get.
 pub(super) fn is_missed(world: &World, id: PodId) -> bool {
     let c = &world.cluster;
     c.api.get(id).is_some_and(|pod| {

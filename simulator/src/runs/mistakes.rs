@@ -17,7 +17,7 @@ use pullstop_core::time::Timestamp;
 
 use super::figures::{is_false, is_missed};
 
-/// How many verdicts were wrong, or were wanting.
+/// Numbers of wrong and missing verdicts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Mistakes {
     /// Pods that were failed although they would have run.
@@ -26,27 +26,27 @@ pub struct Mistakes {
     pub missed: u64,
 }
 
-/// Those of which no expectation speaks.
+/// Mistakes that no expectation mentions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Unforeseen {
     pub(super) mistakes: Mistakes,
-    /// When and with which pod the first false failure came.
+    /// Time and pod of the first false failure.
     pub(super) first_false: Option<(Timestamp, PodId)>,
 }
 
-/// How a run came out, in one sign.
+/// The result of a run as one sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Mark {
-    /// All is as it should be.
+    /// Passed.
     Good,
-    /// As expected; but pods were missed of which no expectation speaks.
+    /// Passed, but pods were missed that no expectation mentions.
     Doubtful,
-    /// Something is not as it should be.
+    /// Failed.
     Bad,
 }
 
 impl Mistakes {
-    /// Those that the figures tell of.
+    /// The mistakes that the figures count.
     pub fn of(figures: &Figures) -> Self {
         Self {
             false_failures: figures.counts[Count::FalseFailures as usize],
@@ -59,7 +59,7 @@ impl Mistakes {
         self.false_failures > 0 || self.missed > 0
     }
 
-    /// Both together.
+    /// The sum of both.
     #[must_use]
     pub const fn plus(self, more: Self) -> Self {
         Self {
@@ -70,8 +70,8 @@ impl Mistakes {
 }
 
 impl Unforeseen {
-    /// A condition on the figure speaks of all pods, and what is expected to become of pods of these. What is expected
-    /// and does not come is told of anyway.
+    /// A condition on the figure covers all pods; an expected fate covers the pods that it names. Unmet expectations
+    /// are reported on their own.
     pub(super) fn of(world: &World, scenario: &Scenario) -> Self {
         let mut unforeseen = Self::default();
         for (place, pod) in world.cluster.truth.pods.iter().enumerate() {
@@ -123,7 +123,7 @@ impl Mark {
     }
 }
 
-/// `500 false failures, 3 missed`; what there is none of is not told.
+/// `500 false failures, 3 missed`; zero counts are left out.
 impl fmt::Display for Mistakes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.false_failures {

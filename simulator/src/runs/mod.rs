@@ -32,7 +32,7 @@ pub(crate) fn remark(plan: &Plan, err: &mut dyn Write) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Who decides: the scenarios' own policies, a baseline by its name, or the policy in a file.
+/// Who decides: the scenarios' own policies, the baseline with this name, or the policy in this file.
 pub(crate) fn decider(policy: Option<&str>, err: &mut dyn Write) -> Result<Decider, Failure> {
     let Some(name) = policy else {
         return Ok(Decider::Scenario);

@@ -14,30 +14,30 @@ use super::figures::figures;
 use super::mistakes::{Mark, Mistakes, Unforeseen};
 use super::verify::{self, Unmet};
 
-/// What came out of a run.
+/// The outcome of a run.
 #[derive(Clone, Debug)]
 pub struct Outcome {
     /// The seed.
     pub seed: u64,
-    /// The figures that conditions speak of.
+    /// The figures that conditions name.
     pub figures: Figures,
-    /// What must always hold and did not.
+    /// Broken invariants.
     pub broken: Vec<Broken>,
-    /// What the scenario expects and did not come.
+    /// Unmet expectations.
     pub unmet: Vec<Unmet>,
     unforeseen: Unforeseen,
     /// Transitions of the engine's state machine that were seen.
     pub coverage: Coverage,
-    /// How long was simulated.
+    /// The virtual time that passed.
     pub simulated: Duration,
-    /// How many events happened.
+    /// Number of simulated events.
     pub events: u64,
-    /// A number that is the same for the same history, and hardly for another.
+    /// A hash of the history.
     pub fingerprint: u64,
 }
 
 impl Outcome {
-    /// What came out of `world`, in which `scenario` was run to its end.
+    /// The outcome of `world`, which has run `scenario` to its end.
     pub fn of(world: &World, scenario: &Scenario, seed: u64) -> Self {
         let figures = figures(world, scenario);
         Self {
@@ -53,7 +53,7 @@ impl Outcome {
         }
     }
 
-    /// Whether everything is as it should be.
+    /// Whether all invariants and expectations hold, and no failure was false that no expectation mentions.
     pub fn passed(&self) -> bool {
         self.broken.is_empty() && self.unmet.is_empty() && self.unforeseen_failures() == 0
     }
@@ -63,17 +63,17 @@ impl Outcome {
         Mistakes::of(&self.figures)
     }
 
-    /// Pods that were failed although they would have run, and of which no expectation says so.
+    /// Number of false failures that no expectation mentions.
     pub const fn unforeseen_failures(&self) -> u64 {
         self.unforeseen.mistakes.false_failures
     }
 
-    /// When and with which pod the first of them came.
+    /// Time and pod of the first of them.
     pub(super) const fn first_unforeseen_failure(&self) -> Option<(Timestamp, PodId)> {
         self.unforeseen.first_false
     }
 
-    /// How it came out, in one sign.
+    /// The result as one sign.
     pub fn mark(&self) -> Mark {
         if !self.passed() {
             Mark::Bad
@@ -85,7 +85,7 @@ impl Outcome {
     }
 }
 
-/// A number that is the same for the same history: FNV-1a over all that happened to pods.
+/// A hash of the history: FNV-1a over everything that happened to pods.
 pub fn fingerprint(world: &World) -> u64 {
     let mut hash = 0xCBF2_9CE4_8422_2325_u64;
     let mut add = |number: u64| hash = (hash ^ number).wrapping_mul(0x0000_0100_0000_01B3);

@@ -8,16 +8,16 @@ use pullstop_cluster::scenario::{self, Scenario, glob, kind};
 
 use crate::input;
 
-/// All that is to be run.
+/// The runs to do, and the files that cannot be run.
 #[derive(Debug, Default)]
 pub(crate) struct Plan {
     pub(crate) scenarios: Vec<Loaded>,
     pub(crate) tasks: Vec<Task>,
-    /// What is wrong with files that were to be run.
+    /// Errors in files to run.
     pub(crate) broken: Vec<InputError>,
-    /// What is wrong with files that were not.
+    /// Errors in files that `only` leaves out.
     pub(crate) unwanted: Vec<InputError>,
-    /// What was found in folders and is no scenario.
+    /// Documents in folders that are not scenarios.
     pub(crate) skipped: Skipped,
 }
 
@@ -31,15 +31,15 @@ pub(crate) struct Loaded {
 /// One run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Task {
-    /// Its place among the scenarios.
+    /// Index of the scenario.
     pub(crate) scenario: usize,
     pub(crate) seed: u64,
 }
 
-/// The first and the last seed, if not the scenarios' own.
+/// The first and the last seed; the scenarios' own seeds if `None`.
 pub(crate) type Seeds = Option<(u64, u64)>;
 
-/// Reads the scenarios. What cannot be read does not keep the others from being run.
+/// Reads the scenarios. An unreadable file does not stop the others.
 pub(crate) fn make(paths: &[PathBuf], only: Option<&str>, seeds: Seeds) -> Plan {
     let (files, unreadable) = files(paths);
     let mut plan = Plan {
@@ -73,20 +73,20 @@ impl Plan {
     }
 }
 
-/// A file that was named, or found in a folder that was.
+/// A file from the command line, or from a folder on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Found {
     pub(crate) file: PathBuf,
     is_named: bool,
 }
 
-/// What stands in a file.
+/// The content of a file.
 pub(crate) enum Opened {
     /// A scenario, and its text.
     Scenario(Box<Scenario>, String),
-    /// Something that says of itself that it is something else, and that nobody has named.
+    /// A document of another kind, which the command line does not name.
     Other(String),
-    /// What is wrong, and what it is called as far as can be read.
+    /// Errors, and the name of the scenario, or of the file if the scenario has none.
     Broken(Vec<InputError>, String),
 }
 
@@ -110,19 +110,19 @@ pub(crate) fn open(found: &Found) -> Opened {
     }
 }
 
-/// What was found in folders and is no scenario.
+/// Documents in folders that are not scenarios.
 #[derive(Debug, Default)]
 pub(crate) struct Skipped(Vec<String>);
 
 impl Skipped {
-    /// So many are named; the rest is counted.
+    /// How many files a note names; it counts the rest.
     const NAMED_MAX: usize = 5;
 
     pub(crate) fn add(&mut self, file: &Path, kind: &str) {
         self.0.push(format!("{} ({kind})", file.display()));
     }
 
-    /// One remark on all of them, if there are any.
+    /// One note about all of them, if there are any.
     pub(crate) fn in_words(&self) -> Option<String> {
         let named = self.0.iter().take(Self::NAMED_MAX).cloned();
         let named: Vec<String> = named.collect();
@@ -170,7 +170,7 @@ fn tasks(seeds: Seeds, scenarios: &[Loaded]) -> Vec<Task> {
     scenarios.iter().enumerate().flat_map(of).collect()
 }
 
-/// The files, and those in folders, in the order of their names; each once. With what is wrong with folders.
+/// The files, and those in folders, each once and in the order of their names; and errors in folders.
 pub(crate) fn files(paths: &[PathBuf]) -> (Vec<Found>, Vec<InputError>) {
     let mut all = Vec::new();
     let mut errors = Vec::new();

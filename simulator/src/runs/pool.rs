@@ -21,37 +21,36 @@ use crate::exit::Failure;
 /// How to run.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Options<'a> {
-    /// So many at a time; as many as there are processors if none.
+    /// Number of parallel runs; the number of processors if `None`.
     pub(crate) jobs: Option<NonZeroUsize>,
-    /// Whether everything is run twice.
+    /// Run everything twice.
     pub(crate) twice: bool,
-    /// Whether nothing is run any more after something went wrong.
+    /// Stop after the first run that fails.
     pub(crate) fail_fast: bool,
-    /// Whether the pod with which things went wrong has its story told.
+    /// Tell the history of the first pod that went wrong.
     pub(crate) tells: bool,
-    /// The pods whose stories are told in any case.
+    /// Tell the histories of matching pods in any case.
     pub(crate) explain: Option<&'a str>,
 }
 
-/// What came out of a task.
+/// The result of a task.
 #[derive(Debug)]
 pub(crate) struct Ran {
     pub(crate) outcome: Outcome,
     pub(crate) wall: Duration,
     pub(crate) is_nondeterministic: bool,
-    /// What is told of pods: of those that were asked for, and of the one with which things first went wrong.
+    /// Histories of the matching pods, or of the first pod that went wrong.
     pub(crate) stories: Vec<story::Story>,
 }
 
 impl Ran {
-    /// Whether something went wrong.
+    /// Whether the run failed or was not deterministic.
     pub(crate) fn is_bad(&self) -> bool {
         self.is_nondeterministic || !self.outcome.passed()
     }
 }
 
-/// Runs every task; results are in the order of the tasks, whoever was faster. With `fail_fast`, up to the first that
-/// went wrong.
+/// Runs every task. Results are in the order of the tasks; with `fail_fast` they end with the first failed run.
 pub(crate) fn run_all(
     plan: &Plan,
     decider: &Decider,
@@ -118,13 +117,13 @@ fn collect(
     Ok(())
 }
 
-/// One line that tells how far things are, if somebody watches.
+/// A progress line on a terminal.
 pub(crate) struct Progress<'a> {
     terminal: Option<&'a mut dyn Write>,
 }
 
 impl<'a> Progress<'a> {
-    /// Shown on `terminal`, if it is one.
+    /// Writes to `terminal` if `is_shown`.
     pub(crate) fn new(is_shown: bool, terminal: &'a mut dyn Write) -> Self {
         Self {
             terminal: is_shown.then_some(terminal),
@@ -140,7 +139,7 @@ impl<'a> Progress<'a> {
         terminal.flush()
     }
 
-    /// Takes the line away.
+    /// Removes the line.
     pub(crate) fn clear(&mut self) -> std::io::Result<()> {
         self.show(format_args!(""))
     }

@@ -12,7 +12,7 @@ use super::outcome::Outcome;
 use super::verify::clock;
 use crate::transition;
 
-/// What happened to a pod.
+/// The history of a pod.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Story {
     /// `namespace/name`.
@@ -21,7 +21,7 @@ pub struct Story {
     pub lines: Vec<Line>,
 }
 
-/// Something that happened.
+/// One line of a history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
     /// When.
@@ -32,7 +32,7 @@ pub struct Line {
     pub trail: Vec<TrailEntry>,
 }
 
-/// The stories of the pods that match, or else of the one with which things first went wrong, until they did.
+/// The histories of the matching pods, or, without a pattern, of the first pod that went wrong, until it did.
 pub fn of(world: &World, outcome: &Outcome, wanted: Option<&str>) -> Vec<Story> {
     if let Some(pattern) = wanted {
         let pods = world.cluster.truth.pods.iter().enumerate();
@@ -47,7 +47,7 @@ pub fn of(world: &World, outcome: &Outcome, wanted: Option<&str>) -> Vec<Story> 
         .collect()
 }
 
-/// When, and with which pod, things first went wrong.
+/// Time and pod of the first problem.
 pub fn first_divergence(outcome: &Outcome) -> Option<(Timestamp, PodId)> {
     let broken = outcome.broken.iter().filter_map(|b| Some((b.at, b.pod?)));
     let unmet = outcome
@@ -58,7 +58,7 @@ pub fn first_divergence(outcome: &Outcome) -> Option<(Timestamp, PodId)> {
     broken.chain(unmet).chain(unforeseen).min()
 }
 
-/// The story of one pod, until `until`.
+/// The history of one pod, up to `until`.
 pub fn tell(world: &World, pod: PodId, until: Timestamp) -> Story {
     let truth = world.cluster.truth.pod(pod);
     let owner = truth.and_then(|truth| truth.owner).map(|owner| owner.id);
@@ -93,7 +93,7 @@ fn line(world: &World, pod: PodId, entry: &Entry) -> Option<Line> {
     })
 }
 
-/// What a line of the journal says of the pod, if it is worth a line.
+/// An entry of the journal in words; `None` if it deserves no line.
 pub(crate) fn in_words(world: &World, pod: PodId, what: &What) -> Option<String> {
     let container = |place: usize| {
         let truth = world.cluster.truth.pod(pod);

@@ -14,22 +14,22 @@ use pullstop_core::time::{Human, Timestamp};
 
 use super::figures::jobs;
 
-/// Something that was expected and did not come.
+/// An unmet expectation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unmet {
     /// Line and column of the expectation in the scenario's file.
     pub place: (u64, u64),
     /// What was expected.
     pub expected: String,
-    /// What came instead.
+    /// What happened instead.
     pub got: String,
     /// The pod that it is about, if it is about one.
     pub pod: Option<PodId>,
-    /// When it came differently, as far as that can be said.
+    /// When the run departed from the expectation, if that is known.
     pub at: Option<Timestamp>,
 }
 
-/// What did not come.
+/// The unmet expectations.
 pub(super) fn unmet(world: &World, scenario: &Scenario, figures: &Figures) -> Vec<Unmet> {
     let mut all = Vec::new();
     for expectation in &scenario.expectations {
@@ -117,7 +117,7 @@ fn pod_came(
     }
 }
 
-/// Since when the pod's fate is another one, if it is.
+/// When the pod departed from the expected fate, if it did.
 fn wrong_since(fate: Fate, pod: &PodTruth, now: Timestamp) -> Option<Timestamp> {
     let failed_at = pod.failed.map(|failed| failed.at);
     let warned_at = pod.warned.map(|(at, _)| at);
@@ -148,7 +148,7 @@ fn wrong_since(fate: Fate, pod: &PodTruth, now: Timestamp) -> Option<Timestamp> 
     }
 }
 
-/// What has become of a pod by the policy.
+/// What the policy did to a pod.
 pub(crate) fn fate_of(pod: &PodTruth) -> String {
     match (&pod.failed, pod.warned) {
         (Some(failed), _) => {
@@ -267,7 +267,7 @@ fn outcome_of(job: &JobState) -> (JobOutcome, Option<Timestamp>) {
     }
 }
 
-/// A moment, from the start.
+/// The time since the start of the simulation.
 pub(crate) fn clock(at: Timestamp) -> Human {
     Human(at.since(ZERO))
 }

@@ -23,12 +23,12 @@ use crate::input;
 use crate::runs::plan;
 use crate::runs::pool::Progress;
 
-/// A world in which something is broken.
+/// A world in which an invariant breaks.
 #[derive(Clone, Debug)]
 pub struct Found {
-    /// The world, as small as it could be made.
+    /// The world, shrunk.
     pub scenario: Scenario,
-    /// What is broken in it.
+    /// The broken invariant.
     pub broken: Broken,
 }
 
@@ -120,10 +120,10 @@ fn report(
     Ok(())
 }
 
-/// So many worlds are tried if nobody says how many, nor for how long.
+/// Number of worlds without `--seeds` and `--time`.
 const WORLDS: u64 = 100;
 
-/// Looks through random worlds; what is found is shrunk.
+/// Checks random worlds, and shrinks the first that breaks an invariant.
 fn search(
     args: &FuzzArgs,
     hunt: &Hunt<'_>,
@@ -165,7 +165,7 @@ fn search(
     Ok((seen, found.map(|(seed, broken)| shrunk(hunt, seed, broken))))
 }
 
-/// All that was seen, and of those worlds that were under way at the same time the first that breaks.
+/// Totals, and the first broken world among those that ran at the same time.
 fn collect(
     receiver: &mpsc::Receiver<(u64, Seen, Option<Broken>)>,
     progress: &mut Progress<'_>,
@@ -211,7 +211,7 @@ impl Seen {
     }
 }
 
-/// How long to go on, by the clock on the wall: the one thing here that is not the same every time.
+/// The time limit by the wall clock: the only part that is not deterministic.
 struct Clock {
     #[expect(clippy::disallowed_types, reason = "the user says how long to search")]
     end: Option<std::time::Instant>,

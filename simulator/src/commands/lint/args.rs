@@ -9,11 +9,9 @@ use super::{hint, named};
 /// Find scenarios that are valid but probably do not mean what they say.
 ///
 /// Runs each scenario once with its own seed. Prints each finding with its place in the file and what to do about it.
-/// docs/lint.md lists all rules. A comment in the scenario allows a finding:
-///
-///   # lint: allow S002 the bystanders are the point
+/// docs/lint.md lists all rules. A comment in a scenario turns a rule off for this file and says why:
+/// `# lint: allow S002 the bystanders are the point`.
 #[derive(Debug, Parser)]
-#[command(verbatim_doc_comment)]
 #[command(after_help = "\
 Examples:
   simulator lint scenarios

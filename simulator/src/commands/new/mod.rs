@@ -14,7 +14,7 @@ use crate::input;
 /// Runs the command.
 ///
 /// # Errors
-/// If the file is there already, and if it cannot be written.
+/// If the file exists, and if it cannot be written.
 pub fn run(args: &NewArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
     let template = text(args.template);
     let name = args.name.as_deref().unwrap_or_else(|| own_name(template));
@@ -46,7 +46,7 @@ const fn text(template: Template) -> &'static str {
     }
 }
 
-/// How the line with the name begins.
+/// The start of the line with the name.
 const NAME: &str = "metadata: {name: ";
 
 fn own_name(template: &str) -> &str {

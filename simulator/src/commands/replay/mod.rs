@@ -26,16 +26,16 @@ use crate::trace::{self, Event, Trace};
 use drive::Settings;
 use story::Story;
 
-/// What became of one recording, or of several merged ones.
+/// The replay of one recording, or of several merged ones.
 #[derive(Debug)]
 pub struct Replayed {
-    /// The recordings, as they were named.
+    /// The recordings, as the command line names them.
     pub traces: Vec<String>,
     /// The pods' stories, in the order in which the pods were first seen.
     pub stories: Vec<Story>,
     /// Damaged events that were skipped.
     pub skipped: Vec<InputError>,
-    /// What makes the recordings less than they could be.
+    /// What makes the results less reliable.
     pub warnings: Vec<String>,
 }
 
@@ -66,7 +66,7 @@ pub fn run(args: &ReplayArgs, out: &mut dyn Write, err: &mut dyn Write) -> Resul
     })
 }
 
-/// What the reader of the result should know about the recordings.
+/// Prints warnings about the recordings.
 fn remark(replayed: &Replayed, err: &mut dyn Write) -> std::io::Result<()> {
     for warning in &replayed.warnings {
         writeln!(err, "warning: {warning}")?;

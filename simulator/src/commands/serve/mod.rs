@@ -26,7 +26,7 @@ use crate::runs::outcome::Outcome;
 use crate::runs::plan;
 use crate::style::{self, BAD, BOLD, DIM, GOOD, UNSURE};
 
-/// How long a cluster that is kept goes on after its scenario: a year of its time.
+/// How long a kept cluster runs after its scenario: a year of virtual time.
 const KEPT_FOR: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// Runs the command.
@@ -151,7 +151,7 @@ fn greet(
     out.flush()
 }
 
-/// What the scenario expects, line by line, and whether it came.
+/// Prints each expectation and whether it was met.
 fn judge(
     args: &ServeArgs,
     scenario: &Scenario,
@@ -198,7 +198,7 @@ fn judge(
     out.flush()
 }
 
-/// Milliseconds say nothing here.
+/// Whole seconds: milliseconds mean nothing here.
 const fn whole(time: Duration) -> Duration {
     Duration::from_secs(time.as_secs())
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::whole;
 use crate::style::{self, BAD, BOLD, DIM, GOOD};
 
-/// Somebody who tells what changes in a store, each change once.
+/// Prints the changes in a store, each once.
 #[derive(Debug)]
 pub(super) struct Teller {
     store: Store,
@@ -18,7 +18,7 @@ pub(super) struct Teller {
 }
 
 impl Teller {
-    /// Tells of this store, in time since now.
+    /// Prints changes of this store; times count from now.
     pub(super) fn new(store: Store) -> Self {
         Self {
             began: store.clock().now(),
@@ -27,7 +27,7 @@ impl Teller {
         }
     }
 
-    /// Tells until `out` cannot be written to: why.
+    /// Prints until `out` fails; returns the error.
     pub(super) async fn follow(&mut self, out: &mut dyn Write) -> io::Error {
         loop {
             if let Err(error) = self.tell_new(out) {
@@ -37,7 +37,7 @@ impl Teller {
         }
     }
 
-    /// Tells what has changed since the last time.
+    /// Prints what has changed since the last call.
     pub(super) fn tell_new(&mut self, out: &mut dyn Write) -> io::Result<()> {
         // What is forgotten before it is read is not told.
         let changes = self.store.changes_since(self.position).unwrap_or_default();

@@ -70,9 +70,9 @@ fn write(page: &Page<'_>, html: &mut String) -> fmt::Result {
 fn heading(page: &Page<'_>, name: &str, html: &mut String) -> fmt::Result {
     let outcome = page.outcome;
     let (class, verdict) = if outcome.passed() {
-        ("good", "✓ all expectations met")
+        ("good", "✓ passed")
     } else {
-        ("bad", "✗ expectations not met")
+        ("bad", "✗ failed")
     };
     let decider = page
         .decider
