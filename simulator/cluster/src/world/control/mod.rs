@@ -137,7 +137,7 @@ impl Control {
                     job.resume(c, id);
                 }
             }
-            Event::Admit => self.queues.admit(c, &mut self.owners),
+            Event::Admit => self.admit(c),
             Event::Expire(id) => {
                 if let Some(OwnerState::Job(job)) = self.owners.get_mut(id.index()) {
                     job.expire(c);
@@ -220,6 +220,19 @@ impl Control {
                 c.queue.add(c.now, super::Event::Control(Event::Admit));
             }
             _ => job.resume(c, id),
+        }
+    }
+
+    fn admit(&mut self, c: &mut Cluster) {
+        let owners = &self.owners;
+        let need = |id: OwnerId| match owners.get(id.index()) {
+            Some(OwnerState::Job(job)) => Some(job.need()),
+            _ => None,
+        };
+        for id in self.queues.admit(need) {
+            if let Some(OwnerState::Job(job)) = self.owners.get_mut(id.index()) {
+                job.resume(c, id);
+            }
         }
     }
 

@@ -1,8 +1,6 @@
 //! Queues: Jobs are suspended until their queue's quota has room for them.
 
-use super::{JobState, OwnerState};
 use crate::scenario::{Queue, QueueOrder, Quota};
-use crate::world::cluster::Cluster;
 use crate::world::ids::OwnerId;
 
 /// All queues.
@@ -70,23 +68,25 @@ impl Queues {
         }
     }
 
-    /// Admits what fits, the first in line first; who does not fit holds up those behind.
-    pub(super) fn admit(&mut self, c: &mut Cluster, owners: &mut [OwnerState]) {
+    /// Admits what fits, the first in line first; a Job that does not fit holds up those behind it.
+    ///
+    /// `need` is what a waiting Job takes now. Returns the Jobs that may start, in the order of admission.
+    pub(super) fn admit(&mut self, need: impl Fn(OwnerId) -> Option<Need>) -> Vec<OwnerId> {
+        let mut all = Vec::new();
         for state in &mut self.all {
             let mut admitted = 0;
-            for (_, id) in &state.waiting {
-                let Some(OwnerState::Job(job)) = owners.get_mut(id.index()) else {
+            for (_, job) in &state.waiting {
+                let Some(need) = need(*job).filter(|need| state.used.fits(need, state.queue.quota))
+                else {
                     break;
                 };
-                if !state.used.fits(&job.need(), state.queue.quota) {
-                    break;
-                }
-                state.used.add(&job.need());
-                JobState::resume(job, c, *id);
+                state.used.add(&need);
+                all.push(*job);
                 admitted += 1;
             }
             state.waiting.drain(..admitted);
         }
+        all
     }
 }
 
