@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use pullstop_cluster::world::cluster::Cluster;
-use pullstop_cluster::world::enforcer::pullstop::Pullstop;
-use pullstop_cluster::world::enforcer::{
+use pullstop_cluster::world::controller::{
     Command, Controller, ControllerEvent, MakeController, Verdict,
 };
+use pullstop_cluster::world::enforcer::pullstop::Pullstop;
 use pullstop_cluster::world::ids::{ImageId, PodId};
 use pullstop_cluster::world::oracle;
 use pullstop_cluster::world::pod::{ContainerState, Pod};

@@ -5,7 +5,7 @@ use pullstop_core::plugin::Profile;
 use pullstop_core::policy::Policy;
 
 use crate::scenario::Scenario;
-use crate::world::enforcer::MakeController;
+use crate::world::controller::MakeController;
 use crate::world::enforcer::baselines::{Baseline, Judge};
 use crate::world::enforcer::pullstop::Pullstop;
 use crate::world::{RunOptions, World};

@@ -29,6 +29,7 @@ pub use self::raw::value::Place;
 pub use self::supply::{Image, Registry, Secret};
 pub use self::workload::Workload;
 
+use self::fault::FaultKind;
 use crate::input_error::InputError;
 use crate::pull_errors::Runtime;
 
@@ -218,6 +219,22 @@ pub enum QueueOrder {
     Priority,
 }
 
+impl Scenario {
+    /// The image of every container, and those that edits give to containers; one may come several times.
+    ///
+    /// An image that is only loaded onto nodes is none of them: no container asks for it.
+    pub fn image_names(&self) -> impl Iterator<Item = &str> {
+        let workloads = self.workloads.iter();
+        let containers = workloads.flat_map(|workload| &workload.template.containers);
+        let edits = self.faults.iter().filter_map(|fault| match &fault.what {
+            FaultKind::EditImage { image, .. } => Some(image),
+            _ => None,
+        });
+        let names = containers.map(|container| &container.image).chain(edits);
+        names.map(String::as_str)
+    }
+}
+
 impl Resources {
     /// Whether `wanted` fits into what is left of `self`.
     pub const fn holds(&self, wanted: &Self) -> bool {
@@ -268,5 +285,39 @@ impl Default for KubeletConfig {
             registry_qps: 5,
             registry_burst: 10,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: &str = "apiVersion: pullstop.dev/v1alpha1\nkind: Scenario\nmetadata: {name: a}\n";
+
+    fn parsed(faults: &str) -> Result<Scenario, String> {
+        let spec = "spec:\n  duration: 1h\n  workloads: [{pod: tool, image: app}]\n  faults:\n";
+        parse("a.yaml", &format!("{HEAD}{spec}{faults}"), &mut |_| {
+            Ok(Policy::default())
+        })
+        .map_err(|errors| errors[0].to_string())
+    }
+
+    #[test]
+    fn images_are_those_that_containers_have_or_get_and_not_those_that_are_only_loaded() {
+        let edited = "  - {at: 1m, editImage: {pods: tool, image: mended}}\n";
+        let scenario = parsed(edited).unwrap();
+        assert_eq!(
+            scenario.image_names().collect::<Vec<_>>(),
+            ["app", "mended"]
+        );
+        let loaded =
+            |image| format!("  - {{at: 1m, imageLoaded: {{nodes: \"*\", image: {image}}}}}\n");
+        let scenario = parsed(&loaded("app")).unwrap();
+        assert_eq!(scenario.image_names().collect::<Vec<_>>(), ["app"]);
+        let error = parsed(&loaded("other")).unwrap_err();
+        assert!(
+            error.contains("no image `other` is pulled by any pod"),
+            "{error}"
+        );
     }
 }

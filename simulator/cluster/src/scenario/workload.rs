@@ -172,6 +172,15 @@ pub enum PullPolicy {
     Never,
 }
 
+impl PodTemplate {
+    /// The place of the container of this name.
+    pub fn place_of(&self, container: &str) -> Option<usize> {
+        self.containers
+            .iter()
+            .position(|spec| spec.name == container)
+    }
+}
+
 impl Default for Job {
     /// Kubernetes' own defaults.
     fn default() -> Self {

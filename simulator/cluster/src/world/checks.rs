@@ -12,7 +12,7 @@ use pullstop_core::time::{Human, Timestamp};
 
 use super::ZERO;
 use super::cluster::Cluster;
-use super::enforcer::{Enforcer, Verdict};
+use super::controller::{Controller, Verdict};
 use super::ids::PodId;
 use super::oracle;
 use super::pod::Pod;
@@ -143,8 +143,11 @@ impl Checks {
         }
     }
 
-    /// The simulation is over.
-    pub fn end(&mut self, c: &Cluster, enforcer: &Enforcer) {
+    /// The simulation is over, and `controller` has decided.
+    pub fn end(&mut self, c: &Cluster, controller: &dyn Controller) {
+        if !controller.keeps_only_failing() {
+            return;
+        }
         let failing = |truth: &PodTruth| {
             truth
                 .attempts
@@ -152,10 +155,10 @@ impl Checks {
                 .any(|a| a.ended.is_some_and(|(_, e)| e != Ending::Pulled))
         };
         let failing = c.truth.pods.iter().filter(|truth| failing(truth)).count();
-        if enforcer.keeps_only_failing() && enforcer.tracked() > failing {
+        if controller.tracked() > failing {
             let what = format!(
                 "state is kept for {} pods, but only {failing} ever failed",
-                enforcer.tracked()
+                controller.tracked()
             );
             self.broken.push(Broken {
                 invariant: 11,
@@ -164,10 +167,9 @@ impl Checks {
                 what,
             });
         }
-        if self.is_undisturbed && self.policy.mode == Mode::Enforce && enforcer.keeps_only_failing()
-        {
+        if self.is_undisturbed && self.policy.mode == Mode::Enforce {
             self.held.sort_unstable();
-            self.check_latest(c, enforcer);
+            self.check_latest(c, controller);
         }
     }
 
@@ -181,7 +183,7 @@ impl Checks {
         else {
             return;
         };
-        let place = place_of(truth, &decision.container);
+        let place = truth.template.place_of(&decision.container);
         let image = c.supply.known(&decision.image);
         let counts =
             |a: &&Attempt| Some(usize::from(a.container)) == place && Some(a.image) == image;
@@ -223,7 +225,7 @@ impl Checks {
     }
 
     /// 9: what is absent for ever is failed within threshold, one worker sync and the watch's delay.
-    fn check_latest(&mut self, c: &Cluster, enforcer: &Enforcer) {
+    fn check_latest(&mut self, c: &Cluster, controller: &dyn Controller) {
         for place in 0..c.truth.pods.len() {
             let pod = PodId::at(place);
             let truth = &c.truth.pods[place];
@@ -239,7 +241,7 @@ impl Checks {
                 .unwrap_or(c.now);
             let is_late = until > latest && self.held.binary_search(&pod).is_err();
             let stored = c.api.get(pod);
-            let is_ours = stored.is_some_and(|pod| enforcer.covers(c, pod));
+            let is_ours = stored.is_some_and(|pod| controller.covers(c, pod));
             if is_late
                 && is_ours
                 && stored.is_none_or(|pod| is_lost(c, pod))
@@ -309,14 +311,6 @@ fn is_lost(c: &Cluster, pod: &Pod) -> bool {
     oracle::heals_at(c, pod).is_none() && pod.deleting_since.is_none()
 }
 
-fn place_of(truth: &PodTruth, container: &str) -> Option<usize> {
-    truth
-        .template
-        .containers
-        .iter()
-        .position(|spec| spec.name == container)
-}
-
 /// The failures among `counts`, since the last of them that was none.
 fn failures_of(truth: &PodTruth, counts: impl Fn(&Attempt) -> bool) -> usize {
     let attempts = truth.attempts.iter().rev().filter(|a| counts(a));
@@ -350,7 +344,7 @@ fn failed_at(attempt: &Attempt) -> Option<Timestamp> {
 
 /// Whether the last that was heard of the container's image is that it is there.
 fn has_image(truth: &PodTruth, pod: &Pod, decision: &Decision) -> bool {
-    let Some(place) = place_of(truth, &decision.container) else {
+    let Some(place) = truth.template.place_of(&decision.container) else {
         return false;
     };
     let of_this = |a: &&Attempt| usize::from(a.container) == place && a.image == pod.images[place];

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use pullstop_core::names::FAILED_REASON;
+
 use super::api::Patch;
 use super::cluster::Cluster;
 use super::enforcer::{self, LinkFault};
@@ -11,7 +13,6 @@ use super::pod::Pod;
 use super::{Event, ZERO, journal::What};
 use crate::scenario::Scenario;
 use crate::scenario::fault::{Fault, FaultKind, Write};
-use pullstop_core::names::FAILED_REASON;
 
 /// The faults in the order of their times, for those who may look ahead.
 pub(super) fn to_come(scenario: &Scenario) -> Vec<Fault> {
@@ -95,7 +96,10 @@ fn fault(c: &mut Cluster, lasts: Duration, what: LinkFault) {
 fn edit(c: &mut Cluster, pods: &str, container: &str, image: &str) {
     let image = c.supply.image(image);
     for id in matching(c, pods) {
-        let place = c.api.get(id).and_then(|pod| place_of(pod, container));
+        let place = c
+            .api
+            .get(id)
+            .and_then(|pod| pod.template.place_of(container));
         if let Some(place) = place {
             patch(c, id, Patch::Image(place, image));
         }
@@ -129,12 +133,4 @@ fn patch(c: &mut Cluster, pod: PodId, patch: Patch) {
 fn matching(c: &Cluster, pattern: &str) -> Vec<PodId> {
     let fits = |pod: &&std::sync::Arc<Pod>| !pod.is_terminal() && pod.names.matches(pattern);
     c.api.list().filter(fits).map(|pod| pod.id).collect()
-}
-
-/// The place of the container of this name.
-pub(super) fn place_of(pod: &Pod, container: &str) -> Option<usize> {
-    pod.template
-        .containers
-        .iter()
-        .position(|spec| spec.name == container)
 }

@@ -8,6 +8,7 @@ pub mod api;
 pub mod checks;
 pub mod cluster;
 pub mod control;
+pub mod controller;
 pub mod enforcer;
 pub mod event_queue;
 mod faults;
@@ -33,7 +34,8 @@ use self::api::{Api, Change, ChangeKind};
 use self::checks::Checks;
 use self::cluster::Cluster;
 use self::control::Control;
-use self::enforcer::{Enforcer, MakeController};
+use self::controller::MakeController;
+use self::enforcer::Enforcer;
 use self::event_queue::EventQueue;
 use self::journal::{Journal, What};
 use self::kubelet::Kubelets;
@@ -41,7 +43,6 @@ use self::nodes::Nodes;
 use self::random::RandomStreams;
 use self::supply::Supply;
 use self::truth::Truth;
-use crate::scenario::fault::FaultKind;
 use crate::scenario::{Fault, Scenario};
 
 /// When every simulation begins: midnight of 1 January 2026, UTC.
@@ -102,7 +103,7 @@ impl World {
         keep: RunOptions,
     ) -> Self {
         let mut supply = Supply::new(scenario);
-        for name in image_names(scenario) {
+        for name in scenario.image_names() {
             supply.image(name);
         }
         let nodes = Nodes::new(scenario, &supply);
@@ -139,7 +140,9 @@ impl World {
     pub fn run(&mut self) {
         self.run_until(self.end);
         self.cluster.now = self.end;
-        self.checks.end(&self.cluster, &self.enforcer);
+        if let Some(controller) = self.enforcer.controller() {
+            self.checks.end(&self.cluster, controller);
+        }
     }
 
     /// Lets everything happen until `until`, or until the end if that comes first.
@@ -198,25 +201,6 @@ impl World {
         }
         self.changes = changes;
     }
-}
-
-/// Every image that a container has, or may come to have.
-pub fn image_names(scenario: &Scenario) -> impl Iterator<Item = &str> {
-    let containers = scenario
-        .workloads
-        .iter()
-        .flat_map(|w| &w.template.containers);
-    let faults = scenario
-        .faults
-        .iter()
-        .filter_map(|fault| match &fault.what {
-            FaultKind::EditImage { image, .. } | FaultKind::ImageLoaded { image, .. } => {
-                Some(image)
-            }
-            _ => None,
-        });
-    let names = containers.map(|container| &container.image).chain(faults);
-    names.map(String::as_str)
 }
 
 /// Keeps the truth up to date with what is stored.

@@ -4,7 +4,6 @@ use pullstop_core::time::Timestamp;
 
 use super::ZERO;
 use super::cluster::Cluster;
-use super::faults::place_of;
 use super::ids::ImageId;
 use super::pod::{ContainerState, Pod};
 use crate::scenario::fault::FaultKind;
@@ -37,7 +36,7 @@ fn container_heals_at(c: &Cluster, pod: &Pod, place: usize) -> Option<Timestamp>
             image,
         } if ZERO.after(fault.at) > c.now
             && pod.names.matches(pods)
-            && place_of(pod, container) == Some(place) =>
+            && pod.template.place_of(container) == Some(place) =>
         {
             Some((ZERO.after(fault.at), c.supply.known(image)))
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use pullstop_cluster::scenario::Scenario;
 use pullstop_cluster::scenario::fault::{Fault, FaultKind};
 use pullstop_cluster::world::checks::Broken;
-use pullstop_cluster::world::enforcer::MakeController;
+use pullstop_cluster::world::controller::MakeController;
 use pullstop_cluster::world::enforcer::pullstop::Pullstop;
 use pullstop_cluster::world::ids::PodId;
 use pullstop_cluster::world::oracle;

@@ -7,7 +7,6 @@ use pullstop_cluster::input_error::InputError;
 use pullstop_cluster::scenario::fault::FaultKind;
 use pullstop_cluster::scenario::workload::Kind;
 use pullstop_cluster::scenario::{self, Enforcer, Scenario, write};
-use pullstop_cluster::world;
 use pullstop_core::image::ImageReference;
 
 /// The smallest world found of those that `still_breaks`: whatever can be left out is left out, one thing at a time,
@@ -151,7 +150,7 @@ pub(super) fn tidied(mut scenario: Scenario) -> Scenario {
         | FaultKind::FailPods { pods, .. } => has_pods(pods),
         _ => true,
     });
-    let pulled: BTreeSet<String> = world::image_names(&scenario).map(str::to_owned).collect();
+    let pulled: BTreeSet<String> = scenario.image_names().map(str::to_owned).collect();
     scenario
         .images
         .retain(|image| pulled.contains(&image.reference));

@@ -8,7 +8,6 @@ use pullstop_core::suggest;
 use super::Check;
 use super::names::{Names, listed};
 use crate::pull_errors::PullError;
-use crate::scenario::fault::FaultKind;
 use crate::scenario::raw::Spec;
 use crate::scenario::raw::supply::{ImageSpec, RegistrySpec, TroubleSpec};
 use crate::scenario::raw::value::{At, Text, place};
@@ -266,22 +265,7 @@ pub(super) struct Used<'a> {
 
 impl<'a> Used<'a> {
     pub(super) fn new(scenario: &'a Scenario) -> Self {
-        let of_pods = scenario
-            .workloads
-            .iter()
-            .flat_map(|workload| &workload.template.containers);
-        let by_hand = scenario
-            .faults
-            .iter()
-            .filter_map(|fault| match &fault.what {
-                FaultKind::EditImage { image, .. } => Some(image),
-                _ => None,
-            });
-        let mut images: Vec<&str> = of_pods
-            .map(|c| &c.image)
-            .chain(by_hand)
-            .map(String::as_str)
-            .collect();
+        let mut images: Vec<&str> = scenario.image_names().collect();
         images.sort_unstable();
         images.dedup();
         Self { images }

@@ -3,7 +3,7 @@
 use pullstop_core::cause::Cause;
 use pullstop_core::engine::{GoneFrom, Outcome, StartedOver, TransitionKind};
 
-use super::{Command, ControllerEvent};
+use crate::world::controller::{Command, ControllerEvent};
 
 /// A set of transitions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -9,8 +9,8 @@ use pullstop_core::pod::{
 use pullstop_core::rehearsal::{Rehearsal, StandIn};
 use pullstop_core::time::Timestamp;
 
-use super::{Command, Controller, ControllerEvent, Verdict};
 use crate::world::cluster::Cluster;
+use crate::world::controller::{Command, Controller, ControllerEvent, Verdict};
 use crate::world::ids::PodId;
 use crate::world::pod::{ContainerState, Mark, Pod};
 use crate::world::uid;

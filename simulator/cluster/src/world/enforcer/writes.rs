@@ -8,11 +8,12 @@ use pullstop_core::engine::Outcome;
 use pullstop_core::names::FAILED_REASON;
 use pullstop_core::pod::ResourceVersion;
 
-use super::{Command, Enforcer, Event, Verdict};
+use super::{Enforcer, Event};
 use crate::scenario::fault::WriteFault;
 use crate::world::api::{Patch, Refused};
 use crate::world::checks::Checks;
 use crate::world::cluster::Cluster;
+use crate::world::controller::{Command, Verdict};
 use crate::world::ids::PodId;
 use crate::world::journal::What;
 use crate::world::oracle;

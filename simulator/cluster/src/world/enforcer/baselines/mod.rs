@@ -18,8 +18,8 @@ use pullstop_core::time::Timestamp;
 
 use self::rules::{due_at, is_counted};
 use super::pullstop::with_snapshot;
-use super::{Command, Controller, ControllerEvent, Verdict};
 use crate::world::cluster::Cluster;
+use crate::world::controller::{Command, Controller, ControllerEvent, Verdict};
 use crate::world::ids::{OwnerId, PodId};
 use crate::world::pod::{Conditions, ContainerState, Pod};
 use crate::world::uid;
