@@ -107,7 +107,7 @@ $(printf '%s\n' "$trail" | sed 's/^/  /')
 What to try next:
   # The same as a picture:
   $SIMULATOR timeline $scenario --out demo.html
-  # Many other troubles, and what is expected of the policy in each:
+  # Many other faults, and what is expected of the policy in each:
   $SIMULATOR run scenarios
   # More slowly, with time for kubectl:
   SPEED=6 ./demo.sh

@@ -44,8 +44,8 @@ fn each_fails_the_pods_that_its_rules_name() {
 
 #[test]
 fn a_write_that_fails_is_made_again() {
-    let trouble = "  - {at: 0s, writeTrouble: {for: 1m, how: Failed}}\n";
-    let world = run(&format!("{PODS}{trouble}"), Baseline::Tekton);
+    let fault = "  - {at: 0s, writeFault: {for: 1m, how: Failed}}\n";
+    let world = run(&format!("{PODS}{fault}"), Baseline::Tekton);
     let truth = &world.cluster.truth.pods[0];
     let failed_after = truth.failed.unwrap().at.since(ZERO).as_secs();
     assert!((60..80).contains(&failed_after), "{failed_after}");

@@ -330,7 +330,7 @@ fn within(ms: std::ops::Range<u128>, time: Duration) -> bool {
     ms.contains(&time.as_millis())
 }
 
-/// What is published of each kind of trouble, side by side: the recording, and the scenario that it is imported as.
+/// What is published of each kind of failure, side by side: the recording, and the scenario that it is imported as.
 ///
 /// Where they differ, the recording does not tell what the scenario would need to know (whose pulls used up the
 /// kubelet's limiter, that a node went away), or a phase was written by hand, which no kubelet publishes.

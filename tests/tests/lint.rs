@@ -57,17 +57,17 @@ const MORE: [&str; 7] = [
     // No window, but one around everything.
     "spec:\n  duration: 1h\n  images:\n  - {image: app, missing: true}\n  workloads:\n  - {job: train, image: app, backoffLimit: 0}\n  expect:\n  - {job: train, between: [0s, 1h]}\n",
     // An outage without end.
-    "spec:\n  duration: 3h\n  registries:\n  - {host: docker.io, troubles: [{error: Refused}]}\n  workloads:\n  - {pod: tool, image: app}\n  expect:\n  - {pods: tool, neverFailed: true}\n",
+    "spec:\n  duration: 3h\n  registries:\n  - {host: docker.io, faults: [{error: Refused}]}\n  workloads:\n  - {pod: tool, image: app}\n  expect:\n  - {pods: tool, neverFailed: true}\n",
     // No room, ever.
     "spec:\n  duration: 1h\n  images:\n  - {image: app, missing: true}\n  workloads:\n  - {pod: first, image: base, runs: 2h, requests: {gpus: 8}}\n  - {pod: second, at: 1m, image: base, requests: {gpus: 8}}\n  - {pod: tool, image: app}\n  expect:\n  - {pods: tool, failed: true}\n",
     // Chance within a registry.
-    "spec:\n  duration: 1h\n  images:\n  - {image: app, missing: true}\n  registries:\n  - {host: docker.io, troubles: [{error: BadGateway, percent: 50}]}\n  workloads:\n  - {pod: tool, image: app}\n  expect:\n  - {pods: tool, failed: {afterFirstFailure: [2m, 4m]}}\n",
+    "spec:\n  duration: 1h\n  images:\n  - {image: app, missing: true}\n  registries:\n  - {host: docker.io, faults: [{error: BadGateway, percent: 50}]}\n  workloads:\n  - {pod: tool, image: app}\n  expect:\n  - {pods: tool, failed: {afterFirstFailure: [2m, 4m]}}\n",
     // Nothing to measure, to count or to waste.
     "spec:\n  duration: 1h\n  images:\n  - {image: app, missing: true}\n  workloads:\n  - {pod: tool, image: app}\n  expect:\n  - {metric: \"timeToRun.p50 < 1m\"}\n  - {metric: \"queueWait.max < 1h\"}\n  - {metric: \"jobsFailed == 0\"}\n  - {metric: \"failedWrites == 0\"}\n",
     // No rule, since the policy has but one.
     "spec:\n  duration: 1h\n  policy: {inline: {rules: [{causes: [Timeout], attempts: 3, duration: 2m, action: Fail}]}}\n  images:\n  - {image: app, missing: true}\n  workloads:\n  - {pod: tool, image: app}\n  expect:\n  - {pods: tool, failed: {because: ManifestNotFound}}\n",
     // Faults of a node on which there is nothing any more.
-    "spec:\n  duration: 1h\n  images:\n  - {image: app, missing: true}\n  workloads:\n  - {pod: tool, image: app}\n  faults:\n  - {at: 30m, kubeletRestart: {nodes: node-0, downFor: 20s}}\n  - {at: 31m, sandboxTrouble: {nodes: \"*\", for: 20s}}\n  expect:\n  - {pods: tool, failed: true}\n",
+    "spec:\n  duration: 1h\n  images:\n  - {image: app, missing: true}\n  workloads:\n  - {pod: tool, image: app}\n  faults:\n  - {at: 30m, kubeletRestart: {nodes: node-0, downFor: 20s}}\n  - {at: 31m, sandboxFault: {nodes: \"*\", for: 20s}}\n  expect:\n  - {pods: tool, failed: true}\n",
 ];
 
 /// What looks like a finding, and is none.
@@ -76,8 +76,8 @@ const NOTHING: [&str; 3] = [
     "spec:\n  duration: 1h\n  images:\n  - {image: app, appearsAt: 1m}\n  workloads:\n  - {pod: tool-a, image: app}\n  - {pod: tool-b, image: base}\n  expect:\n  - {pods: \"tool-*\", neverFailed: true}\n",
     // The special case comes first, and all others after it.
     "spec:\n  duration: 1h\n  images:\n  - {image: \"team/app:*\", missing: true}\n  - {image: \"team/*\", size: 1Gi}\n  workloads:\n  - {pod: tool, image: \"team/app:v1\"}\n  - {pod: web, image: \"team/web:v1\"}\n  expect:\n  - {pods: tool, failed: true}\n",
-    // Every pull meets the trouble: there is no chance in it.
-    "spec:\n  duration: 2h\n  registries:\n  - {host: docker.io, troubles: [{error: BadGateway, percent: 100}]}\n  workloads:\n  - {pod: tool, image: app}\n  expect:\n  - {pods: tool, failed: {afterFirstFailure: [60m, 64m]}}\n",
+    // Every pull meets the fault: there is no chance in it.
+    "spec:\n  duration: 2h\n  registries:\n  - {host: docker.io, faults: [{error: BadGateway, percent: 100}]}\n  workloads:\n  - {pod: tool, image: app}\n  expect:\n  - {pods: tool, failed: {afterFirstFailure: [60m, 64m]}}\n",
 ];
 
 #[test]

@@ -11,7 +11,7 @@ metadata: {name: outage}
 spec:
   duration: 30m
   cluster: {nodes: [{name: node, count: 5}]}
-  registries: [{host: registry.example, troubles: [{for: 20m, error: ManifestNotFound}]}]
+  registries: [{host: registry.example, faults: [{for: 20m, error: ManifestNotFound}]}]
   policy: {inline: {mode: Enforce, rules: [{causes: [ManifestNotFound], attempts: 1, duration: 1s, action: Fail}]}}
   workloads:
   - {pod: good, count: 50, image: \"registry.example/app:v1\"}

@@ -91,7 +91,7 @@ const VERDICTS: &[(&str, &str, Option<Verdict>)] = &[
     ("missing-digest", "missing-digest", None),
     ("init-missing", "init-missing", None),
     ("job-pfp", "job-pfp-ghxsw", None),
-    // Registries in trouble.
+    // Registries with faults.
     ("rate-limited", "rate-limited", None),
     ("containerd21-rate-limited", "rate-limited", None),
     ("unavailable-503", "unavailable-503", None),

@@ -24,7 +24,7 @@ struct Shared {
     cuts: watch::Sender<u64>,
 }
 
-/// One kind of trouble. What is left out of the selection matches everything.
+/// One kind of fault. What is left out of the selection matches everything.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Rule {

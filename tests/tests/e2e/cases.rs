@@ -62,7 +62,7 @@ spec:
   duration: 90m
   registries:
   - host: registry.example
-    troubles:
+    faults:
     - {from: 1m, for: 40m, error: ServiceUnavailable, images: "registry.example/down:*"}
   images:
   - {image: "registry.example/late:v1", missing: true, appearsAt: 45s}

@@ -17,7 +17,7 @@ spec:
   duration: 30m
   registries:
   - host: registry.example
-    troubles:
+    faults:
     - {from: 1m, for: 10m, error: BadGateway, images: "registry.example/down:*"}
   images:
   - {image: "registry.example/late:v1", missing: true, appearsAt: 45s}

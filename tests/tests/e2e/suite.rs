@@ -193,7 +193,7 @@ fn an_image_that_is_corrected_in_time_saves_its_pod() {
 fn a_registry_that_is_down_costs_no_pod_within_minutes() {
     let workloads = r#"
   registries:
-  - {host: "127.0.0.1:1", troubles: [{from: 0s, error: Refused}]}
+  - {host: "127.0.0.1:1", faults: [{from: 0s, error: Refused}]}
   workloads:
   - {pod: waiting, image: "127.0.0.1:1/team/app:v1"}
 "#;

@@ -81,7 +81,7 @@ const ENDS: &[(&str, &str, End<'_>)] = &[
     // The kubelet happens to agree to the bare write here: the second pod stays, and there is no third.
     ("job-plain", "job-plain-0", BY_HAND),
     ("job-plain", "job-plain-1", NOT_FOUND),
-    // Registries in trouble.
+    // Registries with faults.
     ("rate-limited", "rate-limited", Waits),
     ("containerd21-rate-limited", "rate-limited", Waits),
     ("unavailable-503", "unavailable-503", Waits),

@@ -125,7 +125,7 @@ async fn run(steps: Vec<Step>, pending_only: bool, limit: u8) {
     assert_eq!(follower.objects, expected);
 }
 
-/// A client as client libraries are: list in pages, watch from there, on trouble watch again, on 410 list again.
+/// A client as client libraries are: list in pages, watch from there, on an error watch again, on 410 list again.
 struct Follower<'a> {
     client: &'a Client,
     query: String,

@@ -331,7 +331,7 @@ mod tests {
     fn what_is_broken_is_refused() {
         let whole = bytes(JOB);
         for length in 0..whole.len() - 1 {
-            // Some prefixes are whole messages; none makes trouble.
+            // Some prefixes are whole messages; none makes it panic.
             let _ = decode(&whole[..length]);
         }
         for broken in [

@@ -16,7 +16,7 @@ pub fn set_defaults(pod: &mut Value) {
     default(spec, "priority", 0);
     default(spec, "enableServiceLinks", true);
     default(spec, "preemptionPolicy", "PreemptLowerPriority");
-    tolerate_trouble(spec);
+    tolerate_bad_nodes(spec);
 }
 
 /// Fills in what the specification in a pod template leaves out: less than of a pod, which passes admission.
@@ -56,8 +56,8 @@ fn container_defaults(container: &mut Value) {
     }
 }
 
-/// The admission plugin `DefaultTolerationSeconds`: five minutes on a node in trouble.
-fn tolerate_trouble(spec: &mut Value) {
+/// The admission plugin `DefaultTolerationSeconds`: five minutes on a node that is not ready or unreachable.
+fn tolerate_bad_nodes(spec: &mut Value) {
     let mut tolerations = items(spec, "/tolerations").to_vec();
     for key in [
         "node.kubernetes.io/not-ready",

@@ -47,7 +47,7 @@ pub(super) fn error(runtime: Runtime, error: PullError, image: &Image, noise: u6
         PullError::SignatureRejected => words.verifier_blocked(),
         PullError::CorruptContent => words.corrupt_content(),
         PullError::DiskFull => words.disk_full(),
-        PullError::RuntimeTrouble => words.snapshot_lost(),
+        PullError::RuntimeFailure => words.snapshot_lost(),
         PullError::Unknown => words.pull(UNHEARD_OF),
         PullError::Throttled => kubelet::PULL_QPS_EXCEEDED.to_owned(),
     }
@@ -261,7 +261,7 @@ fn coded(code: &str, text: &str) -> String {
     format!("rpc error: code = {code} desc = {text}")
 }
 
-/// containerd speaks HTTP with registries on the node itself (`MatchLocalhost`); trouble with TLS needs TLS.
+/// containerd speaks HTTP with registries on the node itself (`MatchLocalhost`); errors of TLS need TLS.
 fn scheme(error: PullError, image: &Image) -> &'static str {
     let tls = matches!(
         error,

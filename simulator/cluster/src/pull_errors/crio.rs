@@ -50,7 +50,7 @@ pub(super) fn error(error: PullError, name: &str, image: &Image, noise: u64) -> 
         ),
         PullError::CorruptContent => words.corrupt_content(),
         PullError::DiskFull => words.disk_full(),
-        PullError::RuntimeTrouble => words.layer_lost(),
+        PullError::RuntimeFailure => words.layer_lost(),
         PullError::Unknown => words.source(UNHEARD_OF),
         PullError::Throttled => kubelet::PULL_QPS_EXCEEDED.to_owned(),
     }

@@ -72,7 +72,7 @@ pub enum PullError {
     /// The node's disk is full.
     DiskFull,
     /// The node's runtime is out of order.
-    RuntimeTrouble,
+    RuntimeFailure,
     /// A proxy on the way refuses.
     BlockedByProxy,
     /// The registry refuses the image, for instance for its vulnerabilities.
@@ -141,7 +141,7 @@ impl PullError {
         Self::SignatureRejected,
         Self::CorruptContent,
         Self::DiskFull,
-        Self::RuntimeTrouble,
+        Self::RuntimeFailure,
         Self::BlockedByProxy,
         Self::PolicyBlocked,
         Self::QuotaOrBilling,
@@ -171,7 +171,7 @@ impl PullError {
             Self::SignatureRejected => Cause::SignatureRejected,
             Self::CorruptContent => Cause::CorruptContent,
             Self::DiskFull => Cause::NodeDiskFull,
-            Self::RuntimeTrouble => Cause::NodeRuntime,
+            Self::RuntimeFailure => Cause::NodeRuntime,
             Self::BlockedByProxy => Cause::ProxyOrFirewallBlocked,
             Self::PolicyBlocked => Cause::RegistryPolicyBlocked,
             Self::QuotaOrBilling => Cause::QuotaOrBilling,
@@ -278,7 +278,7 @@ mod tests {
                 | PullError::Reset
                 | PullError::DnsServerFailure
                 | PullError::DiskFull => true,
-                PullError::RuntimeTrouble => runtime != Runtime::Crio,
+                PullError::RuntimeFailure => runtime != Runtime::Crio,
                 PullError::CorruptContent => runtime == Runtime::Crio,
                 _ => false,
             };

@@ -25,7 +25,7 @@ pub enum FaultKind {
         down_for: Duration,
     },
     /// No pod sandbox can be created.
-    SandboxTrouble {
+    SandboxFault {
         /// Where.
         nodes: String,
         /// For how long.
@@ -132,7 +132,7 @@ impl fmt::Display for FaultKind {
                     Human(*down_for)
                 )
             }
-            Self::SandboxTrouble { nodes, lasts } => {
+            Self::SandboxFault { nodes, lasts } => {
                 write!(
                     f,
                     "no pod sandbox can be created on {nodes} for {}",

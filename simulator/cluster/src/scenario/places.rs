@@ -12,8 +12,8 @@ pub struct Places {
     pub policy: Option<Place>,
     /// The registries.
     pub registries: Vec<Place>,
-    /// The troubles of each registry.
-    pub troubles: Vec<Vec<Place>>,
+    /// The faults of each registry.
+    pub registry_faults: Vec<Vec<Place>>,
     /// The images.
     pub images: Vec<Place>,
     /// The secrets.
@@ -32,9 +32,7 @@ impl Places {
         Self {
             policy: place(spec.policy.as_ref()),
             registries: all(&spec.registries),
-            troubles: registries()
-                .map(|registry| all(&registry.troubles))
-                .collect(),
+            registry_faults: registries().map(|registry| all(&registry.faults)).collect(),
             images: all(&spec.images),
             secrets: all(&spec.secrets),
             queues: all(&spec.queues),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::glob;
 use crate::pull_errors::PullError;
 
-/// A registry and its troubles.
+/// A registry and its faults.
 #[derive(Clone, Debug)]
 pub struct Registry {
     /// Host and port, as in image names.
@@ -17,7 +17,7 @@ pub struct Registry {
     /// How many pulls the registry allows the whole cluster.
     pub rate_limit: Option<RateLimit>,
     /// Times when it is not itself.
-    pub troubles: Vec<Trouble>,
+    pub faults: Vec<RegistryFault>,
 }
 
 /// So many pulls in each period, as Docker Hub counts them.
@@ -31,13 +31,13 @@ pub struct RateLimit {
 
 /// A time when a registry does not do what it should.
 #[derive(Clone, Debug)]
-pub struct Trouble {
+pub struct RegistryFault {
     /// When it begins.
     pub from: Duration,
     /// When it is over; `None` is never.
     pub until: Option<Duration>,
     /// What pulls meet.
-    pub what: TroubleKind,
+    pub what: RegistryFaultKind,
     /// How many pulls in a hundred meet it.
     pub percent: u8,
     /// Only these images: a name, or a pattern with `*`.
@@ -48,7 +48,7 @@ pub struct Trouble {
 
 /// What can be wrong with a registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TroubleKind {
+pub enum RegistryFaultKind {
     /// Pulls end in this error, after this time.
     Error {
         /// The error.
@@ -102,7 +102,7 @@ pub struct Secret {
     pub until: Option<Duration>,
 }
 
-impl TroubleKind {
+impl RegistryFaultKind {
     /// The largest factor: a pull of a minute then takes most of a day.
     pub const FACTOR_MAX: u32 = 1000;
 }
@@ -125,27 +125,27 @@ impl Registry {
             latency: Duration::from_millis(400),
             bandwidth_mib_per_s: 50,
             rate_limit: None,
-            troubles: Vec::new(),
+            faults: Vec::new(),
         }
     }
 }
 
 impl Registry {
     /// What is wrong at `at` for pulls of `image` from `node`.
-    pub fn troubles_at<'a>(
+    pub fn faults_at<'a>(
         &'a self,
         at: Duration,
         image: &'a str,
         node: &'a str,
-    ) -> impl Iterator<Item = &'a Trouble> {
-        self.troubles
+    ) -> impl Iterator<Item = &'a RegistryFault> {
+        self.faults
             .iter()
             .filter(move |t| t.from <= at && t.until.is_none_or(|until| at < until))
             .filter(move |t| t.meets(image, node))
     }
 }
 
-impl Trouble {
+impl RegistryFault {
     /// Whether it concerns pulls of `image` from `node`.
     pub fn meets(&self, image: &str, node: &str) -> bool {
         let fits = |pattern: &Option<String>, name| {

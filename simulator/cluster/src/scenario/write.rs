@@ -13,7 +13,7 @@ use pullstop_core::text::printable_yaml;
 use pullstop_core::time::Human;
 
 use super::fault::{Fault, FaultKind};
-use super::supply::{Image, Registry, Secret, Trouble, TroubleKind};
+use super::supply::{Image, Registry, RegistryFault, RegistryFaultKind, Secret};
 use super::workload::{Container, Kind, Pace, PodFailureMatch, PullPolicy, Workload};
 use super::{
     API_VERSION, Enforcer, Joins, KIND, KubeletConfig, NodeGroup, Queue, QueueOrder, Resources,
@@ -124,29 +124,29 @@ fn registry(registry: &Registry) -> String {
             format!("{{pulls: {}, per: {}}}", limit.pulls, time(limit.per)),
         );
     }
-    let troubles: Vec<String> = registry.troubles.iter().map(trouble).collect();
+    let faults: Vec<String> = registry.faults.iter().map(registry_fault).collect();
     fields.add_unless(
-        "troubles",
-        format!("[{}]", troubles.join(", ")),
-        troubles.is_empty(),
+        "faults",
+        format!("[{}]", faults.join(", ")),
+        faults.is_empty(),
     );
     fields.flow()
 }
 
-fn trouble(trouble: &Trouble) -> String {
+fn registry_fault(fault: &RegistryFault) -> String {
     let mut fields = Fields::default();
     fields
-        .add("from", time(trouble.from))
-        .add_some("until", trouble.until.map(time));
-    match trouble.what {
-        TroubleKind::Error { error, after } => fields
+        .add("from", time(fault.from))
+        .add_some("until", fault.until.map(time));
+    match fault.what {
+        RegistryFaultKind::Error { error, after } => fields
             .add("error", name_of(&error))
             .add("after", time(after)),
-        TroubleKind::Slow { factor } => fields.add("slow", factor),
+        RegistryFaultKind::Slow { factor } => fields.add("slow", factor),
     };
-    fields.add_unless("percent", trouble.percent, trouble.percent == 100);
-    fields.add_some("images", trouble.images.as_deref().map(quoted));
-    fields.add_some("nodes", trouble.nodes.as_deref().map(quoted));
+    fields.add_unless("percent", fault.percent, fault.percent == 100);
+    fields.add_some("images", fault.images.as_deref().map(quoted));
+    fields.add_some("nodes", fault.nodes.as_deref().map(quoted));
     fields.flow()
 }
 
@@ -345,10 +345,10 @@ fn fault(fault: &Fault) -> String {
             add("downFor", &time(*down_for));
             "kubeletRestart"
         }
-        FaultKind::SandboxTrouble { nodes, lasts } => {
+        FaultKind::SandboxFault { nodes, lasts } => {
             add("nodes", &quoted(nodes));
             add("for", &time(*lasts));
-            "sandboxTrouble"
+            "sandboxFault"
         }
         FaultKind::ImageGarbage { nodes, images } => {
             add("nodes", &quoted(nodes));
@@ -400,7 +400,7 @@ fn fault(fault: &Fault) -> String {
             add("for", &time(*lasts));
             add("how", &format!("{how:?}"));
             add("percent", percent);
-            "writeTrouble"
+            "writeFault"
         }
         FaultKind::DuplicateEvents { lasts } => {
             add("for", &time(*lasts));

@@ -63,7 +63,7 @@ impl Checks {
                     | FaultKind::WriteFault { .. }
                     | FaultKind::KubeletRestart { .. }
                     | FaultKind::EditImage { .. }
-                    | FaultKind::SandboxTrouble { .. }
+                    | FaultKind::SandboxFault { .. }
                     | FaultKind::FailPods { .. }
             )
         };

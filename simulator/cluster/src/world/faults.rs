@@ -41,7 +41,7 @@ pub(super) fn begin(c: &mut Cluster, kubelets: &Kubelets, what: &FaultKind) {
                     .add(back_at, Event::Kubelet(kubelet::Event::Start(node)));
             }
         }
-        FaultKind::SandboxTrouble { nodes, lasts } => {
+        FaultKind::SandboxFault { nodes, lasts } => {
             let until = c.now.after(*lasts);
             for node in c.nodes.matching(nodes) {
                 let node = c.nodes.get_mut(node);

@@ -12,7 +12,7 @@ use super::ids::ImageId;
 use super::random::RandomStream;
 use crate::pull_errors::PullError;
 use crate::scenario::glob;
-use crate::scenario::supply::{Image, Registry, TroubleKind};
+use crate::scenario::supply::{Image, Registry, RegistryFaultKind};
 use crate::scenario::{Scenario, Secret};
 
 /// All registries and all images that some container names.
@@ -137,15 +137,15 @@ impl Supply {
         let jitter = Duration::from_millis(chance.below(50));
         let latency = counter.registry.latency + jitter;
         let mut slow = 1;
-        for trouble in counter.registry.troubles_at(at, &known.name, pull.node) {
-            if !chance.chance(trouble.percent) {
+        for fault in counter.registry.faults_at(at, &known.name, pull.node) {
+            if !chance.chance(fault.percent) {
                 continue;
             }
-            match trouble.what {
-                TroubleKind::Error { error, after } => {
+            match fault.what {
+                RegistryFaultKind::Error { error, after } => {
                     return Plan::fails(after + jitter, error);
                 }
-                TroubleKind::Slow { factor } => slow = slow.max(factor),
+                RegistryFaultKind::Slow { factor } => slow = slow.max(factor),
             }
         }
         if counter.is_spent(at) {
@@ -171,7 +171,7 @@ impl Supply {
         let known = &self.images[pull.image.index()];
         let registry = &self.registries[known.registry].registry;
         let mut moments = vec![at, pull.identity_from.since(ZERO)];
-        moments.extend(registry.troubles.iter().filter_map(|trouble| trouble.until));
+        moments.extend(registry.faults.iter().filter_map(|fault| fault.until));
         moments.extend(self.secrets.iter().map(|secret| secret.from));
         if let Some(limit) = registry.rate_limit {
             moments.push(limit.period_end(at));
@@ -190,19 +190,19 @@ impl Supply {
     fn would_succeed(&self, at: Duration, now: Duration, pull: &Pull<'_>) -> bool {
         let known = &self.images[pull.image.index()];
         let counter = &self.registries[known.registry];
-        let in_trouble = counter
+        let fails = counter
             .registry
-            .troubles_at(at, &known.name, pull.node)
-            .any(|t| t.percent == 100 && matches!(t.what, TroubleKind::Error { .. }));
+            .faults_at(at, &known.name, pull.node)
+            .any(|t| t.percent == 100 && matches!(t.what, RegistryFaultKind::Error { .. }));
         let is_spent = counter.registry.rate_limit.is_some_and(|limit| {
             limit.period(at) == limit.period(now)
                 && counter.period == limit.period(now)
                 && counter.used >= limit.pulls
         });
-        known.parses && !in_trouble && !is_spent && self.refusal(at, pull).is_none()
+        known.parses && !fails && !is_spent && self.refusal(at, pull).is_none()
     }
 
-    /// Why the image itself cannot be had, troubles of the registry left aside.
+    /// Why the image itself cannot be had, faults of the registry left aside.
     fn refusal(&self, at: Duration, pull: &Pull<'_>) -> Option<PullError> {
         let known = &self.images[pull.image.index()];
         let spec = &self.specs[known.spec?];
@@ -227,21 +227,21 @@ impl Supply {
         }
     }
 
-    /// Whether a trouble that begins meanwhile breaks the transfer off.
+    /// Whether a fault that begins meanwhile breaks the transfer off.
     fn broken_off(&self, at: Duration, takes: Duration, pull: &Pull<'_>) -> Option<Plan> {
         let known = &self.images[pull.image.index()];
         let registry = &self.registries[known.registry].registry;
-        let begins = |t: &&crate::scenario::supply::Trouble| {
+        let begins = |t: &&crate::scenario::supply::RegistryFault| {
             at < t.from
                 && t.from < at + takes
                 && t.percent == 100
                 && t.meets(&known.name, pull.node)
         };
-        let errors = registry.troubles.iter().filter(begins);
+        let errors = registry.faults.iter().filter(begins);
         errors
             .filter_map(|t| match t.what {
-                TroubleKind::Error { error, after } => Some((t.from, error, after)),
-                TroubleKind::Slow { .. } => None,
+                RegistryFaultKind::Error { error, after } => Some((t.from, error, after)),
+                RegistryFaultKind::Slow { .. } => None,
             })
             .min_by_key(|(from, ..)| *from)
             .map(|(from, error, after)| Plan::fails(from.saturating_sub(at) + after, error))

@@ -1,7 +1,7 @@
 //! Draws a random world from a seed.
 //!
-//! Swarm testing (Groce et al., ISSTA 2012): each world leaves out whole kinds of trouble, so that those that are left
-//! meet each other more often. All trouble is over after the first phase, so that what must come in the end can be
+//! Swarm testing (Groce et al., ISSTA 2012): each world leaves out whole kinds of faults, so that those that are left
+//! meet each other more often. All faults are over after the first phase, so that what must come in the end can be
 //! asked for.
 
 use std::time::Duration;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use pullstop_cluster::pull_errors::{PullError, Runtime};
 use pullstop_cluster::scenario::fault::{Fault, FaultKind, Write, WriteFault};
 use pullstop_cluster::scenario::supply::{
-    Exists, Image, RateLimit, Registry, Secret, Trouble, TroubleKind,
+    Exists, Image, RateLimit, Registry, RegistryFault, RegistryFaultKind, Secret,
 };
 use pullstop_cluster::scenario::workload::{
     Arrival, Container, Job, Kind, Pace, PodFailureAction, PodFailureMatch, PodFailureRule,
@@ -41,7 +41,7 @@ const IMAGES: [&str; 8] = [
     "registry.example/Bad:v1",
 ];
 
-/// A world, with all trouble in the time before [`LIVENESS`].
+/// A world, with all faults in the time before [`LIVENESS`].
 pub fn scenario(seed: u64) -> Scenario {
     let streams = RandomStreams::new(seed);
     let mut draw = Draw {
@@ -176,13 +176,13 @@ impl Draw {
             });
         }
         for _ in 0..self.below(3) {
-            let trouble = self.trouble();
-            registry.troubles.push(trouble);
+            let fault = self.registry_fault();
+            registry.faults.push(fault);
         }
         registry
     }
 
-    fn trouble(&mut self) -> Trouble {
+    fn registry_fault(&mut self) -> RegistryFault {
         let from = self.time();
         let errors = [
             PullError::RateLimited,
@@ -199,17 +199,17 @@ impl Draw {
             PullError::DiskFull,
         ];
         let what = if self.chance.chance(20) {
-            TroubleKind::Slow {
+            RegistryFaultKind::Slow {
                 factor: 2 + self.below(50),
             }
         } else {
-            TroubleKind::Error {
+            RegistryFaultKind::Error {
                 error: self.one_of(&errors),
                 after: Duration::from_millis(self.chance.between(10, 30_000)),
             }
         };
         let lasts = self.minutes(1, 60);
-        Trouble {
+        RegistryFault {
             from,
             until: Some(
                 (from + lasts)
@@ -424,7 +424,7 @@ impl Draw {
                 nodes: nodes(),
                 down_for: lasts,
             },
-            1 => FaultKind::SandboxTrouble {
+            1 => FaultKind::SandboxFault {
                 nodes: nodes(),
                 lasts,
             },

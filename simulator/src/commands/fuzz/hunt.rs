@@ -84,7 +84,7 @@ impl Hunt<'_> {
         world
     }
 
-    /// 9, whatever went wrong before: hours after the last trouble no pod waits that should have been failed.
+    /// 9, whatever went wrong before: hours after the last fault no pod waits that should have been failed.
     fn check_liveness(&self, world: &World) -> Option<Broken> {
         let c = &world.cluster;
         let long_ago = Timestamp::from_millis(c.now.as_millis().saturating_sub(3 * 3_600_000));

@@ -41,7 +41,7 @@ fn candidates(from: &Scenario) -> Vec<Scenario> {
     without_each(from, |s| &mut s.queues, &mut all);
     without_each(from, |s| &mut s.secrets, &mut all);
     for place in 0..from.registries.len() {
-        without_each(from, move |s| &mut s.registries[place].troubles, &mut all);
+        without_each(from, move |s| &mut s.registries[place].faults, &mut all);
         changed(
             from,
             |s| s.registries[place].rate_limit = None,

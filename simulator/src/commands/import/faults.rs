@@ -104,12 +104,12 @@ fn restarts(recording: &Recording, notes: &mut Notes) -> Vec<Fault> {
 }
 
 fn sandbox(recording: &Recording, notes: &mut Notes) -> Option<Fault> {
-    let (from, until) = recording.sandbox_trouble?;
+    let (from, until) = recording.sandbox_fault?;
     notes.add("No sandbox could be created from the first Event that says so to the last.");
     let from = from.saturating_sub(Duration::from_secs(5));
     Some(Fault {
         at: from,
-        what: FaultKind::SandboxTrouble {
+        what: FaultKind::SandboxFault {
             nodes: "*".to_owned(),
             lasts: until.saturating_sub(from).max(Duration::from_secs(1)),
         },

@@ -29,7 +29,7 @@ pub(super) struct Recording {
     /// How long successful pulls took.
     pub(super) took: BTreeMap<String, Duration>,
     /// From when to when no sandbox could be created.
-    pub(super) sandbox_trouble: Option<(Duration, Duration)>,
+    pub(super) sandbox_fault: Option<(Duration, Duration)>,
     /// When it begins.
     pub(super) begin: Option<Timestamp>,
     /// How long it is.
@@ -156,8 +156,8 @@ impl Recording {
                 }
             }
             "FailedCreatePodSandBox" => {
-                let (from, _) = self.sandbox_trouble.unwrap_or((at, at));
-                self.sandbox_trouble = Some((from, at));
+                let (from, _) = self.sandbox_fault.unwrap_or((at, at));
+                self.sandbox_fault = Some((from, at));
             }
             _ => {}
         }

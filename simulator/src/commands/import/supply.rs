@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use pullstop_cluster::pull_errors::{PullError, Runtime};
 use pullstop_cluster::scenario::quantity::MEBIBYTES_MAX;
-use pullstop_cluster::scenario::supply::{Exists, Image, Registry, Secret, Trouble, TroubleKind};
+use pullstop_cluster::scenario::supply::{
+    Exists, Image, Registry, RegistryFault, RegistryFaultKind, Secret,
+};
 use pullstop_core::cause::Cause;
 use pullstop_core::classify::Classifier;
 use pullstop_core::image::ImageReference;
@@ -170,7 +172,7 @@ impl Supply {
                 true
             }
             spells => {
-                self.troubles(reference, spells, notes);
+                self.faults(reference, spells, notes);
                 took.is_some()
             }
         };
@@ -226,25 +228,27 @@ impl Supply {
         true
     }
 
-    fn troubles(&mut self, reference: &str, spells: &[Spell], notes: &mut Notes) {
+    fn faults(&mut self, reference: &str, spells: &[Spell], notes: &mut Notes) {
         let Some(registry) = self.registry_of(reference) else {
             return;
         };
         let host = registry.host.clone();
         let after = registry.latency;
-        registry.troubles.extend(spells.iter().map(|spell| Trouble {
-            from: spell.from,
-            until: spell.until,
-            what: TroubleKind::Error {
-                error: spell.error,
-                after,
-            },
-            percent: 100,
-            images: Some(reference.to_owned()),
-            nodes: None,
-        }));
+        registry
+            .faults
+            .extend(spells.iter().map(|spell| RegistryFault {
+                from: spell.from,
+                until: spell.until,
+                what: RegistryFaultKind::Error {
+                    error: spell.error,
+                    after,
+                },
+                percent: 100,
+                images: Some(reference.to_owned()),
+                nodes: None,
+            }));
         notes.add(format!(
-            "The troubles of {host} last from the start, or from the middle between two different outcomes of pulls \
+            "The faults of {host} last from the start, or from the middle between two different outcomes of pulls \
              of {reference}, to the next such middle; whether other images had them is not recorded."
         ));
     }
@@ -254,10 +258,10 @@ impl Supply {
         let Some(registry) = self.registry_of(reference) else {
             return;
         };
-        registry.troubles.push(Trouble {
+        registry.faults.push(RegistryFault {
             from: Duration::ZERO,
             until: None,
-            what: TroubleKind::Error {
+            what: RegistryFaultKind::Error {
                 error: PullError::Hung,
                 after,
             },

@@ -1,7 +1,7 @@
 //! `simulator lint`: finds scenarios that are valid but probably do not mean what they say.
 //!
 //! Each scenario is simulated once, with its own seed, and the rules look at what is written and at what happened:
-//! whether a pull met a trouble is then a fact, and no guess from the text.
+//! whether a pull met a fault is then a fact, and no guess from the text.
 //!
 //! ```text
 //! paths ─ load ─▶ scenario ─ simulate ─▶ subject ─ rules ─▶ findings ─ report ─▶ out

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pullstop_cluster::scenario::expect::{Expected, JobsExpected, PodsExpected};
 use pullstop_cluster::scenario::metric::Figures;
-use pullstop_cluster::scenario::supply::Trouble;
+use pullstop_cluster::scenario::supply::RegistryFault;
 use pullstop_cluster::scenario::workload::{Kind, Workload};
 use pullstop_cluster::scenario::{Place, Scenario};
 use pullstop_cluster::world::ids::PodId;
@@ -16,7 +16,7 @@ use pullstop_core::policy::Rule;
 
 use crate::runs::figures;
 
-/// A pod that runs so soon after its creation was in no trouble: the default image takes 2.4 s.
+/// A pod that runs so soon after its creation met no fault: the default image takes 2.4 s.
 const SOON: Duration = Duration::from_secs(60);
 
 /// A scenario, and what happened in it.
@@ -153,12 +153,12 @@ impl Pull<'_> {
         is_from(self.image, host)
     }
 
-    /// Whether it was under way when the trouble was there.
-    pub(super) fn meets(&self, trouble: &Trouble) -> bool {
+    /// Whether it was under way when the fault was there.
+    pub(super) fn meets(&self, fault: &RegistryFault) -> bool {
         let ended = self.attempt.ended.map(|(at, _)| at.since(ZERO));
-        trouble.until.is_none_or(|until| self.began < until)
-            && ended.is_none_or(|ended| trouble.from <= ended)
-            && trouble.meets(self.image, self.node)
+        fault.until.is_none_or(|until| self.began < until)
+            && ended.is_none_or(|ended| fault.from <= ended)
+            && fault.meets(self.image, self.node)
     }
 }
 

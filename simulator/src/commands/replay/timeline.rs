@@ -91,13 +91,13 @@ impl Timeline {
         self.ended_at.get_or_insert(now);
     }
 
-    /// The pictures, per container, from `begin` on; containers without any trouble have none beside one that has.
+    /// The pictures, per container, from `begin` on; containers that met no failure have none beside one that did.
     pub(super) fn draw(&self, begin: Timestamp) -> Vec<(&str, Vec<Sign>)> {
-        let troubled = self.rows.iter().any(|row| !row.marks.is_empty());
+        let any_failed = self.rows.iter().any(|row| !row.marks.is_empty());
         let end = self.ended_at.unwrap_or(begin);
         self.rows
             .iter()
-            .filter(|row| !troubled || !row.marks.is_empty())
+            .filter(|row| !any_failed || !row.marks.is_empty())
             .map(|row| (row.container.as_str(), row.draw(begin, end)))
             .collect()
     }

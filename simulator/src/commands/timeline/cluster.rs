@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use pullstop_cluster::scenario::fault::FaultKind;
-use pullstop_cluster::scenario::supply::{Image, Registry, Trouble, TroubleKind};
+use pullstop_cluster::scenario::supply::{Image, Registry, RegistryFault, RegistryFaultKind};
 use pullstop_cluster::scenario::{Joins, NodeGroup, Scenario};
 use pullstop_cluster::world::ZERO;
 use pullstop_core::time::{Human, Timestamp};
@@ -46,9 +46,9 @@ struct Drawing<'a> {
 impl Drawing<'_> {
     fn registry(&mut self, registry: &Registry) -> Option<Row> {
         let mut row = Row::new(format!("registry {}", registry.host));
-        for trouble in &registry.troubles {
-            let time = (trouble.from, trouble.until.unwrap_or(self.end));
-            self.band(&mut row, Kind::Trouble, time, &trouble_in_words(trouble));
+        for fault in &registry.faults {
+            let time = (fault.from, fault.until.unwrap_or(self.end));
+            self.band(&mut row, Kind::Fault, time, &fault_in_words(fault));
         }
         if let Some(limit) = registry.rate_limit {
             let words = format!("allows {} pulls in {}", limit.pulls, Human(limit.per));
@@ -119,7 +119,7 @@ impl Drawing<'_> {
             if let Some(lasts) = lasts {
                 self.band(
                     row,
-                    Kind::Trouble,
+                    Kind::Fault,
                     (fault.at, fault.at.saturating_add(lasts)),
                     &words,
                 );
@@ -146,19 +146,19 @@ impl Drawing<'_> {
     }
 }
 
-fn trouble_in_words(trouble: &Trouble) -> String {
-    let what = match trouble.what {
-        TroubleKind::Error { error, .. } => format!("pulls fail: {error:?}"),
-        TroubleKind::Slow { factor } => format!("pulls take {factor} times as long"),
+fn fault_in_words(fault: &RegistryFault) -> String {
+    let what = match fault.what {
+        RegistryFaultKind::Error { error, .. } => format!("pulls fail: {error:?}"),
+        RegistryFaultKind::Slow { factor } => format!("pulls take {factor} times as long"),
     };
-    let mut words = match trouble.percent {
+    let mut words = match fault.percent {
         100 => what,
         percent => format!("{percent} % of {what}"),
     };
-    if let Some(images) = &trouble.images {
+    if let Some(images) = &fault.images {
         words = format!("{words}, of {images}");
     }
-    if let Some(nodes) = &trouble.nodes {
+    if let Some(nodes) = &fault.nodes {
         words = format!("{words}, on {nodes}");
     }
     words
@@ -170,7 +170,7 @@ fn place_of(what: &FaultKind) -> (String, Option<Duration>) {
         FaultKind::KubeletRestart { nodes, down_for } => {
             (format!("nodes {nodes}"), Some(*down_for))
         }
-        FaultKind::SandboxTrouble { nodes, lasts } => (format!("nodes {nodes}"), Some(*lasts)),
+        FaultKind::SandboxFault { nodes, lasts } => (format!("nodes {nodes}"), Some(*lasts)),
         FaultKind::ImageGarbage { nodes, .. } | FaultKind::ImageLoaded { nodes, .. } => {
             (format!("nodes {nodes}"), None)
         }

@@ -39,7 +39,7 @@ function measure() {
 
 // The colour of a kind, with a pattern where two could be mistaken for each other.
 function fill(name, kind) {
-  const pattern = { 'back-off': [[1, 1, 2, 2], [5, 5, 2, 2]], missing: [[0, 0, 2, 8]], trouble: [[0, 0, 8, 2]] }[name];
+  const pattern = { 'back-off': [[1, 1, 2, 2], [5, 5, 2, 2]], missing: [[0, 0, 2, 8]], fault: [[0, 0, 8, 2]] }[name];
   if (!pattern) return colours.kinds[kind];
   const tile = document.createElement('canvas');
   tile.width = tile.height = 8 * scale;
@@ -65,17 +65,17 @@ function draw() {
   const scroll = isPrinting ? 0 : view.scrollTop;
   pen.fillStyle = colours.paper;
   pen.fillRect(0, 0, width, height);
-  drawTroubles();
+  drawFaults();
   for (let i = firstVisible(scroll + AXIS); i < entries.length && entries[i].top - scroll < height; i++) {
     drawEntry(entries[i], entries[i].top - scroll, i === chosen);
   }
   drawAxis();
 }
 
-function drawTroubles() {
+function drawFaults() {
   pen.fillStyle = colours.band;
   pen.globalAlpha = 0.08;
-  for (const [, , begins, ends] of troubles) {
+  for (const [, , begins, ends] of faults) {
     const [left, right] = [Math.max(x(begins), names), Math.min(x(ends), width)];
     if (right > left) pen.fillRect(left, AXIS, Math.max(right - left, 1), height);
   }

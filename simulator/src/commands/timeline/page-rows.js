@@ -12,9 +12,9 @@ const NARROW = 600;
 let entries = [], total = AXIS, isNarrow = false;
 const unfolded = new Set();
 const folds = [...chart.folds, ...chart.groups.flatMap(group => group.folds)];
-// What troubles the cluster is shown behind all rows.
-const troubles = chart.groups.flatMap(group => group.rows)
-  .flatMap(row => row.spans.filter(([kind]) => kind === KIND.trouble));
+// Faults are shown behind all rows.
+const faults = chart.groups.flatMap(group => group.rows)
+  .flatMap(row => row.spans.filter(([kind]) => kind === KIND.fault));
 
 function lay() {
   entries = [];

@@ -21,7 +21,7 @@ use super::{cluster, fold, queues};
 use crate::runs::story;
 use crate::runs::verify::{self, clock};
 
-/// The cluster's troubles first, then each owner with its pods, in the order of the choice.
+/// The cluster's faults first, then each owner with its pods, in the order of the choice.
 pub(super) fn chart(world: &World, scenario: &Scenario, chosen: &Chosen) -> Chart {
     let mut texts = Texts::default();
     let mut groups: Vec<Group> = cluster::group(scenario, &mut texts).into_iter().collect();

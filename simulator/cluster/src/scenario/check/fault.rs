@@ -57,8 +57,8 @@ impl Check {
                 down_for: self.read(&f.down_for)?,
             });
         }
-        if let Some(f) = &fault.sandbox_trouble {
-            return Some(FaultKind::SandboxTrouble {
+        if let Some(f) = &fault.sandbox_fault {
+            return Some(FaultKind::SandboxFault {
                 nodes: self.name(&f.nodes),
                 lasts: self.read(&f.lasts)?,
             });
@@ -124,7 +124,7 @@ impl Check {
                 lasts: self.read(&f.lasts)?,
             });
         }
-        let f = fault.write_trouble.as_ref()?;
+        let f = fault.write_fault.as_ref()?;
         let (lasts, how) = (self.read(&f.lasts), self.read(&f.how));
         let percent = self.or(f.percent.as_ref(), 100);
         Some(FaultKind::WriteFault {
@@ -181,7 +181,7 @@ impl FaultSpec {
     fn kinds(&self) -> [(&'static str, Option<Place>); 12] {
         [
             ("kubeletRestart", place(self.kubelet_restart.as_ref())),
-            ("sandboxTrouble", place(self.sandbox_trouble.as_ref())),
+            ("sandboxFault", place(self.sandbox_fault.as_ref())),
             ("imageGarbage", place(self.image_garbage.as_ref())),
             ("imageLoaded", place(self.image_loaded.as_ref())),
             ("editImage", place(self.edit_image.as_ref())),
@@ -190,7 +190,7 @@ impl FaultSpec {
             ("watchGap", place(self.watch_gap.as_ref())),
             ("enforcerRestart", place(self.enforcer_restart.as_ref())),
             ("apiSlow", place(self.api_slow.as_ref())),
-            ("writeTrouble", place(self.write_trouble.as_ref())),
+            ("writeFault", place(self.write_fault.as_ref())),
             ("duplicateEvents", place(self.duplicate_events.as_ref())),
         ]
     }
@@ -198,7 +198,7 @@ impl FaultSpec {
     fn nodes(&self) -> impl Iterator<Item = &Text<Word>> {
         let all = [
             self.kubelet_restart.as_ref().map(|fault| &fault.nodes),
-            self.sandbox_trouble.as_ref().map(|fault| &fault.nodes),
+            self.sandbox_fault.as_ref().map(|fault| &fault.nodes),
             self.image_garbage.as_ref().map(|fault| &fault.nodes),
             self.image_loaded.as_ref().map(|fault| &fault.nodes),
         ];

@@ -9,9 +9,9 @@ use super::Check;
 use super::names::{Names, listed};
 use crate::pull_errors::PullError;
 use crate::scenario::raw::Spec;
-use crate::scenario::raw::supply::{ImageSpec, RegistrySpec, TroubleSpec};
+use crate::scenario::raw::supply::{ImageSpec, RegistryFaultSpec, RegistrySpec};
 use crate::scenario::raw::value::{At, Text, place};
-use crate::scenario::supply::{Exists, RateLimit, Trouble, TroubleKind};
+use crate::scenario::supply::{Exists, RateLimit, RegistryFault, RegistryFaultKind};
 use crate::scenario::{Image, Registry, Scenario, Secret, glob};
 
 /// What an image weighs that says nothing of it.
@@ -68,9 +68,9 @@ impl Check {
                 );
             }
             let here = used.from(&registry.host.text);
-            for trouble in &registry.troubles {
-                self.image_reference(trouble.images.as_ref(), &here, "pulled from this registry");
-                self.node_reference(trouble.nodes.as_ref(), names);
+            for fault in &registry.faults {
+                self.image_reference(fault.images.as_ref(), &here, "pulled from this registry");
+                self.node_reference(fault.nodes.as_ref(), names);
             }
         }
         for (place, image) in spec.images.iter().enumerate() {
@@ -160,36 +160,40 @@ impl Check {
             latency,
             bandwidth_mib_per_s: bandwidth,
             rate_limit,
-            troubles: registry
-                .troubles
+            faults: registry
+                .faults
                 .iter()
-                .filter_map(|trouble| self.trouble(trouble, latency))
+                .filter_map(|fault| self.registry_fault(fault, latency))
                 .collect(),
             ..usual
         }
     }
 
-    fn trouble(&mut self, trouble: &At<TroubleSpec>, latency: Duration) -> Option<Trouble> {
+    fn registry_fault(
+        &mut self,
+        fault: &At<RegistryFaultSpec>,
+        latency: Duration,
+    ) -> Option<RegistryFault> {
         let given = [
-            ("error", place(trouble.error.as_ref())),
-            ("slow", place(trouble.slow.as_ref())),
+            ("error", place(fault.error.as_ref())),
+            ("slow", place(fault.slow.as_ref())),
         ];
-        self.one_of(trouble, "what pulls meet", &given);
-        if let (Some(after), None) = (&trouble.after, &trouble.error) {
+        self.one_of(fault, "what pulls meet", &given);
+        if let (Some(after), None) = (&fault.after, &fault.error) {
             self.error(
                 after,
                 "`after` says when an error comes: name the `error` too",
             );
         }
-        let from = self.begins(trouble.from.as_ref()).unwrap_or_default();
-        let until = self.until(from, trouble.lasts.as_ref(), trouble.until.as_ref());
-        let after = self.maybe(trouble.after.as_ref());
-        let percent = self.or(trouble.percent.as_ref(), 100);
-        let images = self.maybe(trouble.images.as_ref());
-        let nodes = self.maybe(trouble.nodes.as_ref());
-        let slow = self.maybe(trouble.slow.as_ref());
-        let what = match (self.maybe(trouble.error.as_ref()), slow) {
-            (Some(error), _) => TroubleKind::Error {
+        let from = self.begins(fault.from.as_ref()).unwrap_or_default();
+        let until = self.until(from, fault.lasts.as_ref(), fault.until.as_ref());
+        let after = self.maybe(fault.after.as_ref());
+        let percent = self.or(fault.percent.as_ref(), 100);
+        let images = self.maybe(fault.images.as_ref());
+        let nodes = self.maybe(fault.nodes.as_ref());
+        let slow = self.maybe(fault.slow.as_ref());
+        let what = match (self.maybe(fault.error.as_ref()), slow) {
+            (Some(error), _) => RegistryFaultKind::Error {
                 error,
                 after: after.unwrap_or(match error {
                     PullError::ConnectTimeout => CONNECT_TIMEOUT,
@@ -197,10 +201,10 @@ impl Check {
                     _ => latency,
                 }),
             },
-            (None, Some(factor)) => TroubleKind::Slow { factor },
+            (None, Some(factor)) => RegistryFaultKind::Slow { factor },
             (None, None) => return None,
         };
-        Some(Trouble {
+        Some(RegistryFault {
             from,
             until,
             what,

@@ -16,7 +16,7 @@ pub(crate) struct FaultSpec {
     /// Kubelets are killed and come back.
     pub(crate) kubelet_restart: Option<At<NodesDown>>,
     /// No pod sandbox can be created.
-    pub(crate) sandbox_trouble: Option<At<NodesFor>>,
+    pub(crate) sandbox_fault: Option<At<NodesFor>>,
     /// Images that no container uses are removed from nodes.
     pub(crate) image_garbage: Option<At<ImagesOnNodes>>,
     /// An image is loaded onto nodes by hand.
@@ -34,7 +34,7 @@ pub(crate) struct FaultSpec {
     /// The API server takes longer for everything.
     pub(crate) api_slow: Option<At<ForBy>>,
     /// The enforcer's writes fail.
-    pub(crate) write_trouble: Option<At<WritesFail>>,
+    pub(crate) write_fault: Option<At<WritesFail>>,
     /// Every event of the enforcer's watch comes twice.
     pub(crate) duplicate_events: Option<At<For>>,
 }

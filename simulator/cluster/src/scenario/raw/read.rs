@@ -19,7 +19,7 @@ use crate::scenario::expect::JobOutcome;
 use crate::scenario::fault::{Write, WriteFault};
 use crate::scenario::metric::Condition;
 use crate::scenario::quantity::{SIZE_MAX, cpu_millis, mebibytes};
-use crate::scenario::supply::TroubleKind;
+use crate::scenario::supply::RegistryFaultKind;
 use crate::scenario::workload::{PodFailureAction, PodReplacement, PullPolicy};
 
 /// What a text can be read as.
@@ -91,7 +91,7 @@ named! {
     Mode, "mode": Enforce = "enforce", Warn = "warn", Off = "off";
     Write, "way to fail a pod":
         Durable = "Durable", StatusOnly = "StatusOnly", ActiveDeadline = "ActiveDeadline";
-    WriteFault, "trouble": Conflict = "Conflict", Failed = "Failed", LostAnswer = "LostAnswer";
+    WriteFault, "write fault": Conflict = "Conflict", Failed = "Failed", LostAnswer = "LostAnswer";
     Phase, "phase": Pending = "Pending", Running = "Running", Succeeded = "Succeeded", Failed = "Failed";
     JobOutcome, "outcome":
         Complete = "Complete", Failed = "Failed", Active = "Active", Suspended = "Suspended";
@@ -154,8 +154,8 @@ readers! {
     /// A count that may be zero.
     Number => u32, |text| whole(text, 0, SIZE_MAX), { "type": "integer", "minimum": 0, "maximum": SIZE_MAX };
     /// How many times as long.
-    Factor => u32, |text| whole(text, 2, TroubleKind::FACTOR_MAX),
-        { "type": "integer", "minimum": 2, "maximum": TroubleKind::FACTOR_MAX };
+    Factor => u32, |text| whole(text, 2, RegistryFaultKind::FACTOR_MAX),
+        { "type": "integer", "minimum": 2, "maximum": RegistryFaultKind::FACTOR_MAX };
     /// So many in a hundred.
     Percent => u8, |text| whole(text, 1, 100), { "type": "integer", "minimum": 1, "maximum": 100 };
     /// A container's exit code.

@@ -7,7 +7,7 @@ use super::read::{Bytes, Count, Factor, Flag, Label, Missing, Percent, Span, Tim
 use super::value::{At, Text};
 use crate::pull_errors::PullError;
 
-/// A registry and its troubles.
+/// A registry and its faults.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct RegistrySpec {
@@ -21,7 +21,7 @@ pub(crate) struct RegistrySpec {
     pub(crate) rate_limit: Option<RateLimitSpec>,
     /// Times when it is not itself.
     #[serde(default)]
-    pub(crate) troubles: Vec<At<TroubleSpec>>,
+    pub(crate) faults: Vec<At<RegistryFaultSpec>>,
 }
 
 /// So many pulls in each period.
@@ -37,7 +37,7 @@ pub(crate) struct RateLimitSpec {
 /// A time when a registry does not do what it should: `error` or `slow`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct TroubleSpec {
+pub(crate) struct RegistryFaultSpec {
     /// When it begins; `0s` by default.
     pub(crate) from: Option<Text<Time>>,
     /// For how long; to the end by default.

@@ -5,7 +5,7 @@ mod s002_can_hardly_fail;
 mod s003_nothing_goes_wrong;
 mod s004_window_is_everything;
 mod s005_ends_before_verdict;
-mod s006_trouble_not_met;
+mod s006_fault_not_met;
 mod s007_contradicts_policy;
 mod s008_unused_secret;
 mod s009_image_never_pulled;
@@ -29,7 +29,7 @@ pub const RULES: [&Rule; 19] = [
     &s003_nothing_goes_wrong::RULE,
     &s004_window_is_everything::RULE,
     &s005_ends_before_verdict::RULE,
-    &s006_trouble_not_met::RULE,
+    &s006_fault_not_met::RULE,
     &s007_contradicts_policy::RULE,
     &s008_unused_secret::RULE,
     &s009_image_never_pulled::RULE,

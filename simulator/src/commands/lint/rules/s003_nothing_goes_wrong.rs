@@ -8,7 +8,7 @@ pub(super) const RULE: Rule = Rule {
     name: "nothing-goes-wrong",
     finds: "A scenario in which every pod had its images at once and ran within a minute.",
     matters: "The policy has nothing to decide, so the scenario passes with every policy.",
-    help: "add an image that is `missing`, a trouble of a registry, or a fault",
+    help: "add an image that is `missing`, a fault of a registry, or a fault of the cluster",
     bad: r#"spec:
   duration: 10m
   workloads:

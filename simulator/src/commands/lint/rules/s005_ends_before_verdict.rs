@@ -16,12 +16,12 @@ pub(super) const RULE: Rule = Rule {
     name: "ends-before-verdict",
     finds: "Workloads whose pulls still fail at the end, before the rule for that cause has reached its attempts and duration.",
     matters: "The policy has not decided about them: an expectation that they are spared holds only because the scenario ends too early.",
-    help: "raise `duration` beyond the threshold of the rule, or end the trouble earlier",
+    help: "raise `duration` beyond the threshold of the rule, or end the fault earlier",
     bad: r#"spec:
   duration: 30m
   registries:
   - host: registry.example
-    troubles:
+    faults:
     - {error: ServiceUnavailable}
   workloads:
   - {pod: tool, image: "registry.example/app:v2"}
@@ -32,7 +32,7 @@ pub(super) const RULE: Rule = Rule {
   duration: 90m
   registries:
   - host: registry.example
-    troubles:
+    faults:
     - {error: ServiceUnavailable}
   workloads:
   - {pod: tool, image: "registry.example/app:v2"}

@@ -1,7 +1,7 @@
 //! Pods are expected to be spared that the policy is told to fail.
 
 use pullstop_cluster::scenario::expect::Fate;
-use pullstop_cluster::scenario::supply::TroubleKind;
+use pullstop_cluster::scenario::supply::RegistryFaultKind;
 use pullstop_cluster::world::ZERO;
 use pullstop_cluster::world::truth::PodTruth;
 use pullstop_core::time::Human;
@@ -12,14 +12,14 @@ use crate::commands::lint::{Found, Rule};
 pub(super) const RULE: Rule = Rule {
     code: "S007",
     name: "contradicts-policy",
-    finds: "`neverFailed` expected of pods in a trouble of a registry that lasts longer than the rule for its cause waits.",
+    finds: "`neverFailed` expected of pods during a fault of a registry that lasts longer than the rule for its cause waits.",
     matters: "No run can pass: the scenario asks for the opposite of its policy.",
-    help: "shorten the trouble, give the rule a longer `duration`, or expect `failed: true`",
+    help: "shorten the fault, give the rule a longer `duration`, or expect `failed: true`",
     bad: r#"spec:
   duration: 3h
   registries:
   - host: registry.example
-    troubles:
+    faults:
     - {for: 2h, error: ServiceUnavailable}
   workloads:
   - {pod: tool, image: "registry.example/app:v2"}
@@ -30,7 +30,7 @@ pub(super) const RULE: Rule = Rule {
   duration: 3h
   registries:
   - host: registry.example
-    troubles:
+    faults:
     - {for: 30m, error: ServiceUnavailable}
   workloads:
   - {pod: tool, image: "registry.example/app:v2"}
@@ -54,7 +54,7 @@ fn check(subject: &Subject<'_>) -> Vec<Found> {
     found
 }
 
-/// Which trouble outlasts the rule by which the pod was failed.
+/// Which fault outlasts the rule by which the pod was failed.
 fn outlasted(subject: &Subject<'_>, pod: &PodTruth) -> Option<String> {
     let failed = pod.failed?;
     let (rule, duration) = subject.patience(pod, failed.cause)?;
@@ -64,16 +64,16 @@ fn outlasted(subject: &Subject<'_>, pod: &PodTruth) -> Option<String> {
         .iter()
         .find(|registry| last.is_from(&registry.host))?;
     let lasting = registry
-        .troubles_at(failed.at.since(ZERO), last.image, last.node)
-        .find(|trouble| {
-            matches!(trouble.what, TroubleKind::Error { error, .. } if error.cause() == failed.cause)
+        .faults_at(failed.at.since(ZERO), last.image, last.node)
+        .find(|fault| {
+            matches!(fault.what, RegistryFaultKind::Error { error, .. } if error.cause() == failed.cause)
         })?;
     let lasts = match lasting.until {
         Some(until) => format!("lasts {}", Human(until.saturating_sub(lasting.from))),
         None => "never ends".to_owned(),
     };
     Some(format!(
-        "pod `{}` cannot be spared: the trouble of `{}` {lasts}, and rule `{}` fails pods after {}",
+        "pod `{}` cannot be spared: the fault of `{}` {lasts}, and rule `{}` fails pods after {}",
         pod.names.name,
         registry.host,
         rule.name,

@@ -13,7 +13,7 @@ use crate::commands::lint::{Found, Rule};
 pub(super) const RULE: Rule = Rule {
     code: "S012",
     name: "decided-by-chance",
-    finds: "A window of less than five minutes for pods that come at random times, or that meet a trouble that affects only some pulls.",
+    finds: "A window of less than five minutes for pods that come at random times, or that meet a fault that affects only some pulls.",
     matters: "It holds with this seed and perhaps with no other: one pull more or less shifts the verdict by up to five minutes, the kubelet's longest pause.",
     help: "use `afterFirstFailure` for random arrivals, widen the window, or expect a metric",
     bad: r#"spec:
@@ -82,15 +82,15 @@ fn comes_randomly(subject: &Subject<'_>, pod: &PodTruth) -> Option<&'static str>
 fn meets_by_chance(subject: &Subject<'_>, pod: &PodTruth) -> Option<&'static str> {
     let is_chance = |pull: &crate::commands::lint::subject::Pull<'_>| {
         subject.scenario.registries.iter().any(|registry| {
-            let mut troubles = registry
-                .troubles
+            let mut faults = registry
+                .faults
                 .iter()
                 .filter(|t| (1..100).contains(&t.percent));
-            troubles.any(|trouble| pull.meets(trouble)) && pull.is_from(&registry.host)
+            faults.any(|fault| pull.meets(fault)) && pull.is_from(&registry.host)
         })
     };
     subject
         .pulls_of(pod)
         .any(|pull| is_chance(&pull))
-        .then_some("meets a trouble that not all pulls meet")
+        .then_some("meets a fault that not all pulls meet")
 }

@@ -62,8 +62,8 @@ fn nothing(subject: &Subject<'_>, figure: Figure) -> Option<&'static str> {
         Figure::Count(Count::JobsCompleted | Count::JobsFailed) if !has_jobs(scenario) => {
             Some("there is no Job")
         }
-        Figure::Count(Count::FailedWrites) if !has_write_trouble(scenario) => {
-            Some("there is no `writeTrouble`")
+        Figure::Count(Count::FailedWrites) if !has_write_fault(scenario) => {
+            Some("there is no `writeFault`")
         }
         Figure::Waste(Waste::WastedGpuHours) if !wants_gpus(scenario) => {
             Some("no pod asks for a GPU")
@@ -80,9 +80,9 @@ fn has_jobs(scenario: &Scenario) -> bool {
         .any(|workload| is_job(&workload.kind))
 }
 
-fn has_write_trouble(scenario: &Scenario) -> bool {
-    let is_trouble = |kind: &FaultKind| matches!(kind, FaultKind::WriteFault { .. });
-    scenario.faults.iter().any(|fault| is_trouble(&fault.what))
+fn has_write_fault(scenario: &Scenario) -> bool {
+    let is_meant = |kind: &FaultKind| matches!(kind, FaultKind::WriteFault { .. });
+    scenario.faults.iter().any(|fault| is_meant(&fault.what))
 }
 
 fn wants_gpus(scenario: &Scenario) -> bool {

@@ -16,7 +16,7 @@ pub(super) const RULE: Rule = Rule {
   duration: 1h
   registries:
   - host: registry.example
-    troubles:
+    faults:
     - {error: DiskFull}
   workloads:
   - {pod: tool, image: "registry.example/app:v2"}
@@ -27,7 +27,7 @@ pub(super) const RULE: Rule = Rule {
   duration: 1h
   registries:
   - host: registry.example
-    troubles:
+    faults:
     - {error: DiskFull}
   workloads:
   - {pod: tool, image: "registry.example/app:v2"}

@@ -61,7 +61,7 @@ fn nothing(subject: &Subject<'_>, fault: &Fault) -> Option<String> {
             nodes,
             down_for: lasts,
         }
-        | FaultKind::SandboxTrouble { nodes, lasts } => {
+        | FaultKind::SandboxFault { nodes, lasts } => {
             let over = ZERO.after(fault.at + *lasts);
             let is_on = |pod: &&PodTruth| {
                 pod.bound.is_some_and(|(node, at)| {
