@@ -9,6 +9,7 @@ pub mod fault;
 pub mod glob;
 pub mod kind;
 pub mod metric;
+pub mod old_names;
 mod places;
 pub mod quantity;
 pub(crate) mod raw;
@@ -77,7 +78,9 @@ fn read(
 ) -> Result<Scenario, Vec<InputError>> {
     let document: raw::Document = pullstop_core::yaml::read("scenario", text)
         .map_err(|error| vec![InputError::of_document(file, error)])?;
-    check::scenario(file, &document, read_policy)
+    let mut scenario = check::scenario(file, &document, read_policy)?;
+    scenario.places.old_names = old_names::find(text);
+    Ok(scenario)
 }
 
 /// The JSON Schema of scenarios, for editors.

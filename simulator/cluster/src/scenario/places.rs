@@ -1,5 +1,6 @@
 //! Where the parts of a scenario stand in its file.
 
+use super::old_names::OldName;
 use super::raw::Spec;
 use super::raw::value::{Place, Placed, place};
 
@@ -24,6 +25,8 @@ pub struct Places {
     pub workloads: Vec<Place>,
     /// The faults.
     pub faults: Vec<Place>,
+    /// Names that have changed since they were written.
+    pub old_names: Vec<OldName>,
 }
 
 impl Places {
@@ -38,6 +41,7 @@ impl Places {
             queues: all(&spec.queues),
             workloads: all(&spec.workloads),
             faults: all(&spec.faults),
+            old_names: Vec::new(),
         }
     }
 }

@@ -16,6 +16,7 @@ pub(crate) struct FaultSpec {
     /// Kubelets are killed and come back.
     pub(crate) kubelet_restart: Option<At<NodesDown>>,
     /// No pod sandbox can be created.
+    #[serde(alias = "sandboxTrouble")]
     pub(crate) sandbox_fault: Option<At<NodesFor>>,
     /// Images that no container uses are removed from nodes.
     pub(crate) image_garbage: Option<At<ImagesOnNodes>>,
@@ -34,6 +35,7 @@ pub(crate) struct FaultSpec {
     /// The API server takes longer for everything.
     pub(crate) api_slow: Option<At<ForBy>>,
     /// The enforcer's writes fail.
+    #[serde(alias = "writeTrouble")]
     pub(crate) write_fault: Option<At<WritesFail>>,
     /// Every event of the enforcer's watch comes twice.
     pub(crate) duplicate_events: Option<At<For>>,

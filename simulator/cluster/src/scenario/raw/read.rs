@@ -18,6 +18,7 @@ use crate::scenario::QueueOrder;
 use crate::scenario::expect::JobOutcome;
 use crate::scenario::fault::{Write, WriteFault};
 use crate::scenario::metric::Condition;
+use crate::scenario::old_names;
 use crate::scenario::quantity::{SIZE_MAX, cpu_millis, mebibytes};
 use crate::scenario::supply::RegistryFaultKind;
 use crate::scenario::workload::{PodFailureAction, PodReplacement, PullPolicy};
@@ -41,6 +42,11 @@ pub(crate) trait Named: Copy {
 
     /// All of them.
     fn all() -> Vec<(String, Self)>;
+
+    /// What a name is called now, if it has changed.
+    fn today(name: &str) -> &str {
+        name
+    }
 }
 
 impl<T: Named> Read for T {
@@ -48,7 +54,7 @@ impl<T: Named> Read for T {
 
     fn read(text: &str) -> Result<T, String> {
         let all = T::all();
-        let found = all.iter().find(|(name, _)| name == text);
+        let found = all.iter().find(|(name, _)| name == T::today(text));
         found.map(|(_, value)| *value).ok_or_else(|| {
             let names: Vec<&str> = all.iter().map(|(name, _)| name.as_str()).collect();
             format!(
@@ -118,6 +124,10 @@ impl Named for PullError {
         of_pulls
             .map(|error| (format!("{error:?}"), error))
             .collect()
+    }
+
+    fn today(name: &str) -> &str {
+        old_names::error(name)
     }
 }
 

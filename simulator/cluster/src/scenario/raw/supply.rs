@@ -20,7 +20,7 @@ pub(crate) struct RegistrySpec {
     /// How many pulls the registry allows the whole cluster.
     pub(crate) rate_limit: Option<RateLimitSpec>,
     /// Times when it is not itself.
-    #[serde(default)]
+    #[serde(default, alias = "troubles")]
     pub(crate) faults: Vec<At<RegistryFaultSpec>>,
 }
 
