@@ -156,10 +156,65 @@ fn what_is_allowed_is_not_found() {
     assert_eq!(
         (ran.err.as_str(), ran.code),
         (
-            "error: example.yaml:1:1: no rule is called `S999`: the rules are S001 to S019, see docs/lint.md\n",
+            "error: example.yaml:1:1: no rule is called `S999`: the rules are S001 to S020, see docs/lint.md\n",
             2
         )
     );
+}
+
+#[test]
+fn old_names_are_mended_in_place() {
+    let old = format!(
+        "{HEAD}# On purpose: troubles.\nspec:\n  duration: 90m\n  registries:\n  - host: docker.io\n    \
+         troubles:   # two\n    - {{from: 0s, for: 30m, error: BadGateway}}\n    - {{for: 2m, error: \"RuntimeTrouble\"}}\n  \
+         workloads:\n  - {{pod: tool, image: app}}\n  faults:\n  - {{at: 1m, sandboxTrouble: {{nodes: \"*\", for: 1m}}}}\n  \
+         - {{at: 2m, writeTrouble: {{for: 1m, how: Failed}}}}\n  expect:\n  - {{pods: tool, neverFailed: true}}\n"
+    );
+    let new = old
+        .replace("    troubles:", "    faults:")
+        .replace("RuntimeTrouble", "RuntimeFailure")
+        .replace("sandboxTrouble", "sandboxFault")
+        .replace("writeTrouble", "writeFault");
+    let file = scratch::file("old.yaml", &old);
+    let said = |ran: &Ran| ran.err.replace(&file, "old.yaml");
+
+    let ran = simulator(&["run", &file]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    golden("tests/golden/old-names.txt", &said(&ran));
+
+    let ran = simulator(&["lint", "--fix", &file]);
+    assert_eq!(
+        (ran.out.as_str(), said(&ran).as_str(), ran.code),
+        (
+            "nothing found in 1 scenario\n",
+            "note: old.yaml has today's names now\n",
+            0
+        )
+    );
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), new);
+
+    let ran = simulator(&["lint", "--fix", &file]);
+    assert_eq!((said(&ran).as_str(), ran.code), ("", 0));
+}
+
+#[test]
+fn allowed_old_names_are_not_mended() {
+    let rule = RULES[19];
+    let text = format!(
+        "# lint: allow {} on purpose\n{}",
+        rule.code,
+        rule.bad_example()
+    );
+    let file = scratch::file("allowed.yaml", &text);
+    let ran = simulator(&["lint", "--fix", &file]);
+    assert_eq!((ran.err.as_str(), ran.code), ("", 0));
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
+}
+
+#[test]
+fn a_rule_is_found_by_its_former_name() {
+    let former = lint::named("trouble-not-met").unwrap();
+    assert_eq!((former.code, former.name), ("S006", "fault-not-met"));
 }
 
 #[test]

@@ -12,22 +12,45 @@ use std::io::Write;
 use std::path::Path;
 
 use pullstop_cluster::input_error::InputError;
+use pullstop_cluster::scenario::Scenario;
 use pullstop_cluster::simulation::Decider;
 use pullstop_cluster::world::enforcer::baselines::Baseline;
 use pullstop_core::policy::Mode;
 use pullstop_core::suggest;
+use pullstop_core::yaml::DocumentError;
 
 use self::plan::Plan;
 use crate::exit::Failure;
 use crate::input;
 
-/// Says which files are not run.
+/// Warns of names that have changed since the scenario was written.
+pub(crate) fn warn_of_old_names(
+    file: &Path,
+    scenario: &Scenario,
+    err: &mut dyn Write,
+) -> std::io::Result<()> {
+    for name in &scenario.places.old_names {
+        let error = DocumentError {
+            place: name.place,
+            message: format!(
+                "{name}, and the old name is read for one more release: `simulator lint --fix` renames it"
+            ),
+        };
+        writeln!(err, "warning: {}", InputError::of_document(file, error))?;
+    }
+    Ok(())
+}
+
+/// What is not run although it lies there, and what is run with a warning.
 pub(crate) fn remark(plan: &Plan, err: &mut dyn Write) -> std::io::Result<()> {
     if let Some(skipped) = plan.skipped.in_words() {
         writeln!(err, "note: {skipped}")?;
     }
     for error in &plan.unwanted {
         writeln!(err, "warning: {error} (does not match --only, not run)")?;
+    }
+    for loaded in &plan.scenarios {
+        warn_of_old_names(&loaded.file, &loaded.scenario, err)?;
     }
     Ok(())
 }

@@ -53,6 +53,7 @@ pub fn run(
         Some(file) => {
             let mut seen = Seen::default();
             let scenario = plan::load(file)?;
+            crate::runs::warn_of_old_names(file, &scenario, err)?;
             let broken = hunt.check(&scenario, &mut seen);
             (seen, broken.map(|broken| Found { scenario, broken }))
         }

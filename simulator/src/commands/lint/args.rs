@@ -16,6 +16,7 @@ use super::{hint, named};
 Examples:
   simulator lint scenarios
   simulator lint --deny S001,S003 --output github scenarios
+  simulator lint --fix scenarios
   simulator lint --explain S002
 
 Exit codes:
@@ -30,8 +31,11 @@ pub struct LintArgs {
     /// Rules whose findings end in exit code 1: codes or names, `all` or `none`
     #[arg(long, value_name = "CODE", value_parser = parse_deny, value_delimiter = ',', default_value = "all")]
     pub deny: Vec<Deny>,
+    /// Rename in the files what has changed its name; comments and layout stay
+    #[arg(long)]
+    pub fix: bool,
     /// Explain a rule instead of checking scenarios: what it finds, why that matters, and what to do
-    #[arg(long, value_name = "CODE", conflicts_with_all = ["paths", "deny", "output"])]
+    #[arg(long, value_name = "CODE", conflicts_with_all = ["paths", "deny", "fix", "output"])]
     pub explain: Option<String>,
     /// Output format
     #[arg(long, short, value_enum, default_value_t = LintOutput::Human)]

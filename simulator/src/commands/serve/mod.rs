@@ -23,7 +23,7 @@ use self::tell::Teller;
 use crate::exit::{Exit, Failure};
 use crate::input;
 use crate::runs::outcome::Outcome;
-use crate::runs::plan;
+use crate::runs::{self, plan};
 use crate::style::{self, BAD, BOLD, DIM, GOOD, UNSURE};
 
 /// How long a kept cluster runs after its scenario: a year of virtual time.
@@ -33,9 +33,10 @@ const KEPT_FOR: Duration = Duration::from_secs(365 * 24 * 3600);
 ///
 /// # Errors
 /// On a scenario that cannot be read or is invalid, if the port is taken, and when the output cannot be written.
-pub fn run(args: &ServeArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
+pub fn run(args: &ServeArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit, Failure> {
     let text = input::read(&args.scenario)?;
     let scenario = plan::parse(&args.scenario, &text)?;
+    runs::warn_of_old_names(&args.scenario, &scenario, err)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;

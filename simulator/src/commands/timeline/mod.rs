@@ -37,6 +37,7 @@ pub fn run(args: &TimelineArgs, out: &mut dyn Write, err: &mut dyn Write) -> Res
     input::check_stdin([args.scenario.as_path()].into_iter().chain(policy))?;
     let file = input::read(&args.scenario)?;
     let scenario = plan::parse(&args.scenario, &file)?;
+    runs::warn_of_old_names(&args.scenario, &scenario, err)?;
     let decider = runs::decider(args.policy.as_deref(), err)?;
     let seed = args.seed.unwrap_or(scenario.seed);
     let keep = RunOptions {

@@ -19,11 +19,12 @@ mod s016_hidden_image;
 mod s017_cause_never_fails;
 mod s018_not_judged;
 mod s019_fault_meets_nothing;
+pub(super) mod s020_old_name;
 
 use super::Rule;
 
 /// All rules, in the order of their codes.
-pub const RULES: [&Rule; 19] = [
+pub const RULES: [&Rule; 20] = [
     &s001_no_expectation::RULE,
     &s002_can_hardly_fail::RULE,
     &s003_nothing_goes_wrong::RULE,
@@ -43,4 +44,5 @@ pub const RULES: [&Rule; 19] = [
     &s017_cause_never_fails::RULE,
     &s018_not_judged::RULE,
     &s019_fault_meets_nothing::RULE,
+    &s020_old_name::RULE,
 ];
