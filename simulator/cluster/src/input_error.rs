@@ -1,4 +1,4 @@
-//! What is wrong with a file, and where.
+//! Errors in files that people write, with file, line and column.
 
 use std::fmt;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! A Kubernetes cluster in virtual time: what is described in a scenario, and the world that it makes.
+//! A Kubernetes cluster in virtual time: the scenario format, and the world that a scenario makes.
 //!
 //! Nothing here knows a clock, a file or a socket: the same scenario and seed give the same history everywhere.
 

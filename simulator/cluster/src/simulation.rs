@@ -1,4 +1,4 @@
-//! One scenario, one seed, one who decides: a run.
+//! A run: one scenario, one seed, and what decides about pods.
 
 use pullstop_core::classify::TooManyPatterns;
 use pullstop_core::plugin::Profile;
@@ -17,7 +17,7 @@ pub enum Decider {
     Scenario,
     /// Pullstop, by this policy.
     Policy(Box<Policy>),
-    /// Somebody else, who looks at the pods that the scenario's policy covers.
+    /// A baseline, which looks at the pods that the scenario's policy covers.
     Baseline(Baseline),
 }
 

@@ -1,4 +1,4 @@
-//! containerd's words: 1.6.20 and 1.7.24 as recorded, 2.1.9 with its transfer service.
+//! The messages of containerd: 1.6.20 and 1.7.24 as recorded, 2.1.9 with its transfer service.
 //!
 //! Where no recording shows them they are those of the sources of these releases: `remotes/docker`, `remotes/errors`,
 //! `pull.go`, the unpackers, and the image service of `pkg/cri`.

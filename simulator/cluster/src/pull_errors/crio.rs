@@ -1,4 +1,4 @@
-//! CRI-O's words, as of 1.36: `internal/storage/image.go`, `internal/ociartifact/store.go`, and the library
+//! The messages of CRI-O, as of 1.36: `internal/storage/image.go`, `internal/ociartifact/store.go`, and the library
 //! `go.podman.io/image`, which does the pull.
 
 use super::image::Image;

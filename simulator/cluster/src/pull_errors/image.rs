@@ -1,4 +1,4 @@
-//! An image name, taken apart into what runtimes print of it.
+//! The parts of an image name that runtimes print.
 
 use pullstop_core::image::ImageReference;
 

@@ -1,4 +1,4 @@
-//! What the kubelet publishes of an error: reason and message of a waiting container (`pkg/kubelet/images`).
+//! What the kubelet publishes about a failed pull: reason and message of a waiting container (`pkg/kubelet/images`).
 
 use pullstop_core::image::ImageReference;
 

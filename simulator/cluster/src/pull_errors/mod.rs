@@ -1,4 +1,4 @@
-//! What can go wrong with a pull, and the words in which each container runtime says so.
+//! The errors of pulls, and the messages of each container runtime for them.
 //!
 //! The words matter: the classifier reads them in the simulation as it does in a cluster. What the kubelet adds stands
 //! in `kubelet`, each runtime's own words in a module of its name, and what they have in common, since all are

@@ -1,5 +1,4 @@
-//! What Go's network library says when a connection fails: the same in every runtime, but for the release of Go that it
-//! was built with.
+//! The messages of Go's network library for failed connections. All runtimes share them; only the release of Go differs.
 
 use std::net::IpAddr;
 

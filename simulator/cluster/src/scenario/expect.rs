@@ -1,4 +1,4 @@
-//! What a scenario expects.
+//! Expectations of a scenario.
 
 use std::fmt;
 use std::time::Duration;

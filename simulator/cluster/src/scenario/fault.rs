@@ -1,4 +1,4 @@
-//! What goes wrong in a cluster, and what people do to it by hand.
+//! Faults of the cluster and of the enforcer, and what people do by hand. Faults of a registry are in `supply`.
 
 use std::fmt;
 use std::time::Duration;
@@ -45,7 +45,7 @@ pub enum FaultKind {
         /// Which; a name.
         image: String,
     },
-    /// Somebody edits the image of a live pod.
+    /// A user edits the image of a live pod.
     EditImage {
         /// Whose.
         pods: String,
@@ -54,12 +54,12 @@ pub enum FaultKind {
         /// The new image.
         image: String,
     },
-    /// Somebody deletes pods.
+    /// A user deletes pods.
     DeletePods {
         /// Which.
         pods: String,
     },
-    /// Somebody sets `phase: Failed`.
+    /// A user sets `phase: Failed`.
     FailPods {
         /// Which.
         pods: String,
@@ -76,7 +76,7 @@ pub enum FaultKind {
         /// How long it is away.
         down_for: Duration,
     },
-    /// The API server takes longer for everything that the enforcer asks or sees.
+    /// The API server takes longer foreverything that the enforcer asks or sees.
     ApiSlow {
         /// For how long.
         lasts: Duration,

@@ -1,4 +1,4 @@
-//! What a document is that is no scenario, and who wants it.
+//! Recognizes documents that are no scenarios, and names the command that reads them.
 
 use pullstop_core::names::PREFIX;
 use pullstop_core::policy::document::{CLUSTER_KIND, NAMESPACED_KIND};
@@ -96,7 +96,7 @@ fn head(document: &str) -> Option<Head> {
 fn object(document: &str, members: &Map<String, Value>) -> Option<Other> {
     let head = head(document)?;
     let Some(kind) = head.kind else {
-        // Whoever wrote one of these meant a scenario perhaps.
+        // A document with one of these may be meant as a scenario.
         let is_scenario = ["apiVersion", "spec"]
             .iter()
             .any(|name| members.contains_key(*name));

@@ -1,4 +1,4 @@
-//! Figures over a whole run, and conditions on them such as `timeToFail.p95 < 150s`.
+//! Metrics of a whole run, and conditions on them such as `timeToFail.p95 < 150s`.
 
 use std::fmt;
 use std::time::Duration;

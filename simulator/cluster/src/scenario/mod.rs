@@ -1,4 +1,4 @@
-//! Scenarios: a cluster, what goes wrong in it, and what is expected of the policy.
+//! The scenario format: a cluster, its faults, and what the policy is expected to do.
 //!
 //! A file is read into raw types with places (`raw`) and from there into a valid [`Scenario`] (`check`), which is
 //! all that the simulated world ever sees.
@@ -107,9 +107,9 @@ pub struct Scenario {
     pub kubernetes_minor: u32,
     /// The nodes, in groups of equals.
     pub nodes: Vec<NodeGroup>,
-    /// Registries that are worth a word; others are always there.
+    /// Registries that differ from the default; all others are always available.
     pub registries: Vec<Registry>,
-    /// Images that are worth a word; others exist.
+    /// Images that differ from the default; all others exist.
     pub images: Vec<Image>,
     /// Pull secrets.
     pub secrets: Vec<Secret>,

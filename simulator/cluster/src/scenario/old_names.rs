@@ -215,10 +215,10 @@ spec:
             [
                 ((6, 5), "troubles"),
                 ((7, 15), "RuntimeTrouble"),
-                ((8, 14), "troubles"),
-                ((8, 39), "RuntimeTrouble"),
-                ((13, 12), "sandboxTrouble"),
-                ((14, 12), "writeTrouble"),
+                ((8, 15), "troubles"),
+                ((8, 40), "RuntimeTrouble"),
+                ((13, 14), "sandboxTrouble"),
+                ((14, 14), "writeTrouble"),
             ]
         );
     }

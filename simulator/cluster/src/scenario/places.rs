@@ -1,4 +1,4 @@
-//! Where the parts of a scenario stand in its file.
+//! Line and column of each part of a scenario in its file.
 
 use super::old_names::OldName;
 use super::raw::Spec;

@@ -1,4 +1,4 @@
-//! Quantities: how many and how much there may be of anything, and how Kubernetes writes it.
+//! Quantities of CPU and memory as Kubernetes writes them, and the limits of a scenario's size.
 
 use super::metric::thousandths;
 

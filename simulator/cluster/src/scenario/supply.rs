@@ -1,4 +1,4 @@
-//! Where images come from: registries, images and the secrets that open them.
+//! Where images come from: registries and their faults, images, and pull secrets.
 
 use std::time::Duration;
 
@@ -85,7 +85,7 @@ pub struct Image {
 pub struct Exists {
     /// `None`: never.
     pub from: Option<Duration>,
-    /// `None`: for ever.
+    /// `None`: forever.
     pub until: Option<Duration>,
     /// What a pull is told while it does not.
     pub missing: PullError,

@@ -1,4 +1,4 @@
-//! What runs in the cluster.
+//! Workloads of a scenario: Jobs, pods and Deployments, and the template of their pods.
 
 use std::time::Duration;
 

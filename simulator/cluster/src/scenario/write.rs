@@ -1,7 +1,7 @@
-//! Scenarios as YAML: what `simulator fuzz` and `simulator import` hand to people.
+//! Writes scenarios as YAML, for `simulator fuzz` and `simulator import`.
 //!
-//! Only what differs from the defaults is written. The policy is not, and neither are expectations: whoever writes a
-//! scenario for somebody knows better what to expect.
+//! Only what differs from the defaults is written. The policy and the expectations are not: the caller
+//! knows better what to expect.
 
 use std::fmt::Write as _;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The API server: the pods as they are stored, and what changes of them.
+//! The API server: stored pods, and their changes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,7 +47,7 @@ pub enum ChangeKind {
 pub enum Writer {
     /// The pod's kubelet.
     Kubelet,
-    /// Somebody else.
+    /// Another client.
     Other,
 }
 
@@ -60,7 +60,7 @@ pub enum Refused {
     NotFound,
 }
 
-/// A change that somebody else than the kubelet wants.
+/// A change that a client other than the kubelet wants.
 #[derive(Clone, Debug)]
 pub enum Patch {
     /// Phase, reason and condition, and an annotation if it is durable.

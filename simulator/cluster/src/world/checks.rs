@@ -1,4 +1,4 @@
-//! What must hold in every run, checked against the truth that no policy can see.
+//! The invariants of every run, checked against the truth that no policy can see.
 //!
 //! The numbers are those of the invariants in `docs/design.md`. Those that compare two runs (4, 7, 8 and 12) are
 //! checked by `simulator fuzz`.
@@ -224,7 +224,7 @@ impl Checks {
             || overdue_at.is_some_and(|at| at <= now)
     }
 
-    /// 9: what is absent for ever is failed within threshold, one worker sync and the watch's delay.
+    /// 9: what is absent forever is failed within threshold, one worker sync and the watch's delay.
     fn check_latest(&mut self, c: &Cluster, controller: &dyn Controller) {
         for place in 0..c.truth.pods.len() {
             let pod = PodId::at(place);
@@ -294,7 +294,7 @@ impl Checks {
 }
 
 /// When a verdict that is due at `at` is free to fall: not while a pull may be in flight, which the enforcer can only
-/// tell from what is published one sync after it. `None` if the pull goes on for ever.
+/// tell from what is published one sync after it. `None` if the pull goes on forever.
 fn quiet_from(truth: &PodTruth, at: Timestamp) -> Option<Timestamp> {
     let lag = WORKER_SYNC * 2;
     let is_near = |a: &&Attempt| {

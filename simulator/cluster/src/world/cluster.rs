@@ -1,4 +1,4 @@
-//! What all parts of the world share: time, the API server, the supply of images, and the truth.
+//! What all parts of the world share: time, the event queue, the API server, the supply of images, and the truth.
 
 use pullstop_core::time::Timestamp;
 

@@ -11,7 +11,7 @@ use super::cluster::Cluster;
 use super::ids::PodId;
 use super::pod::Pod;
 
-/// Somebody who decides which pods to fail.
+/// Decides which pods to fail.
 pub trait Controller: std::fmt::Debug {
     /// Takes in what has happened, and adds what is to be done about it.
     fn handle(
@@ -23,11 +23,11 @@ pub trait Controller: std::fmt::Debug {
     );
     /// When to come back with [`ControllerEvent::Time`].
     fn next_deadline(&self) -> Option<Timestamp>;
-    /// Of how many pods it keeps something.
+    /// For how many pods it keeps state.
     fn tracked(&self) -> usize;
     /// The phases that its watch selects.
     fn phases(&self) -> &[Phase];
-    /// Whether it claims to keep something only of pods that fail, and to judge all of those that it covers.
+    /// Whether it claims to keep state only for failing pods, and to judge all of them that it covers.
     fn keeps_only_failing(&self) -> bool {
         false
     }
@@ -108,5 +108,5 @@ pub struct Verdict {
     pub decision: Option<Box<Decision>>,
 }
 
-/// Makes a controller: at the start, and after each restart. If it cannot, nobody decides.
+/// Makes a controller: at the start, and after each restart. Without one, no pod is judged.
 pub type MakeController = Box<dyn Fn() -> Option<Box<dyn Controller>> + Send + Sync>;

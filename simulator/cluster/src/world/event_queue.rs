@@ -1,4 +1,4 @@
-//! What is still to happen, in order.
+//! The event queue: what is still to happen, in order.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;

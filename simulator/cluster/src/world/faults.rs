@@ -1,4 +1,4 @@
-//! What goes wrong at its time, and what people do by hand.
+//! Begins the scenario's faults of the cluster at their times. Faults of registries are in `supply`.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Short names of things: places in the world's tables.
+//! Ids: places in the world's tables.
 
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(

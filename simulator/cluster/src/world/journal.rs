@@ -1,4 +1,4 @@
-//! What is told of a run: only kept when somebody wants to read it.
+//! The journal of a run, kept on demand.
 
 use std::sync::Arc;
 
@@ -66,7 +66,7 @@ pub enum What {
     Removed,
     /// The kubelet put it back to `Pending`.
     PutBack,
-    /// Somebody's write, by name.
+    /// A client's write, by name.
     Write(&'static str),
     /// The enforcer has decided.
     Decided(Box<Decision>),

@@ -1,4 +1,4 @@
-//! A cluster in virtual time: kubelets, registries, queues, controllers and an enforcer, driven by one agenda.
+//! A cluster in virtual time: kubelets, registries, queues, controllers and an enforcer, driven by one event queue.
 //!
 //! Nothing here knows a real clock or a real network. A [`World`] is made of a scenario and a seed, and the same two
 //! give the same history, event by event. The parts hear of each other only through the simulated API server, with the
@@ -93,8 +93,8 @@ pub struct RunOptions {
 }
 
 impl World {
-    /// The world of a scenario, at its beginning. `policy` is what the checks hold the enforcer to, and `make` makes
-    /// whoever decides.
+    /// The world of a scenario, at its beginning. The checks hold the enforcer to `policy`, and `make` makes what
+    /// decides.
     pub fn new(
         scenario: &Scenario,
         seed: u64,

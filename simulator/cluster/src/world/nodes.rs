@@ -1,4 +1,4 @@
-//! Nodes: where they are, what they have, and which images lie on them.
+//! Nodes: when they join, their capacity, and the images on them.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -27,7 +27,7 @@ pub struct Node {
     pub joins: Joins,
     /// When it has joined.
     pub joined_at: Option<Timestamp>,
-    /// When somebody has asked for it, if it is scaled.
+    /// When it was asked for, if it is scaled.
     pub is_booting: bool,
     /// Whether no further pods are placed on it (`spec.unschedulable`).
     pub is_cordoned: bool,

@@ -1,4 +1,4 @@
-//! What would have become of a pod: asked of the scripted truth, never told to a policy.
+//! The oracle: what would have become of a pod. It knows the scenario, and no policy can ask it.
 
 use pullstop_core::time::Timestamp;
 
@@ -100,7 +100,7 @@ fn loaded_at(c: &Cluster, pod: &Pod, image: ImageId, from: Timestamp) -> Option<
     })
 }
 
-/// Whether the pod ends anyway before `at`: by its own deadline, or because somebody deletes or fails it.
+/// Whether the pod ends anyway before `at`: by its own deadline, or because a user deletes or fails it.
 fn ends_before(c: &Cluster, pod: &Pod, at: Timestamp) -> bool {
     let deadline = pod.template.active_deadline;
     let by_deadline = deadline

@@ -1,4 +1,4 @@
-//! The world as those outside of it use it: they hear of every change, write in between, and say how time passes.
+//! The world for users outside of it: they see every change, write, and advance time.
 //!
 //! Nothing here is used in virtual time, where the world runs on its own.
 
@@ -35,7 +35,7 @@ impl World {
         self.cluster.queue.next_at().filter(|at| *at <= self.end)
     }
 
-    /// Somebody has written to a pod at `at`, before anything else that is due then. A pod that is gone is left alone.
+    /// A client has written to a pod at `at`, before anything else that is due then. A pod that is gone is left alone.
     pub fn write(&mut self, at: Timestamp, pod: PodId, patch: Patch) {
         self.pass_to(at);
         // Without a version it is refused only if the pod is gone.
@@ -43,7 +43,7 @@ impl World {
         self.spread();
     }
 
-    /// Somebody has created a pod, perhaps on a node of their choice.
+    /// A client has created a pod, perhaps on a node of its choice.
     pub fn adopt_pod(
         &mut self,
         at: Timestamp,
@@ -58,7 +58,7 @@ impl World {
         id
     }
 
-    /// Somebody has done something to the controllers' objects.
+    /// A client has done something to the controllers' objects.
     pub fn order<T>(
         &mut self,
         at: Timestamp,
@@ -70,14 +70,14 @@ impl World {
         done
     }
 
-    /// Somebody has removed a pod at once.
+    /// A client has removed a pod at once.
     pub fn remove(&mut self, at: Timestamp, pod: PodId) {
         self.pass_to(at);
         self.cluster.api.remove(pod);
         self.spread();
     }
 
-    /// Somebody is about to fail a pod for this cause: what is true at that moment is noted, the first time.
+    /// A client is about to fail a pod for this cause: what is true at that moment is noted, the first time.
     pub fn note_failed(&mut self, at: Timestamp, pod: PodId, cause: Cause) {
         self.pass_to(at);
         let Some(stored) = self.cluster.api.get(pod) else {
@@ -89,7 +89,7 @@ impl World {
         }
     }
 
-    /// Somebody has warned of a pod for this cause.
+    /// A client has warned of a pod for this cause.
     pub fn note_warned(&mut self, at: Timestamp, pod: PodId, cause: Cause) {
         self.pass_to(at);
         let now = self.cluster.now;

@@ -1,4 +1,4 @@
-//! Registries and images, as they really are at any time.
+//! Registries and images at any time, with the faults of registries: how each pull goes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What really happened, which no policy can see: checks and reports are made from it.
+//! The truth: what really happened. No policy can see it; checks and reports use it.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Uids of pods: UUIDs as Kubernetes makes them, in which the pod's place can be found again.
+//! Uids of pods: UUIDs as Kubernetes makes them, with the pod's place in them.
 
 use super::ids::PodId;
 use super::random::{Purpose, RandomStreams};

@@ -1,4 +1,4 @@
-//! Nodes, their kubelets, and queues.
+//! Checks nodes, their kubelets, and queues.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Containers.
+//! Checks containers.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Expectations.
+//! Checks expectations.
 
 use pullstop_core::pod::Phase;
 

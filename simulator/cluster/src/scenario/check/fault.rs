@@ -1,4 +1,4 @@
-//! Faults.
+//! Checks faults of the cluster (`spec.faults`).
 
 use super::Check;
 use super::names::{Names, listed};

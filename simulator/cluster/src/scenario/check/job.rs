@@ -1,4 +1,4 @@
-//! What only some kinds of workload have, and Jobs.
+//! Checks Jobs, and fields that only some kinds of workload have.
 
 use std::time::Duration;
 
@@ -257,7 +257,7 @@ impl Check {
         })
     }
 
-    /// A Job that is larger than its queue would wait for ever.
+    /// A Job that is larger than its queue would wait forever.
     pub(super) fn quota(
         &mut self,
         w: &WorkloadSpec,
@@ -287,7 +287,7 @@ impl Check {
             let all = each.saturating_mul(pods);
             if let Some(quota) = quota.filter(|quota| all > *quota) {
                 let message = format!(
-                    "the Job would wait for ever: it takes {all}{unit} {what}, and `{}` has {quota}{unit}",
+                    "the Job would wait forever: it takes {all}{unit} {what}, and `{}` has {quota}{unit}",
                     queue.name
                 );
                 self.error(written, message);

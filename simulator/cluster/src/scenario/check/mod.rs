@@ -1,4 +1,4 @@
-//! From what is written to a valid scenario.
+//! Checks a scenario as it is written, and makes the valid one of it.
 
 mod cluster;
 mod container;

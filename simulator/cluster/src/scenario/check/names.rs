@@ -1,4 +1,4 @@
-//! The names that things will have in the simulation, and whether a pattern can match one.
+//! Names of pods and nodes in the simulation, and whether a pattern can match one.
 
 use pullstop_core::suggest;
 

@@ -1,4 +1,4 @@
-//! Registries, images and secrets.
+//! Checks registries, their faults, images and secrets.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Workloads: who makes pods, when they come, and what they are like.
+//! Checks workloads: what creates pods, when, and what the pods are like.
 
 use std::collections::BTreeMap;
 

@@ -22,17 +22,17 @@ pub(crate) struct FaultSpec {
     pub(crate) image_garbage: Option<At<ImagesOnNodes>>,
     /// An image is loaded onto nodes by hand.
     pub(crate) image_loaded: Option<At<ImageOnNodes>>,
-    /// Somebody edits the image of live pods.
+    /// A user edits the image of live pods.
     pub(crate) edit_image: Option<At<EditImage>>,
-    /// Somebody deletes pods.
+    /// A user deletes pods.
     pub(crate) delete_pods: Option<At<Pods>>,
-    /// Somebody sets `phase: Failed`.
+    /// A user sets `phase: Failed`.
     pub(crate) fail_pods: Option<At<FailPods>>,
     /// The enforcer's watch breaks.
     pub(crate) watch_gap: Option<At<For>>,
     /// The enforcer is killed and started again.
     pub(crate) enforcer_restart: Option<At<Down>>,
-    /// The API server takes longer for everything.
+    /// The API server takes longer foreverything.
     pub(crate) api_slow: Option<At<ForBy>>,
     /// The enforcer's writes fail.
     #[serde(alias = "writeTrouble")]

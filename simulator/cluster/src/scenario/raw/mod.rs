@@ -62,10 +62,10 @@ pub(crate) struct Spec {
     pub(crate) enforcer: Option<EnforcerSpec>,
     /// The cluster; one node by default.
     pub(crate) cluster: Option<ClusterSpec>,
-    /// Registries that are worth a word; others are always there.
+    /// Registries that differ from the default; all others are always available.
     #[serde(default)]
     pub(crate) registries: Vec<At<RegistrySpec>>,
-    /// Images that are worth a word; others exist. The first that matches counts.
+    /// Images that differ from the default; all others exist. The first that matches counts.
     #[serde(default)]
     pub(crate) images: Vec<At<ImageSpec>>,
     /// Pull secrets.

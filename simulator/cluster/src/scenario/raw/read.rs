@@ -1,4 +1,4 @@
-//! What texts are read as: numbers, times, sizes, names.
+//! Reads texts as numbers, times, sizes and names.
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -159,7 +159,7 @@ readers! {
         Duration::ZERO => Err(format!("`{text}` is no time at all: write more")),
         span => Ok(span),
     }, { "type": "string", "pattern": DURATION };
-    /// A count of something that is worth a word.
+    /// A count of at least 1.
     Count => u32, |text| whole(text, 1, SIZE_MAX), { "type": "integer", "minimum": 1, "maximum": SIZE_MAX };
     /// A count that may be zero.
     Number => u32, |text| whole(text, 0, SIZE_MAX), { "type": "integer", "minimum": 0, "maximum": SIZE_MAX };

@@ -73,7 +73,7 @@ pub(crate) struct ImageSpec {
     pub(crate) missing: Option<Text<Missing>>,
     /// From when it exists; from the start by default.
     pub(crate) appears_at: Option<Text<Time>>,
-    /// Until when it exists; for ever by default.
+    /// Until when it exists; forever by default.
     pub(crate) disappears_at: Option<Text<Time>>,
     /// The secret without which it cannot be pulled.
     pub(crate) secret: Option<Text<Label>>,
@@ -91,6 +91,6 @@ pub(crate) struct SecretSpec {
     pub(crate) name: Text<Label>,
     /// From when it is there; from the start by default.
     pub(crate) appears_at: Option<Text<Time>>,
-    /// Until when; for ever by default.
+    /// Until when; forever by default.
     pub(crate) disappears_at: Option<Text<Time>>,
 }

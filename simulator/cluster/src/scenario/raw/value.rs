@@ -1,4 +1,4 @@
-//! Values with places: texts that are read by hand, so that all that is wrong with them is said at once.
+//! Values with their places: texts that are read later, so that all errors in them are reported at once.
 
 use std::borrow::Cow;
 use std::fmt;

@@ -29,7 +29,7 @@ pub(crate) struct WorkloadSpec {
     /// Init containers and sidecars, in their order.
     #[serde(default)]
     pub(crate) init_containers: Vec<At<ContainerSpec>>,
-    /// How long containers run that do not say it; `1m` by default, for ever in Deployments.
+    /// How long containers run that do not say it; `1m` by default, forever in Deployments.
     pub(crate) runs: Option<Text<Time>>,
     /// With which code containers end that do not say it; `0` by default.
     pub(crate) exit_code: Option<Text<ExitCode>>,

@@ -1,4 +1,4 @@
-//! What clients outside of the world do to its Jobs, `ReplicaSets` and nodes. In virtual time nobody is there who would.
+//! What clients outside of the world do to its Jobs, `ReplicaSets` and nodes. Only served clusters have such clients.
 
 use std::sync::Arc;
 

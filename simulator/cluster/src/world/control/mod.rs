@@ -1,4 +1,4 @@
-//! What controllers do: workloads arrive, wait in queues, are scheduled, and are replaced.
+//! The controllers: they create the pods of workloads, queue Jobs, schedule pods, and replace them.
 
 pub mod clients;
 pub mod job;

@@ -1,4 +1,4 @@
-//! Queues: Jobs are suspended until their queue's quota has room for them.
+//! Queues with quotas: a Job is suspended until its queue's quota has room for it.
 
 use crate::scenario::{Queue, QueueOrder, Quota};
 use crate::world::ids::OwnerId;

@@ -1,4 +1,4 @@
-//! `ReplicaSets`: whatever ends is replaced at once (`pkg/controller/replicaset`).
+//! The controller of `ReplicaSets`: it replaces ended pods at once (`pkg/controller/replicaset`).
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The scheduler: pods that wait for a place, and nodes that have one.
+//! The scheduler: it gives waiting pods a node with room for them.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};

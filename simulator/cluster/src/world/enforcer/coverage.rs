@@ -1,4 +1,4 @@
-//! Which transitions of the engine's state machine a run has made.
+//! Coverage: which transitions of the engine's state machine a run has made.
 
 use pullstop_core::cause::Cause;
 use pullstop_core::engine::{GoneFrom, Outcome, StartedOver, TransitionKind};

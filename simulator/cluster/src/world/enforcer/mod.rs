@@ -1,4 +1,4 @@
-//! The enforcer in the loop: what it sees of the cluster and when, and how its writes get there.
+//! The simulated enforcer: what it sees of the cluster and when, and how its writes arrive.
 //!
 //! A [`Controller`] decides: Pullstop's own engine ([`pullstop`]), or one of the baselines to compare it with
 //! ([`baselines`]).

@@ -1,4 +1,4 @@
-//! Pullstop's own engine as a controller: the very code that runs in a cluster.
+//! Pullstop's own engine as a controller: the same code that runs in a cluster.
 
 use pullstop_core::engine::{Decision, Effect, Engine, Input};
 use pullstop_core::plugin::Profile;

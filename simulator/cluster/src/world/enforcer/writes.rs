@@ -1,4 +1,4 @@
-//! Writes on their way: sent, stored or not, and answered.
+//! The enforcer's writes: sent, stored or refused, and answered.
 
 use std::sync::Arc;
 use std::time::Duration;

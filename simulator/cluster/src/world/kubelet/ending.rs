@@ -1,4 +1,4 @@
-//! What a kubelet publishes, what it puts back, and how a pod ends.
+//! How a kubelet publishes a status, puts back what others wrote, and ends a pod.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,7 +64,7 @@ impl Visit<'_> {
         }
     }
 
-    /// Somebody has set a terminal phase without anything that would wake the worker: until its next sync, the status
+    /// Another client has set a terminal phase without anything that would wake the worker: until its next sync, the status
     /// manager may write back what it has.
     pub(super) fn reconcile(&mut self) {
         let at = on_tick(self.c.now, self.kubelet.phase_ms, STATUS_TICK_MS);

@@ -1,4 +1,4 @@
-//! The Events that a kubelet writes about a pod, and those that it does not, since its recorder holds them back.
+//! The Events that a kubelet writes about a pod, and those that its recorder holds back.
 //!
 //! `client-go/tools/record/events_cache.go`; why nothing should be counted from them is in `docs/design.md`.
 

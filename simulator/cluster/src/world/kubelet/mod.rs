@@ -1,4 +1,4 @@
-//! Kubelets: what they do, when, and what they publish of it.
+//! The kubelets: what they do and when, and what they publish.
 //!
 //! Modelled on Kubernetes 1.36 and checked against recordings of a real one (`tests/tests/fidelity.rs`). One thing
 //! must be kept in mind while reading: a status is made at the beginning of a sync, from what the sync before it left
@@ -66,7 +66,7 @@ struct Kubelet {
 /// What happens in kubelets. A number of a life or a ticket that is no longer current makes an event void.
 #[derive(Clone, Debug)]
 pub enum Event {
-    /// Somebody else's change arrives.
+    /// A change by another client arrives.
     Seen(Arc<Pod>),
     /// A sync is due.
     Sync(PodId, u32),
@@ -99,7 +99,7 @@ struct Visit<'a> {
 }
 
 impl Kubelets {
-    /// A kubelet for each node. Events are costly, and only kept if somebody wants them.
+    /// A kubelet for each node. Events are costly, and kept on demand.
     pub fn new(c: &Cluster, minor: u32, keeps_events: bool) -> Self {
         let kubelet = |(id, node): (NodeId, &super::nodes::Node)| Kubelet {
             down: 0,
@@ -119,7 +119,7 @@ impl Kubelets {
         }
     }
 
-    /// Somebody has changed a pod: its kubelet hears of it.
+    /// A client has changed a pod: its kubelet hears of it.
     pub fn hear(&self, c: &mut Cluster, change: &Change) {
         let is_theirs = change.pod.node.is_some() && change.by == Writer::Other;
         if is_theirs && change.kind != ChangeKind::Removed {
@@ -160,7 +160,7 @@ impl Kubelets {
             .map_or(&[], |events| events.written())
     }
 
-    /// Somebody removes an image from a node, or from all pods that ran there.
+    /// An image is removed from a node, or from all pods that ran there.
     pub fn drops_image(&self, c: &mut Cluster, node: NodeId, image: ImageId) {
         let runs = |pod: &PodId| {
             let worker = self.workers.get(pod.index()).and_then(Option::as_ref);
@@ -227,7 +227,7 @@ impl Kubelets {
         });
     }
 
-    /// Whoever's turn it is begins to pull.
+    /// The next pod in turn begins to pull.
     fn start_pulls(&mut self, c: &mut Cluster, node: NodeId) {
         while let Some((pod, is_allowed)) = self.nodes[node.index()].puller.next(c.now) {
             let Some(Some(w)) = self.workers.get_mut(pod.index()) else {

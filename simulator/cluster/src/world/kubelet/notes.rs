@@ -1,4 +1,4 @@
-//! What the truth is told of a kubelet's work, which no policy can see.
+//! Records a kubelet's work in the truth, which no policy can see.
 
 use pullstop_core::pod::ContainerKind;
 

@@ -1,4 +1,4 @@
-//! When a pod is synced.
+//! When a kubelet syncs a pod.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! One sync of a pod: publish what was, then do what is to be done, container by container.
+//! One sync of a pod: publish what has happened, then act, container by container.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,7 +44,7 @@ impl Visit<'_> {
         self.schedule(at, Event::Wake(self.pod, self.w.life));
     }
 
-    /// A change that somebody else has made has arrived.
+    /// A change by another client has arrived.
     pub(super) fn seen(&mut self, pod: Arc<Pod>) {
         if self.w.step == Step::Done {
             if pod.deleting_since.is_some() {

@@ -1,4 +1,4 @@
-//! What a kubelet knows of one pod, and the status that it makes of it.
+//! What a kubelet knows about one pod, and the status that it makes of this.
 
 use std::sync::{Arc, LazyLock};
 
@@ -72,7 +72,7 @@ pub(super) enum Step {
 /// Why a pod ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
-    /// Somebody has set its phase to `Failed`, with this reason.
+    /// Another client has set its phase to `Failed`, with this reason.
     Told(&'static str),
     /// `activeDeadlineSeconds` is over.
     Deadline,

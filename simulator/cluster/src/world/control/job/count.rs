@@ -1,4 +1,4 @@
-//! What a Job makes of pods that have ended, and when that is too much (`pkg/controller/job`).
+//! How a Job counts pods that have ended, and when it fails (`pkg/controller/job`).
 
 use std::sync::Arc;
 

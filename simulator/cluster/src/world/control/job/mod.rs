@@ -1,4 +1,4 @@
-//! The Job controller, as far as pods that fail concern it (`pkg/controller/job`).
+//! The Job controller, as far as failed pods matter to it (`pkg/controller/job`).
 
 mod count;
 
@@ -199,7 +199,7 @@ impl JobState {
     /// The Job is looked at after a while, together with all that happens until then.
     pub(super) fn look_after(&mut self, c: &mut Cluster, id: OwnerId, pause: Duration) {
         let at = c.now.after(pause);
-        // Whoever looks sooner asks again for what is due later.
+        // An earlier look asks again for what is due later.
         if self.looks.first().is_none_or(|first| at < *first) {
             self.looks.insert(at);
             c.queue

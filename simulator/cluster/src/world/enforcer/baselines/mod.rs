@@ -1,4 +1,4 @@
-//! Baselines: how other projects decide that an image cannot be pulled, to compare with.
+//! Baselines to compare with: how other projects decide that an image cannot be pulled.
 //!
 //! Each has the name and the defaults of the project that it is taken from. Only the decision is theirs: whom they look
 //! at and how they write is the same for all, so that nothing but the decision is compared. A write that fails is made

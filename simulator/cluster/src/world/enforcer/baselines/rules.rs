@@ -1,4 +1,4 @@
-//! When each baseline fails a pod, from what it has seen of it.
+//! The rule by which each baseline fails a pod.
 //!
 //! Where a project's source does not say what it does, nothing was made up: the comments say what is left out.
 
