@@ -147,7 +147,7 @@ pub async fn enforce(
         }
         // Not before the last write has arrived: others may write as soon as the Lease is given up.
         retire.send_replace(true);
-        // The driver has dropped its end: the rest of the events is sent, unless the API server is in trouble.
+        // The driver has dropped its end: the rest of the events is sent, unless the API server fails.
         let _ = tokio::time::timeout(LAST_EVENTS, announcing).await;
     };
     let election = parts.lead(args, &claim, switch, retire.subscribe());

@@ -111,7 +111,7 @@ impl Classifier {
             return Classification::UNKNOWN;
         };
         let permanence = |number: usize| self.built_in.patterns[number].permanence;
-        // A definite error beside one that heals: it was the network's trouble that led to it.
+        // A definite error beside one that heals: the network's error led to it.
         let heals = |number: &&usize| permanence(**number) == Permanence::Transient;
         let winner = if permanence(first) == Permanence::Permanent {
             *found.numbers.iter().find(heals).unwrap_or(&first)

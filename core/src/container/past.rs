@@ -175,7 +175,7 @@ impl FailingContainer {
         }
     }
 
-    /// Whether what was before the event is no longer about this container's present trouble: it has got an image, or it
+    /// Whether what was before the event is no longer about this container's present failures: it has got an image, or it
     /// waited for another one.
     fn begins_anew(&self, event: &PastEvent<'_>) -> bool {
         event.reason == "Pulled" || event.image().is_some_and(|image| !self.awaits(image))

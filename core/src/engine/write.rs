@@ -21,7 +21,7 @@ const CONFIRM_AFTER: Duration = Duration::from_secs(2);
 const CONFIRM_EVERY_MAX: Duration = Duration::from_secs(300);
 /// After a conflict the watch brings the new state nearly always at once.
 const CONFLICT_PATIENCE: Duration = Duration::from_secs(2);
-/// After a write that failed, so as not to press an API server in trouble.
+/// After a write that failed, so as not to press a failing API server.
 const FAILURE_PATIENCE: Duration = Duration::from_secs(10);
 
 impl Engine {

@@ -1,4 +1,4 @@
-//! The built-in policy: quick for definite errors, patient for the rest, never for the node's own trouble.
+//! The built-in policy: quick for definite errors, patient for the rest, never for the node's own faults.
 
 use std::num::NonZeroU32;
 use std::time::Duration;

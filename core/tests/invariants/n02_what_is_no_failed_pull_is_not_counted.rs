@@ -1,4 +1,4 @@
-//! Throttling, sandbox trouble, config errors, crashes, queueing and what nobody knows are never counted.
+//! Throttling, sandbox failures, config errors, crashes, queueing and what nobody knows are never counted.
 
 use proptest::prelude::*;
 

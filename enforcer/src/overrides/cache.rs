@@ -20,9 +20,9 @@ use crate::stuck::is_stuck;
 /// How soon it counts that a source no longer asks for something.
 const ASK_EVERY: Duration = Duration::from_secs(60);
 /// The first pause after a source could not be read; the next ones are twice as long each.
-const TROUBLE_PAUSE_MIN: Duration = Duration::from_secs(10);
+const ERROR_PAUSE_MIN: Duration = Duration::from_secs(10);
 /// The longest pause between two attempts to read a source.
-const TROUBLE_PAUSE_MAX: Duration = Duration::from_secs(300);
+const ERROR_PAUSE_MAX: Duration = Duration::from_secs(300);
 
 /// Failing pods, and what is known of their sources.
 #[derive(Debug, Default)]
@@ -187,9 +187,9 @@ impl OverrideCache {
             return Vec::new();
         };
         let Ok(overrides) = answer else {
-            let pause = TROUBLE_PAUSE_MIN * 2u32.pow(known.errors_in_a_row.min(5));
+            let pause = ERROR_PAUSE_MIN * 2u32.pow(known.errors_in_a_row.min(5));
             known.errors_in_a_row += 1;
-            self.put_off(source, now.after(pause.min(TROUBLE_PAUSE_MAX)));
+            self.put_off(source, now.after(pause.min(ERROR_PAUSE_MAX)));
             return Vec::new();
         };
         let before = known.overrides.replace(*overrides).unwrap_or_default();

@@ -241,7 +241,7 @@ impl Feed {
         }
     }
 
-    /// Reads one watch to its end; the trouble that ended it, if any.
+    /// Reads one watch to its end; the error that ended it, if any.
     async fn follow(
         &mut self,
         mut lines: LineStream,

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use serde_saphyr::Spanned;
 
 use super::KIND;
-use super::raw::value::Place;
+use super::Place;
 
 /// A document that is no scenario.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -26,7 +26,6 @@ use pullstop_core::yaml::DocumentError;
 pub use self::expect::Expectation;
 pub use self::fault::Fault;
 pub use self::places::Places;
-pub use self::raw::value::Place;
 pub use self::supply::{Image, Registry, Secret};
 pub use self::workload::Workload;
 
@@ -46,6 +45,9 @@ pub const DEFAULT_SEED: u64 = 1;
 ///
 /// An hour is what operators waited for a registry before giving up in the incidents behind `scenarios/`.
 pub const DEFAULT_PATIENCE: Duration = Duration::from_secs(3600);
+
+/// Line and column, from 1; `None` if the parser does not know.
+pub type Place = Option<(u64, u64)>;
 
 /// Reads a scenario. `file` is what errors call it, and what the path of its policy is relative to; the policy in
 /// another file is read by `read_policy`, such as that of the commands.

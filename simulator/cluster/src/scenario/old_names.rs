@@ -8,7 +8,7 @@ use pullstop_core::yaml::place_of;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::Spanned;
 
-use super::raw::value::Place;
+use super::Place;
 
 /// Keys, as they were called and as they are called now.
 const KEYS: [(&str, &str); 3] = [

@@ -1,8 +1,9 @@
 //! Line and column of each part of a scenario in its file.
 
+use super::Place;
 use super::old_names::OldName;
 use super::raw::Spec;
-use super::raw::value::{Place, Placed, place};
+use super::raw::value::{Placed, place};
 
 /// Line and column of what a scenario describes, from 1; each list in the order of the scenario's own.
 ///

@@ -4,12 +4,12 @@ use pullstop_core::pod::Phase;
 
 use super::Check;
 use super::names::Names;
-use crate::scenario::Expectation;
 use crate::scenario::expect::{Expected, Fate, JobOutcome, JobsExpected, PodsExpected};
 use crate::scenario::raw::Spec;
 use crate::scenario::raw::expect::{ExpectSpec, FailedSpec, WarnedSpec};
 use crate::scenario::raw::read::{Number, Read};
-use crate::scenario::raw::value::{At, OrMore, Place, Placed, place};
+use crate::scenario::raw::value::{At, OrMore, Placed, place};
+use crate::scenario::{Expectation, Place};
 
 /// The reasons of a Job's condition `Failed` (`pkg/controller/job`).
 const JOB_REASONS: [&str; 5] = [

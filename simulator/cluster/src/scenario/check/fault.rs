@@ -7,8 +7,8 @@ use crate::scenario::fault::{FaultKind, Write};
 use crate::scenario::raw::Spec;
 use crate::scenario::raw::fault::{EditImage, FaultSpec};
 use crate::scenario::raw::read::Word;
-use crate::scenario::raw::value::{At, Place, Text, place};
-use crate::scenario::{Fault, Scenario};
+use crate::scenario::raw::value::{At, Text, place};
+use crate::scenario::{Fault, Place, Scenario};
 
 impl Check {
     pub(super) fn faults(&mut self, spec: &Spec) -> Vec<Fault> {

@@ -7,13 +7,13 @@ use pullstop_core::pod::RestartPolicy;
 
 use super::Check;
 use super::workload::Around;
-use crate::scenario::Queue;
 use crate::scenario::raw::read::{Read, Time};
-use crate::scenario::raw::value::{At, Place, place};
+use crate::scenario::raw::value::{At, place};
 use crate::scenario::raw::workload::{PodFailureRuleSpec, WorkloadSpec};
 use crate::scenario::workload::{
     Job, PodFailureAction, PodFailureMatch, PodFailureRule, PodReplacement, PodTemplate,
 };
+use crate::scenario::{Place, Queue};
 
 /// The release from which Kubernetes has sidecars, `backoffLimitPerIndex` and `podReplacementPolicy` without a
 /// feature gate (`pkg/features/kube_features.go`).

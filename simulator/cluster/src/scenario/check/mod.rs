@@ -20,10 +20,11 @@ use pullstop_core::time::Human;
 use pullstop_core::yaml;
 
 use super::raw::read::{Read, Span, Time};
-use super::raw::value::{At, Place, Placed, Text, place};
+use super::raw::value::{At, Placed, Text, place};
 use super::raw::{Document, PolicySource, Spec};
 use super::{
-    API_VERSION, DEFAULT_PATIENCE, DEFAULT_SEED, DURATION_MAX, Enforcer, KIND, Places, Scenario,
+    API_VERSION, DEFAULT_PATIENCE, DEFAULT_SEED, DURATION_MAX, Enforcer, KIND, Place, Places,
+    Scenario,
 };
 use crate::input_error::InputError;
 

@@ -13,9 +13,7 @@ use serde::{Deserialize, Deserializer};
 use serde_saphyr::Spanned;
 
 use super::read::Read;
-
-/// Line and column, from 1; `None` if the parser does not know.
-pub type Place = Option<(u64, u64)>;
+use crate::scenario::Place;
 
 /// What has a place.
 pub(crate) trait Placed {
