@@ -94,7 +94,7 @@ impl Args {
             Command::New(args) => new::run(args, out),
             Command::Lint(args) => lint::run(args, out, err),
             Command::Schema(args) => schema::run(args, out),
-            Command::Serve(args) => serve::run(args, out),
+            Command::Serve(args) => serve::run(args, out, err),
         }
     }
 }

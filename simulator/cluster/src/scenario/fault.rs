@@ -76,7 +76,7 @@ pub enum FaultKind {
         /// How long it is away.
         down_for: Duration,
     },
-    /// The API server takes longer foreverything that the enforcer asks or sees.
+    /// The API server takes longer for everything that the enforcer asks or sees.
     ApiSlow {
         /// For how long.
         lasts: Duration,

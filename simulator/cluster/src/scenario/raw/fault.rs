@@ -32,7 +32,7 @@ pub(crate) struct FaultSpec {
     pub(crate) watch_gap: Option<At<For>>,
     /// The enforcer is killed and started again.
     pub(crate) enforcer_restart: Option<At<Down>>,
-    /// The API server takes longer foreverything.
+    /// The API server takes longer for everything.
     pub(crate) api_slow: Option<At<ForBy>>,
     /// The enforcer's writes fail.
     #[serde(alias = "writeTrouble")]
