@@ -1,4 +1,4 @@
-//! What pods may ask for by annotation: how far a verdict goes for them, and how much patience they want.
+//! What pods may set by annotation: the mode, and the patience.
 
 use std::time::Duration;
 

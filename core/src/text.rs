@@ -1,4 +1,4 @@
-//! Text of others, made fit to print: names, messages and files come from people and registries that nobody here knows.
+//! Makes foreign text safe to print.
 //!
 //! Control characters move a terminal's cursor, colour it or type into it; characters for the direction of writing show
 //! a text in another order than it has; invisible ones make two names look like one. Everything that is printed for

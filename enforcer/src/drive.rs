@@ -222,7 +222,7 @@ impl Driver {
         };
         if tokio::time::timeout(LAST_WRITES, rest).await.is_err() {
             tracing::warn!(
-                "ended while writes were under way; what became of them is seen after the next start"
+                "ended with writes in flight; the next start finds out whether they were stored"
             );
         }
     }
@@ -308,11 +308,11 @@ impl Driver {
         }
         if self.limits.ceiling == Mode::DryRun {
             tracing::warn!(
-                "a dry run: nothing is written. To enforce the policy, start without --dry-run"
+                "dry run: nothing is written. To enforce the policy, start without --dry-run"
             );
         } else if self.engine.policies().given().cluster.mode == Mode::DryRun {
             tracing::warn!(
-                "a dry run: nothing is written. To fail pods, give the policy `mode: Enforce`"
+                "dry run: nothing is written. To fail pods, set `mode: Enforce` in the policy"
             );
         }
     }

@@ -1,4 +1,4 @@
-//! The one place where files are opened, so that none of them holds the program up.
+//! The only module that opens files, and refuses those that could block the program.
 //!
 //! A named pipe to which nobody writes, a terminal or a device would be waited for without end. What a path leads to is
 //! looked at first: nothing but files is opened, and of pipes those that the shell makes, as in `<(kubectl get …)`, whose

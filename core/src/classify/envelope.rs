@@ -1,4 +1,4 @@
-//! What the kubelet and the runtimes wrap around an error.
+//! Strips what the kubelet and the runtimes wrap around an error.
 
 /// The error itself: `message` without the kubelet's envelopes.
 ///

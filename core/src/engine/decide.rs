@@ -1,4 +1,4 @@
-//! From counts to verdicts: the way through the extension points.
+//! Decides on a pod: takes its counts through the extension points to a verdict.
 
 use std::time::Duration;
 

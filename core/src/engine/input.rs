@@ -1,4 +1,4 @@
-//! What drivers tell the engine.
+//! The inputs of the engine.
 
 use crate::container::{History, Source};
 use crate::plugin::ActivePolicies;

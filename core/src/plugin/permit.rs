@@ -1,4 +1,4 @@
-//! Permit: nothing is done blindly, and nothing while the kubelet may be pulling.
+//! Permit: no verdict before the list of pods is complete, and none while the kubelet may be pulling.
 
 use super::{Case, Permission, Permit, Point, Trail};
 use crate::container::FailingContainer;

@@ -1,4 +1,4 @@
-//! Which policy judges which namespace, and how far a namespace's own may go.
+//! Precedence of policies: which one judges a namespace, and the limits of a namespace's own.
 
 use std::collections::{BTreeMap, BTreeSet};
 

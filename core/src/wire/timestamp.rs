@@ -1,4 +1,4 @@
-//! Moments as text: RFC 3339, as Kubernetes writes it into objects, and the `Date` of HTTP.
+//! Timestamps as text: RFC 3339, as in Kubernetes objects, and the `Date` of HTTP.
 //!
 //! Precisions are Kubernetes' own: `metav1.Time` has seconds, `metav1.MicroTime` microseconds. What is finer than a
 //! [`Timestamp`] is cut off, never rounded.

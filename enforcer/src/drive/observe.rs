@@ -64,7 +64,8 @@ impl Driver {
         match shown {
             Ok(failing) => self.cache.follow(pod, failing),
             Err(error) => {
-                self.metrics.count(Metric::Damaged, &[("in", "pod")]);
+                self.metrics
+                    .count(Metric::DecodeErrors, &[("source", "pod")]);
                 tracing::warn!(%error, "skipped a pod");
             }
         }

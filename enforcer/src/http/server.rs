@@ -1,5 +1,5 @@
-//! A small HTTP server that nobody can occupy: one request a connection, a deadline for all of it, and if there are too many
-//! connections the oldest one goes.
+//! A small HTTP server that clients cannot block: one request per connection, a deadline for the whole of it, and the oldest
+//! connection is dropped when there are too many.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;

@@ -1,4 +1,4 @@
-//! Who leads, as a state machine without I/O.
+//! The leader election as a state machine without I/O.
 //!
 //! Every replica reads the Lease again and again. Whoever holds it renews it; whoever finds that it has not changed for
 //! as long as it says takes it over. Moments that others wrote into it are never compared with the own clock: only the

@@ -1,4 +1,4 @@
-//! Leader election: of several replicas one writes.
+//! Leader election by a Lease: one of several replicas writes.
 
 pub mod elector;
 mod switch;
@@ -56,7 +56,7 @@ pub struct Candidate {
     pub clock: Clock,
     /// What is counted.
     pub metrics: Arc<Metrics>,
-    /// Tells whether the kill switch is thrown, and by whom.
+    /// Whether the kill switch is on, and who turned it on.
     pub switch: watch::Sender<Option<Stop>>,
 }
 
@@ -158,7 +158,7 @@ impl Candidate {
                 tracing::warn!(
                     lease = stop.lease,
                     by = stop.by,
-                    says = stop.says,
+                    value = stop.value,
                     since = timestamp::print_seconds(stop.since),
                     "stopped: {stop}"
                 );
@@ -168,7 +168,7 @@ impl Candidate {
                 tracing::warn!(
                     lease = before.lease,
                     annotation = STOP_ANNOTATION,
-                    "the kill switch is lifted after {lasted}: writes go on as the policy says"
+                    "resumed: the kill switch is off after {lasted}"
                 );
             }
             (None, None) => {}
@@ -183,7 +183,7 @@ impl Candidate {
         self.switch.send_replace(stop);
     }
 
-    /// Says who leads, once and whenever that is another replica.
+    /// Logs the leader, when it is another replica and whenever it changes.
     fn tell_of(&self, other: Option<String>, told_of: &mut Option<String>) {
         if *told_of == other {
             return;
@@ -191,12 +191,12 @@ impl Candidate {
         if let Some(holder) = &other {
             let lease = self.place();
             let holder = printable(holder);
-            tracing::info!(identity = self.identity, lease, %holder, "standing by: another replica leads");
+            tracing::info!(identity = self.identity, lease, %holder, "standing by: another replica is the leader");
         }
         *told_of = other;
     }
 
-    /// Says why the Lease cannot be had, and what to do.
+    /// Logs why the Lease is not available, and what to do.
     fn complain(&self, error: &ApiError) {
         let Self {
             namespace, name, ..
@@ -209,7 +209,7 @@ impl Candidate {
             ApiError::NotFound => {
                 format!("create the namespace {namespace}, or name another with --lease-namespace")
             }
-            _ => "it is tried again every 2 seconds".to_owned(),
+            _ => "retrying every 2 seconds".to_owned(),
         };
         let lease = self.place();
         tracing::warn!(%error, lease, "cannot read or renew the Lease {name} in namespace {namespace}, so this replica writes nothing: {advice}");
@@ -225,9 +225,9 @@ impl Candidate {
         let leads = |claim: &Claim| claim.until.is_some_and(|until| now < until);
         if leads(&claim.borrow()) != leads(&new) {
             let what = if leads(&new) {
-                "leading"
+                "became leader"
             } else {
-                "not leading any more"
+                "lost leadership"
             };
             let lease = self.place();
             tracing::info!(identity = self.identity, lease, "{what}");
@@ -293,8 +293,8 @@ fn spec(record: &Record, now: &str) -> Value {
 
 /// Reads a Lease.
 fn read(bytes: &[u8]) -> Result<(Record, Metadata), ApiError> {
-    let lease: Lease =
-        serde_json::from_slice(bytes).map_err(|error| ApiError::Unreadable(error.to_string()))?;
+    let lease: Lease = serde_json::from_slice(bytes)
+        .map_err(|error| ApiError::InvalidResponse(error.to_string()))?;
     let duration = lease
         .spec
         .lease_duration_seconds

@@ -1,4 +1,4 @@
-//! What is known of the overrides that failing pods inherit from their Jobs and namespaces.
+//! A cache of the overrides that failing pods inherit from their Jobs and namespaces.
 //!
 //! A pod is heard of by the watch; that somebody annotates its Job is not. So what a source asks for is read when the
 //! first pod of it fails, every minute while it asks for something, and before a verdict is carried out (in

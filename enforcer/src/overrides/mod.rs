@@ -1,4 +1,4 @@
-//! What is asked for on behalf of a pod, by annotations of the Job and of the namespace that it belongs to.
+//! Overrides that pods inherit from annotations of their Job and namespace.
 //!
 //! Kubernetes copies the annotations of a Job's pod template to its pods, and those of the Job itself to nobody, so they
 //! have to be read. That takes rights that an enforcer does not have otherwise; so it reads them only if it is told to.

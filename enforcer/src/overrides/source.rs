@@ -1,4 +1,4 @@
-//! The objects that ask for something on behalf of pods, and how they are read.
+//! The Jobs and namespaces whose annotations pods inherit, and how they are read.
 
 use std::fmt;
 use std::time::Duration;
@@ -85,7 +85,7 @@ impl Source {
             Err(error) => return Err(error),
         };
         let object: Object = serde_json::from_slice(&bytes)
-            .map_err(|error| ApiError::Unreadable(error.to_string()))?;
+            .map_err(|error| ApiError::InvalidResponse(error.to_string()))?;
         let is_another = matches!(self, Self::Job { uid, .. } if *uid != object.metadata.uid);
         Ok(if is_another {
             Overrides::default()

@@ -1,4 +1,4 @@
-//! What Kubernetes' Events tell of a pod that was failing before anybody watched it.
+//! Reads the Events of a pod that was failing when it was first seen.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -59,7 +59,7 @@ impl Past {
         let call = Call::get(&rights::LIST_EVENTS, path);
         let bytes = api.call(call, CALL_TIMEOUT).await?;
         let list: List = serde_json::from_slice(&bytes)
-            .map_err(|error| ApiError::Unreadable(error.to_string()))?;
+            .map_err(|error| ApiError::InvalidResponse(error.to_string()))?;
         let now = now();
         let events = list.items.into_iter();
         Ok(Self(events.filter_map(|wire| wire.event(now)).collect()))
@@ -162,7 +162,7 @@ impl Historian {
                 Err(error) => error,
             };
             if attempt == Self::TRIES_MAX {
-                tracing::info!(%error, namespace, uid, "cannot read the events of a pod; nothing is assumed of its past");
+                tracing::info!(%error, namespace, uid, "cannot read the Events of a pod; no earlier failures are assumed");
             } else {
                 let pause = error.retry_after().unwrap_or_default();
                 // Whoever asks for a pause asks all.

@@ -1,4 +1,4 @@
-//! What must survive a restart, as it stands in the pod's condition.
+//! Checkpoints: what must survive a restart, stored in the pod's condition.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! One policy object: what it asks for, and what its status says.
+//! One policy object: its spec, and the status that the enforcer writes.
 
 use pullstop_core::names::ACCEPTED;
 use pullstop_core::policy::Policy;

@@ -1,4 +1,4 @@
-//! Policies as objects in the cluster: `ClusterPullFailurePolicy` and `PullFailurePolicy`.
+//! Follows the policy objects in the cluster: `ClusterPullFailurePolicy` and `PullFailurePolicy`.
 //!
 //! One of each place is in force, the one called `default`. What is thought of each stands in its status.
 
@@ -68,7 +68,7 @@ impl Objects {
                 }
                 Err(error) => {
                     if told.as_ref() != Some(&error) {
-                        tracing::warn!(%error, "cannot read policy objects (are the CRDs of deploy/ installed?); what is in force stays");
+                        tracing::warn!(%error, "cannot read policy objects (are the CRDs of deploy/ installed?); the current policies stay active");
                     }
                     told = Some(error);
                 }
@@ -115,7 +115,7 @@ impl Objects {
 
     fn tell(&self, path: &str, opinion: &Opinion) {
         let accepted = opinion.reason == ACCEPTED;
-        let result = if accepted { "accepted" } else { "refused" };
+        let result = if accepted { "accepted" } else { "rejected" };
         self.metrics
             .count(Metric::PolicyLoads, &[("result", result)]);
         if !accepted {
@@ -124,7 +124,7 @@ impl Objects {
                 policy = path,
                 reason,
                 error = message,
-                "a policy is not in force"
+                "a policy is not active"
             );
         }
     }
@@ -164,7 +164,9 @@ async fn read(api: &Api) -> Result<Vec<Object>, ApiError> {
                 break;
             }
             if next == from || all.len() > OBJECTS_MAX {
-                return Err(ApiError::Unreadable("the list does not end".to_owned()));
+                return Err(ApiError::InvalidResponse(
+                    "the list does not end".to_owned(),
+                ));
             }
             from = next;
         }
@@ -176,8 +178,8 @@ async fn read(api: &Api) -> Result<Vec<Object>, ApiError> {
 async fn parse(page: Vec<u8>) -> Result<List, ApiError> {
     let parsed = tokio::task::spawn_blocking(move || serde_json::from_slice(&page)).await;
     parsed
-        .map_err(|error| ApiError::Unreadable(error.to_string()))?
-        .map_err(|error| ApiError::Unreadable(error.to_string()))
+        .map_err(|error| ApiError::InvalidResponse(error.to_string()))?
+        .map_err(|error| ApiError::InvalidResponse(error.to_string()))
 }
 
 /// Takes the objects in on a thread of its own: a policy may be long, and pods do not wait for it.
