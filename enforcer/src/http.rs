@@ -210,7 +210,7 @@ fn readiness(state: Option<&State>, missing: &[&Right]) -> (StatusCode, String) 
     if let Some(stop) = state.and_then(|state| state.stop.as_ref()) {
         lines.push(format!("stopped: {stop}\n"));
     }
-    lines.extend(other.iter().map(|right| format!("missing: {right}\n")));
+    lines.extend(other.iter().map(|right| format!("{right}\n")));
     (status, lines.concat())
 }
 
