@@ -146,7 +146,7 @@ impl FromStr for Cause {
 /// Whether an error heals by waiting, as far as its message tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Permanence {
-    /// It stays until somebody changes the image, the pod, the registry or its rights.
+    /// It stays until the image, the pod, the registry or its permissions change.
     Permanent,
     /// It heals by itself.
     Transient,

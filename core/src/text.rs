@@ -20,7 +20,7 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     })
 }
 
-/// The same JSON text with such characters in its strings as JSON's own escapes: whoever parses it gets the same data.
+/// The same JSON text with such characters in its strings as JSON's own escapes: parsers get the same data.
 pub fn printable_json(json: &str) -> Cow<'_, str> {
     // Outside of strings there are no others.
     let is_in_a_string = |c: char| is_unprintable(c) && !matches!(c, '\n' | '\r' | '\t');

@@ -129,7 +129,7 @@ impl ClusterArgs {
         Ok((config, cluster))
     }
 
-    /// The kubeconfig that is in force, if there is one: an unusable one is never passed over, since what comes after it
+    /// The kubeconfig to use, if there is one: an unusable one is never skipped, since what comes after it
     /// is another cluster.
     fn kubeconfig(&self) -> Result<Option<Kubeconfig>, String> {
         if let Some(file) = &self.kubeconfig {

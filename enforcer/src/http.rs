@@ -271,7 +271,7 @@ mod tests {
                 } else {
                     Vec::new()
                 };
-                // Whoever asked may have gone.
+                // The asker may be gone.
                 let _ = question.answer.send(State {
                     pods,
                     ..state.clone()

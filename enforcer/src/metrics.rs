@@ -305,7 +305,7 @@ impl Metrics {
     }
 
     fn lock(&self) -> MutexGuard<'_, Values> {
-        // A count is right whoever panicked while holding it.
+        // The values stay valid if a holder of the lock panicked.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -29,7 +29,7 @@ pub struct Namespaces {
 }
 
 impl Namespaces {
-    /// Follows the selection until nobody listens any more. What was selected last counts for as long as nothing newer
+    /// Follows the selection until the receiver is gone. The last selection counts for as long as nothing newer
     /// is known.
     pub async fn follow(self) {
         let (mut backoff, mut known) = (Backoff::default(), false);

@@ -91,7 +91,7 @@ pub async fn enforce(
     let (policies, policies_seen) = watch::channel(first.clone());
     let (claim, claim_seen) = watch::channel(Claim::default());
     let (selector, selector_seen) = watch::channel(drive::selector(&first));
-    // None are known before they were listed; all are meant if nobody selects.
+    // With a selector none are known before the first list; without one all are meant.
     let none_yet = args.namespace_selector.as_ref().map(|_| BTreeSet::new());
     let (selected, namespaces) = watch::channel(none_yet);
     let (events, news_seen) = mpsc::channel(feed::FEED_EVENTS_MAX);
@@ -99,7 +99,7 @@ pub async fn enforce(
     let relist = Arc::new(Notify::new());
     let retire = watch::channel(false).0;
     let (switch, switch_seen) = watch::channel(None);
-    // In a dry run nobody writes anything, whoever leads.
+    // In a dry run no replica writes anything, not even the leader.
     let (may_write, ceiling) = if args.dry_run {
         (watch::channel(Claim::default()).1, Mode::DryRun)
     } else {

@@ -67,7 +67,7 @@ impl Classifier {
         Self::with(Patterns::new(own.to_vec())?)
     }
 
-    /// The same with patterns that are prepared: nothing is prepared anew.
+    /// The same with compiled patterns.
     ///
     /// # Errors
     /// Never, since the built-in table is not too long.

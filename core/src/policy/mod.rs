@@ -260,7 +260,7 @@ mod tests {
         assert_eq!(
             policy.mode_for(None),
             Mode::DryRun,
-            "nobody enforces by accident"
+            "nothing is enforced by accident"
         );
         assert_eq!(policy.mode_for(Some(Mode::Enforce)), Mode::DryRun);
         policy = policy.rehearsed();

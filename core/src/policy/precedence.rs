@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Fallback, Mode, Policy, ScopeRules};
 use crate::pod::Phase;
 
-/// The policies in force.
+/// The active policies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policies {
     /// For all namespaces without one of their own.

@@ -109,7 +109,7 @@ mod tests {
             "yesterday",
             "1960-01-01T00:00:00Z",
             "1969-12-31T23:59:59.999Z",
-            // No offset: nobody knows which moment that is.
+            // No offset: it names no moment.
             "2026-11-22T15:04:29",
             "2026-11-22",
             "2026-02-29T12:00:00Z",

@@ -22,7 +22,7 @@ pub struct RetryAfter {
     /// Whether the server as a whole does so.
     ///
     /// What is in front of all requests answers in plain text: API Priority and Fairness, `--max-requests-inflight`, a
-    /// server that shuts down, a load balancer. What is asked about one object answers with a `Status`: storage, quotas,
+    /// server that shuts down, a load balancer. What handles one object answers with a `Status`: storage, quotas,
     /// webhooks. The headers `X-Kubernetes-PF-…` tell nothing, since requests that were let through have them too
     /// (k8s.io/apiserver, `pkg/server/filters/priority-and-fairness.go`).
     pub of_the_server: bool,

@@ -1,7 +1,7 @@
 //! Requests to the API server.
 //!
-//! `kube` finds the server, authenticates and encrypts. Everything else is done here: each call has a deadline, nothing is
-//! retried without the caller's knowledge, and every response is classified and counted.
+//! `kube` finds the server, authenticates and encrypts. Everything else is done here: each call has a deadline, nothing
+//! is retried without the caller's knowledge, and every response is classified and counted.
 
 mod answer;
 mod backoff;

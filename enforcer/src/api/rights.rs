@@ -211,8 +211,8 @@ impl fmt::Display for Right {
     }
 }
 
-/// How long a denial counts. Each needed permission is used again within 5 minutes, so an older denial is about one that is
-/// no longer needed.
+/// How long a denial counts. Each needed permission is used again within 5 minutes, so an older denial is about one
+/// that is no longer needed.
 const LASTS: Duration = Duration::from_secs(10 * 60);
 
 /// The rights that were refused, each with the time of the last refusal.
@@ -245,7 +245,7 @@ impl Refusals {
                     tracing::error!(verb, group, resource, message, "{right}");
                 }
             }
-            // Only who may ask is told that.
+            // These answers mean that the request was permitted.
             None
             | Some(
                 ApiError::Conflict | ApiError::NotFound | ApiError::Gone | ApiError::Invalid(_),
@@ -259,7 +259,7 @@ impl Refusals {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<&'static Right, Instant>> {
-        // A table of refusals is right whoever panicked while holding it.
+        // The table stays valid if a holder of the lock panicked.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -111,8 +111,8 @@ impl Driver {
         }
     }
 
-    /// What pods belong to was asked. Those for which it asks for something else than before are looked at anew, except
-    /// the one that was `found` on the way.
+    /// Annotations of Jobs or namespaces were read. Pods whose overrides changed are read again, except the one that was
+    /// `found` on the way.
     pub(super) fn learn(&mut self, asked: &[Asked], found: Option<&PodRef>) {
         let now = self.clock.now();
         for asked in asked {

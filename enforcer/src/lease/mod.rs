@@ -22,7 +22,7 @@ use crate::api::{Api, ApiError, ApiPath, Call, JSON, rights};
 use crate::clock::Clock;
 use crate::metrics::{Metric, Metrics};
 
-/// A read or a renewal that takes longer is tried anew; two of these fit into a claim.
+/// A read or a renewal that takes longer is retried; two of these fit into a claim.
 const CALL_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// Whether this replica may write, and until when.
@@ -30,7 +30,7 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(4);
 pub struct Claim {
     /// The lease is held until then; [`Timestamp::NEVER`] if there is no election.
     pub until: Option<Timestamp>,
-    /// Somebody has thrown the kill switch.
+    /// The kill switch is on.
     pub stopped: bool,
 }
 
@@ -102,8 +102,8 @@ impl Candidate {
         }
     }
 
-    /// Reads the Lease and takes in the kill switch, and writes the Lease if it is or can be ours. Returns who else holds
-    /// it, if somebody does.
+    /// Reads the Lease and the kill switch, and writes the Lease if it is or can be ours. Returns who else holds
+    /// it, if one does.
     async fn round(&self, elector: &mut Elector) -> Result<Option<String>, ApiError> {
         let look = Call::get(&rights::GET_LEASE, self.path()?);
         let (record, stop) = match self.api.call(look, CALL_TIMEOUT).await {
@@ -124,7 +124,7 @@ impl Candidate {
             Ok(version) => {
                 elector.stored(Record { version, ..record }, sent_at, self.clock.now());
             }
-            // Somebody was faster; the next read says who.
+            // Another replica was faster; the next read shows which.
             Err(ApiError::Conflict) => {}
             Err(error) => return Err(error),
         }
@@ -146,7 +146,7 @@ impl Candidate {
         )
     }
 
-    /// Takes in how the kill switch stands, and tells of it if it was turned.
+    /// Applies the state of the kill switch, and logs changes.
     fn turn(&self, stop: Option<Stop>) {
         let before = self.switch.borrow().clone();
         if before == stop {
@@ -407,7 +407,7 @@ mod tests {
             first
                 .unwrap()
                 .to_string()
-                .starts_with("all writes, by somebody, since 1970-01-01T00:00:01Z")
+                .starts_with("all writes, by an unknown client, since 1970-01-01T00:00:01Z")
         );
     }
 

@@ -62,7 +62,7 @@ impl fmt::Display for Stop {
             by,
             since,
         } = self;
-        let by = by.as_deref().unwrap_or("somebody");
+        let by = by.as_deref().unwrap_or("an unknown client");
         let since = timestamp::print_seconds(*since);
         write!(
             f,

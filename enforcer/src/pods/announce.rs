@@ -90,7 +90,7 @@ pub struct Announcer {
 }
 
 impl Announcer {
-    /// One that sends to `api`, and where it is told what.
+    /// An announcer that sends to `api`, and its queue.
     pub fn new(api: Api, metrics: Arc<Metrics>, identity: String) -> (Self, Announcements) {
         let (sender, waiting) = mpsc::channel(WAITING_MAX);
         let announcements = Announcements {
@@ -109,7 +109,7 @@ impl Announcer {
         (announcer, announcements)
     }
 
-    /// Sends until nobody can hand in any more.
+    /// Sends until the queue is closed and empty.
     pub async fn run(mut self) {
         let mut is_open = true;
         while is_open || self.rounds.len() > 0 {

@@ -3,7 +3,7 @@
 //! The loop is written out here instead of taken from kube-runtime, because a gap must be told to the engine as such:
 //!
 //! ```text
-//! list all pages ──▶ watch from the list's version ──▶ watch again from the last version heard of
+//! list all pages ──▶ watch from the list's version ──▶ watch again from the last version received
 //!      ▲                        │                              │
 //!      └──── the version is too old (410), what was sent cannot be read, ◀──┘
 //!            versions go back, or watch after watch tells nothing
@@ -40,7 +40,7 @@ pub const FEED_EVENTS_MAX: usize = 8;
 /// An event of more bytes than this waits alone, as pages do: all that waits takes up little more than one page.
 const SMALL_EVENT_BYTES: usize = 1 << 18;
 
-/// What the driver is told.
+/// A change that the driver receives.
 #[derive(Debug)]
 pub enum FeedEvent {
     /// All pods that there are follow.
@@ -86,14 +86,14 @@ struct Place {
 
 /// Why a watch is not simply continued.
 enum Break {
-    /// List anew.
+    /// List all pods again.
     Relist(&'static str),
-    /// Nobody listens any more.
+    /// The receiver is gone.
     Closed,
 }
 
 impl Feed {
-    /// Lists and watches until nobody listens any more.
+    /// Lists and watches until the receiver is gone.
     pub async fn run(mut self) {
         let (mut backoff, mut versions) = (Backoff::default(), Versions::default());
         loop {
@@ -134,7 +134,7 @@ impl Feed {
         }
     }
 
-    /// Tells of all pods; returns the version of the list, or nothing if nobody listens.
+    /// Sends all pods; returns the version of the list, or nothing if the receiver is gone.
     async fn list(
         &self,
         selector: &str,
@@ -171,7 +171,7 @@ impl Feed {
         Ok(self.tell(FeedEvent::RelistEnd, 0).await.map(|()| version))
     }
 
-    /// Watches from `version` on, again and again, until the pods have to be listed anew.
+    /// Watches from `version` on, repeatedly, until all pods have to be listed again.
     async fn watch(&mut self, selector: &str, version: String, versions: &mut Versions) -> Break {
         let (mut backoff, mut in_vain) = (Backoff::default(), 0);
         let has_told = false;
@@ -231,7 +231,7 @@ impl Feed {
         }
     }
 
-    /// Waits until the pods have to be listed anew, or nobody listens any more.
+    /// Waits until the pods have to be listed again, or the receiver is gone.
     async fn interrupted(&mut self) -> Break {
         tokio::select! {
             biased;
@@ -302,7 +302,7 @@ impl Feed {
                 self.metrics
                     .count(Metric::DecodeErrors, &[("source", "watch")]);
                 tracing::warn!(reason = why, "skipped a watch event that cannot be decoded");
-                // Without a version nobody knows what was missed.
+                // Without a version it is unknown what was missed.
                 place.version = at.ok_or(Break::Relist("decode_error"))?;
                 return Ok(None);
             }
@@ -340,5 +340,5 @@ const fn is_about_the_version(error: &ApiError) -> bool {
     )
 }
 
-/// Why a watch ends when somebody asks for a list.
+/// The reason for a list that was requested.
 const REQUESTED: &str = "requested";

@@ -165,7 +165,7 @@ impl Historian {
                 tracing::info!(%error, namespace, uid, "cannot read the Events of a pod; no earlier failures are assumed");
             } else {
                 let pause = error.retry_after().unwrap_or_default();
-                // Whoever asks for a pause asks all.
+                // A pause is for all reads.
                 tokio::time::sleep(pause.clamp(Duration::ZERO, Self::TRY_EVERY)).await;
                 drop(lane);
                 tokio::time::sleep(Self::TRY_EVERY).await;
@@ -262,7 +262,7 @@ impl WireEvent {
 }
 
 /// The times of an Event by the API server's clock instead of the node's, which may be wrong: the server has dated the first
-/// write, which came after the first time. An Event that had expired and was written anew keeps the node's times.
+/// write, which came after the first time. An Event that had expired and was written again keeps the node's times.
 fn by_the_servers_clock(
     first: Timestamp,
     last: Timestamp,
@@ -336,7 +336,7 @@ mod tests {
                 "2026-11-22T15:00:00Z",
                 "2026-11-22T15:03:00Z",
             ),
-            // It had expired, and was written anew.
+            // It had expired, and was written again.
             (
                 r#""count": 300, "firstTimestamp": "2026-11-22T11:00:00Z", "lastTimestamp": "2026-11-22T15:59:00Z",
                    "metadata": {"creationTimestamp": "2026-11-22T15:00:00Z"}"#,

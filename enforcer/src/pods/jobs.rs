@@ -14,7 +14,7 @@ use super::write::Writer;
 use crate::metrics::Metric;
 use crate::overrides::{Asked, Source};
 
-/// What is to be done about one pod.
+/// A job on one pod.
 #[derive(Debug)]
 pub enum Job {
     /// Carry out a verdict, unless more is asked for by now that these bounds allow.
@@ -53,7 +53,7 @@ pub struct Report {
     pub outcome: Option<Outcome>,
     /// What was found on the way.
     pub found: Found,
-    /// What was asked on the way of what the pod belongs to.
+    /// The annotations of Jobs and namespaces that were read on the way.
     pub asked: Vec<Asked>,
 }
 
@@ -62,7 +62,7 @@ pub struct Report {
 pub enum Found {
     /// The pod.
     Pod(Box<WirePod>),
-    /// Nobody of that name, or another pod.
+    /// No pod of that name, or another one.
     Nobody,
     /// It was not read, or could not be.
     Unknown,
@@ -167,7 +167,7 @@ impl Writer {
         }
         let asked = self.ask_all(&Source::of(&seen, &self.kinds)).await;
         let Some(inherited) = all_overrides(&asked) else {
-            // Perhaps somebody asks for the pod to be left alone.
+            // An annotation may exempt the pod.
             self.ended(write, "overrides_unknown");
             return report(Outcome::Failed, Found::Unknown, asked);
         };

@@ -46,7 +46,7 @@ impl<'a> Pages<'a> {
     /// The next page; nothing after the last.
     ///
     /// # Errors
-    /// If it cannot be read, or the one behind it cannot. The list has to begin anew then.
+    /// If it cannot be read, or the one behind it cannot. The list has to start again then.
     pub async fn next(&mut self) -> Result<Option<Page>, ApiError> {
         let bytes = match std::mem::replace(&mut self.coming, Coming::Nothing) {
             Coming::First => self.source.fetch("").await?,

@@ -35,7 +35,7 @@ pub struct Writer {
     pub claim: watch::Receiver<Claim>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
-    /// Where written verdicts are told of.
+    /// Sends the events about stored verdicts.
     pub announcements: Announcements,
     /// Whose annotations count besides the pods' own.
     pub kinds: Vec<Kind>,
@@ -65,7 +65,7 @@ impl Writer {
 
     /// The pauses that were asked for.
     pub(crate) fn pauses(&self) -> MutexGuard<'_, Pauses> {
-        // A pause is right whoever panicked while holding it.
+        // The pauses stay valid if a holder of the lock panicked.
         self.pauses.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -34,8 +34,7 @@ struct Known {
 }
 
 impl Accepted {
-    /// Takes in all objects that there are, and says what is thought of each. Those that have not changed are not read
-    /// again.
+    /// Applies all objects, and returns the opinion on each. Unchanged objects are not parsed again.
     pub fn apply(&mut self, found: &[Object]) -> Vec<Opinion> {
         let is_there = |namespace: Option<&str>| {
             found
@@ -90,7 +89,7 @@ impl Accepted {
         of(Opinion::accepted())
     }
 
-    /// Whether the patterns of this namespace's policy fit beside those of the others that are in force. Who came first
+    /// Whether the patterns of this namespace's policy fit beside those of the other active ones. Who came first
     /// stays.
     fn make_room(&self, namespace: &str, policy: &Policy) -> Result<(), String> {
         let others = self
@@ -116,7 +115,7 @@ impl Accepted {
         self.cluster.is_some()
     }
 
-    /// The policies in force.
+    /// The active policies.
     pub fn policies(&self) -> Policies {
         let cluster = self.cluster.clone().unwrap_or_else(|| built_in().cluster);
         Policies {

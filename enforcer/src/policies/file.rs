@@ -13,12 +13,12 @@ use crate::policy;
 /// How often the file is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
-/// A read that takes longer is told of: a file system that does not answer, most likely.
+/// A slower read is logged: most likely the file system does not respond.
 const SLOW: Duration = Duration::from_secs(10);
 
-/// Follows the file until nobody listens any more. What is wrong with a changed one is logged with its place.
+/// Follows the file until the receiver is gone. Errors in a changed file are logged with their places.
 ///
-/// The file is read on a thread of its own, so that one that hangs keeps nobody but itself.
+/// The file is read on a thread of its own, so that one that hangs blocks nothing else.
 pub async fn follow(file: PathBuf, policies: watch::Sender<Policies>, metrics: Arc<Metrics>) {
     let mut known: Option<Result<Policy, Vec<String>>> =
         Some(Ok(policies.borrow().cluster.clone()));

@@ -1,6 +1,7 @@
 //! Follows the policy objects in the cluster: `ClusterPullFailurePolicy` and `PullFailurePolicy`.
 //!
-//! One of each place is in force, the one called `default`. What is thought of each stands in its status.
+//! The object named `default` is active, one for the cluster and one per namespace. The status of each object says
+//! whether it was accepted.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -32,7 +33,7 @@ const PAGE_OBJECTS: u32 = 20;
 /// More than a cluster has namespaces.
 const OBJECTS_MAX: usize = 100_000;
 
-/// Policy objects and what is thought of them.
+/// Follows policy objects and writes their status.
 #[derive(Debug)]
 pub struct Objects {
     /// Where they are.
@@ -46,7 +47,7 @@ pub struct Objects {
 }
 
 impl Objects {
-    /// Follows the objects until nobody listens any more.
+    /// Follows the objects until the receiver is gone.
     pub async fn follow(self, policies: watch::Sender<Policies>) {
         let mut accepted = Accepted::default();
         let mut told: Option<ApiError> = None;
@@ -77,8 +78,8 @@ impl Objects {
         }
     }
 
-    /// Writes into the objects' statuses what is thought of them, where that does not stand there yet. What was `told`
-    /// before is not logged again, however often writing it fails.
+    /// Writes the status of objects where it has changed. What was `told` before is not logged again, however often the
+    /// write fails.
     async fn say(
         &self,
         found: &[Object],
@@ -130,7 +131,7 @@ impl Objects {
     }
 }
 
-/// The policies that are in force now, and what is wrong with those that are not.
+/// The active policies, and the errors of invalid ones.
 ///
 /// # Errors
 /// If the objects cannot be read; [`ApiError::NotFound`] if there are no such objects in this cluster.
@@ -188,7 +189,7 @@ async fn aside(mut accepted: Accepted, found: Arc<Vec<Object>>) -> (Accepted, Ve
         let opinions = accepted.apply(&found);
         (accepted, opinions)
     });
-    // It panics on no input, and nobody aborts it.
+    // It never panics and is never aborted.
     taking_in.await.unwrap_or_default()
 }
 

@@ -7,16 +7,16 @@ use pullstop_core::text::printable;
 
 use crate::api::shorten;
 
-/// The policy that is in force.
+/// The name of the active policy.
 pub const NAME: &str = "default";
 
 /// Kubernetes allows a condition's message this many characters, and refuses the whole status if it has more.
 pub const MESSAGE_BYTES_MAX: usize = 32_768;
 
-/// What is thought of one policy.
+/// The opinion on one policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Opinion {
-    /// Why it is in force or not, in one word.
+    /// Why it is active or not, in one word.
     pub reason: &'static str,
     /// The same for people; at most [`MESSAGE_BYTES_MAX`] bytes.
     pub message: String,

@@ -200,7 +200,7 @@ impl<W: Write> Recorder<'_, W> {
         }
     }
 
-    /// Writes one event down; returns the version up to which all is told.
+    /// Records one event; returns the version up to which everything is recorded.
     fn apply(&mut self, line: &[u8]) -> Result<Option<String>, Stop> {
         let event = parse(line)?;
         let object = &event["object"];

@@ -23,7 +23,7 @@ use crate::stuck::is_stuck;
 pub struct Subject<'a> {
     /// The pod.
     pub pod: &'a WirePod,
-    /// What is asked for on its behalf.
+    /// Its overrides.
     pub overrides: Overrides,
     /// What Events tell of it, if they were read.
     pub past: Option<&'a Past>,

@@ -45,7 +45,7 @@ pub(super) struct View {
     pub(super) pods: Vec<WirePod>,
     /// How the one pod has ended, if one is wanted.
     pub(super) end: Option<End>,
-    /// What is asked for by what stuck pods belong to.
+    /// Overrides that stuck pods inherit.
     pub(super) inherited: BTreeMap<Source, Overrides>,
     /// What Events tell, by the pod's uid.
     pub(super) pasts: BTreeMap<String, Past>,
@@ -177,7 +177,7 @@ impl View {
         self.pods.extend(page.pods);
     }
 
-    /// What is asked for by what stuck pods belong to.
+    /// Overrides that stuck pods inherit.
     async fn inherit(
         &mut self,
         api: &Api,

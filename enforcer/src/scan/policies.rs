@@ -17,7 +17,7 @@ pub(super) struct InForce {
     cluster: String,
     /// Why it is that one, if it is not the cluster's own.
     why: Option<String>,
-    /// What is wrong with policies that are not in force.
+    /// The errors of invalid policies.
     pub(super) complaints: Vec<String>,
 }
 
@@ -45,7 +45,7 @@ impl InForce {
         })
     }
 
-    /// The policy objects of a cluster, as an enforcer goes by them that runs with `--policy-objects`.
+    /// The policy objects of a cluster, as an enforcer with `--policy-objects` uses them.
     ///
     /// # Errors
     /// If the cluster does not answer.
