@@ -204,6 +204,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_cause_is_in_the_list() {
+        assert_eq!(Cause::ALL.len(), Cause::Unknown as usize + 1, "Unknown comes last");
+        for (place, cause) in Cause::ALL.into_iter().enumerate() {
+            assert_eq!(cause as usize, place, "{cause}");
+        }
+    }
+
+    #[test]
     fn names_are_read_back() {
         for cause in Cause::ALL {
             assert_eq!(cause.as_str().parse(), Ok(cause));

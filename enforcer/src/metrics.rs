@@ -50,7 +50,7 @@ struct Family {
     help: &'static str,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Counter,
     Gauge,
@@ -216,6 +216,13 @@ const FAMILIES: &[Family] = &[
     ),
 ];
 
+impl Metric {
+    fn family(self) -> &'static Family {
+        let family = FAMILIES.get(self as usize);
+        family.expect("each metric has a family, in the same order")
+    }
+}
+
 /// All values.
 #[derive(Debug, Default)]
 pub struct Metrics(Mutex<Values>);
@@ -240,6 +247,7 @@ struct Histogram {
 impl Metrics {
     /// Counts one more.
     pub fn count(&self, metric: Metric, labels: &[(&'static str, &'static str)]) {
+        debug_assert_eq!(metric.family().kind, Kind::Counter, "{metric:?}");
         let mut values = self.lock();
         let number = values.numbers.entry((metric, labels.to_vec())).or_default();
         *number = number.saturating_add(1);
@@ -247,6 +255,7 @@ impl Metrics {
 
     /// Sets a gauge to a whole number.
     pub fn set(&self, metric: Metric, labels: &[(&'static str, &'static str)], value: usize) {
+        debug_assert_eq!(metric.family().kind, Kind::Gauge, "{metric:?}");
         let thousandths = u64::try_from(value)
             .unwrap_or(u64::MAX)
             .saturating_mul(1000);
@@ -257,6 +266,7 @@ impl Metrics {
 
     /// Sets a gauge to a duration.
     pub fn set_duration(&self, metric: Metric, duration: Duration) {
+        debug_assert_eq!(metric.family().kind, Kind::Gauge, "{metric:?}");
         self.lock()
             .numbers
             .insert((metric, Vec::new()), thousandths(duration));
@@ -276,12 +286,8 @@ impl Metrics {
     }
 
     fn observe_thousandths(&self, metric: Metric, value: u64) {
-        let Some(Family {
-            kind: Kind::Histogram(bounds),
-            ..
-        }) = FAMILIES.iter().find(|f| f.metric == metric)
-        else {
-            return;
+        let Kind::Histogram(bounds) = metric.family().kind else {
+            panic!("{metric:?} is no histogram");
         };
         let mut values = self.lock();
         let histogram = values.histograms.entry(metric).or_default();
@@ -463,6 +469,7 @@ mod tests {
 
     #[test]
     fn every_metric_has_one_family() {
+        assert_eq!(FAMILIES.len(), M::Mode as usize + 1, "Mode comes last");
         for (at, family) in FAMILIES.iter().enumerate() {
             assert_eq!(family.metric as usize, at, "{}", family.name);
             assert!(family.name.starts_with("pullstop_"), "{}", family.name);

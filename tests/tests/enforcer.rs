@@ -47,8 +47,8 @@ fn pods_that_cannot_be_read_are_refused_with_their_place() {
         toml.err
     );
     let other = enforcer(&["scan", "--from", &path("docs/policy.schema.json")]);
-    let says = "error: docs/policy.schema.json: there are no pods in it: \
-                give what `kubectl get pods -A -o json` prints\n";
+    let says = "error: docs/policy.schema.json: it contains no pods: \
+                give the output of `kubectl get pods -A -o json`\n";
     assert_eq!((other.code, other.err.as_str()), (2, says));
     let nobody = enforcer(&[
         "explain",
