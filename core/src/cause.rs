@@ -205,7 +205,11 @@ mod tests {
 
     #[test]
     fn every_cause_is_in_the_list() {
-        assert_eq!(Cause::ALL.len(), Cause::Unknown as usize + 1, "Unknown comes last");
+        assert_eq!(
+            Cause::ALL.len(),
+            Cause::Unknown as usize + 1,
+            "Unknown comes last"
+        );
         for (place, cause) in Cause::ALL.into_iter().enumerate() {
             assert_eq!(cause as usize, place, "{cause}");
         }

@@ -144,8 +144,7 @@ fn what_was_stuck_before_anybody_watched_is_told_with_its_past() {
     let ran = cluster.run(&["scan"]);
     assert_eq!(ran.code, 0, "{}", ran.err);
     assert!(
-        ran.err
-            .contains("warning: cannot read Events: forbidden"),
+        ran.err.contains("warning: cannot read Events: forbidden"),
         "{}",
         ran.err
     );
@@ -156,7 +155,7 @@ fn what_was_stuck_before_anybody_watched_is_told_with_its_past() {
         "ManifestNotFound",
         "1 or more",
         "-",
-        "waits",
+        "waiting",
         "-",
     ];
     assert_eq!(cells(&ran), [row], "{}", ran.out);

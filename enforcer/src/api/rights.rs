@@ -239,10 +239,10 @@ impl Refusals {
             return;
         }
         match error {
-            Some(ApiError::Forbidden(message)) => {
+            Some(ApiError::Forbidden(error)) => {
                 let before = self.lock().insert(right, Instant::now());
                 if before.is_none_or(|at| at.elapsed() >= LASTS) {
-                    tracing::error!(verb, group, resource, message, "{right}");
+                    tracing::error!(verb, group, resource, error, "{right}");
                 }
             }
             // These answers mean that the request was permitted.
