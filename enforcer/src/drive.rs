@@ -1,4 +1,4 @@
-//! The driver: what is seen goes into the engine, what it asks for is carried out.
+//! The driver: feeds observations into the engine and carries out its effects.
 //!
 //! One future owns the engine, so that inputs have an order. It never waits for an answer: reads and writes go on beside
 //! it, and their reports come back as inputs.
@@ -290,7 +290,7 @@ impl Driver {
         self.show_policies(links);
     }
 
-    /// Other policies or limits are in force.
+    /// Other policies or limits apply.
     fn show_policies(&mut self, links: &Links) {
         // The kill switch tells of itself: the policy is what it was.
         if !self.claim.stopped {

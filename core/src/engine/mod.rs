@@ -139,7 +139,7 @@ impl Engine {
         self.store.find(uid).is_some()
     }
 
-    /// The policies in force.
+    /// The active policies.
     pub const fn policies(&self) -> &ActivePolicies {
         self.profile.policies()
     }

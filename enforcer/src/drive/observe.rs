@@ -1,4 +1,4 @@
-//! What is seen of pods, and of what they belong to, goes into the engine.
+//! Feeds pods, and annotations of their Jobs and namespaces, into the engine.
 
 use pullstop_core::engine::{GoneFrom, Input, Source};
 use pullstop_core::pod::PodRef;
