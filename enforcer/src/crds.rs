@@ -1,4 +1,4 @@
-//! `enforcer crds`: the CustomResourceDefinitions of policies, from the types that read them.
+//! `enforcer crds`: the `CustomResourceDefinition`s of policies, from the types that read them.
 //!
 //! The API server wants a structural schema: no references, no `null`, no `additionalProperties: false`. What types alone
 //! cannot say is added here as patterns and CEL rules, with bounds on lists so that their cost can be estimated.

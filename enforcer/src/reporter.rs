@@ -109,7 +109,7 @@ impl Reporter {
             }
             Outcome::NotFound => tracing::debug!(%pod, "not written: the pod is gone"),
             Outcome::Failed => {
-                tracing::debug!(%pod, "the write may not have been stored: reading the pod again")
+                tracing::debug!(%pod, "perhaps not stored: reading it again")
             }
         }
     }
@@ -233,7 +233,7 @@ impl Reporter {
                     pod,
                     container,
                     failures,
-                    "the container recovered: its image is there"
+                    "the container recovered"
                 );
             }
             TransitionKind::Held { why, trail } => {
