@@ -109,7 +109,7 @@ impl Reporter {
             }
             Outcome::NotFound => tracing::debug!(%pod, "not written: the pod is gone"),
             Outcome::Failed => {
-                tracing::debug!(%pod, "perhaps not stored: reading it again")
+                tracing::debug!(%pod, "perhaps not stored: reading it again");
             }
         }
     }
