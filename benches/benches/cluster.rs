@@ -131,7 +131,7 @@ async fn compare(client: &Client) {
 
 /// Waits until all pods are known, and the watch behind the list is open.
 async fn is_whole(metrics: &Metrics) {
-    while !metrics.text().contains("\npullstop_view_is_whole 1\n") {
+    while !metrics.text().contains("\npullstop_synced 1\n") {
         sleep(Duration::from_millis(1)).await;
     }
 }

@@ -146,7 +146,7 @@ impl FromStr for Cause {
 /// Whether an error heals by waiting, as far as its message tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Permanence {
-    /// It stays until somebody changes the image, the pod, the registry or its rights.
+    /// It stays until the image, the pod, the registry or its permissions change.
     Permanent,
     /// It heals by itself.
     Transient,
@@ -202,6 +202,18 @@ impl FromIterator<Cause> for CauseSet {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_cause_is_in_the_list() {
+        assert_eq!(
+            Cause::ALL.len(),
+            Cause::Unknown as usize + 1,
+            "Unknown comes last"
+        );
+        for (place, cause) in Cause::ALL.into_iter().enumerate() {
+            assert_eq!(cause as usize, place, "{cause}");
+        }
+    }
 
     #[test]
     fn names_are_read_back() {

@@ -1,4 +1,4 @@
-//! What is known of past failures: how many of which cause, when, and what of it survives a restart.
+//! The failures of a container by cause and time, and the part of them that survives a restart.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The brain of Pullstop: pod snapshots in, decisions out.
+//! The decisions of Pullstop: pod snapshots in, effects out.
 //!
 //! Pods whose image can never be pulled are to be failed, pods that would have run never. This crate decides which
 //! is which. It has no clock, no randomness, no I/O and no threads: a driver feeds [`engine::Input`]s with the time

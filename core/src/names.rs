@@ -1,4 +1,4 @@
-//! The names by which Pullstop is known in a cluster: what it writes there, and what it reads of what people wrote.
+//! The names that Pullstop writes to clusters and reads from them: annotations, conditions, reasons.
 //!
 //! Others rely on them (pod failure policies of Jobs, alerts, scripts), so each is spelled here and nowhere else.
 
@@ -26,8 +26,10 @@ pub const WARNING_CONDITION: &str = "pullstop.dev/ImagePullWarning";
 
 /// The reason of the event when a verdict is to warn.
 pub const WARNING_EVENT_REASON: &str = "ImagePullFailing";
-/// `action` of events.
-pub const EVENT_ACTION: &str = "JudgeImagePull";
+/// `action` of the event when a pod was failed.
+pub const FAIL_EVENT_ACTION: &str = "FailPod";
+/// `action` of the event when a verdict is to warn.
+pub const WARNING_EVENT_ACTION: &str = "WarnPod";
 /// `reportingController` of events.
 pub const EVENT_CONTROLLER: &str = "pullstop.dev/enforcer";
 
@@ -38,12 +40,12 @@ pub const PATIENCE_ANNOTATION: &str = "pullstop.dev/patience";
 /// The kill switch: an annotation on the Lease that stops all writes of all replicas, whatever the policy says.
 pub const STOP_ANNOTATION: &str = "pullstop.dev/stop";
 
-/// The type of the condition that says whether a policy is in force, and its reason if it is.
+/// The type of the condition that says whether a policy is active, and its reason if it is.
 pub const ACCEPTED: &str = "Accepted";
 /// The reason of that condition for a policy with mistakes.
 pub const INVALID_REASON: &str = "Invalid";
-/// The reason of that condition for a policy that another one or its name keeps from being in force.
-pub const NOT_IN_FORCE_REASON: &str = "NotInForce";
+/// The reason of that condition for a policy whose name is not the one that the enforcer uses.
+pub const NOT_SELECTED_REASON: &str = "NotSelected";
 
 #[cfg(test)]
 mod tests {

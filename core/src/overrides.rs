@@ -1,8 +1,8 @@
-//! What pods may ask for by annotation: how far a verdict goes for them, and how much patience they want.
+//! What pods may set by annotation: the mode, and the patience.
 
 use std::time::Duration;
 
-/// What is asked for by annotation, within the bounds of the policy: on the pod, or on what it belongs to.
+/// The overrides of a pod, within the bounds of the policy: from its own annotations, or those of its Job and namespace.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Overrides {
     /// `pullstop.dev/mode`.
@@ -12,7 +12,7 @@ pub struct Overrides {
 }
 
 impl Overrides {
-    /// These overrides, and for what they do not ask for, those of somebody `less_specific`.
+    /// These overrides; fields that are not set are taken from `less_specific`.
     #[must_use]
     pub fn or(self, less_specific: Self) -> Self {
         Self {

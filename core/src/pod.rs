@@ -1,6 +1,6 @@
 //! A pod as the core sees it: a borrowed snapshot of the few fields that decisions need.
 //!
-//! Whoever reads pods (a watch, a recording, a simulation) lends a [`PodSnapshot`]; nothing of a healthy one is
+//! The reader of pods (a watch, a recording, a simulation) lends a [`PodSnapshot`]; nothing of a healthy one is
 //! kept. With the feature `wire`, [`crate::wire`] makes snapshots from the JSON that Kubernetes writes.
 
 use std::fmt;
@@ -73,7 +73,7 @@ pub enum ContainerKind {
     Sidecar,
     /// `spec.containers`.
     Main,
-    /// `spec.ephemeralContainers`: somebody's debugging, never a reason to fail a pod.
+    /// `spec.ephemeralContainers`: for debugging, never a reason to fail a pod.
     Ephemeral,
 }
 

@@ -1,4 +1,4 @@
-//! What somebody who mistyped a name probably meant.
+//! Suggests the name that a mistyped one was probably meant to be.
 
 /// The candidate that is closest to `word`, if one is close enough to be meant.
 pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {

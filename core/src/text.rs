@@ -1,4 +1,4 @@
-//! Text of others, made fit to print: names, messages and files come from people and registries that nobody here knows.
+//! Makes foreign text safe to print.
 //!
 //! Control characters move a terminal's cursor, colour it or type into it; characters for the direction of writing show
 //! a text in another order than it has; invisible ones make two names look like one. Everything that is printed for
@@ -20,7 +20,7 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     })
 }
 
-/// The same JSON text with such characters in its strings as JSON's own escapes: whoever parses it gets the same data.
+/// The same JSON text with such characters in its strings as JSON's own escapes: parsers get the same data.
 pub fn printable_json(json: &str) -> Cow<'_, str> {
     // Outside of strings there are no others.
     let is_in_a_string = |c: char| is_unprintable(c) && !matches!(c, '\n' | '\r' | '\t');

@@ -155,7 +155,7 @@ fn unit_ms(unit: &str) -> Option<u64> {
     }
 }
 
-/// What somebody who wrote `5 minutes`, `90 sec`, `1d` or `30` probably meant.
+/// The duration that was probably meant by `5 minutes`, `90 sec`, `1d` or `30`.
 fn guess(text: &str) -> Option<String> {
     let text = text.trim();
     let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();

@@ -1,4 +1,4 @@
-//! Pods as Kubernetes writes them: the fields that decisions need, and no others.
+//! Pods as Kubernetes writes them: only the fields that decisions need.
 //!
 //! Everything is optional while reading, so that one strange pod does not spoil a list; what a snapshot cannot do
 //! without is asked for by [`WirePod::snapshot`].

@@ -1,4 +1,4 @@
-//! What all readers of YAML documents share: places, errors in plain words, and names that are nearly right.
+//! Shared code of all readers of YAML: places, clear errors, and suggestions for mistyped names.
 //!
 //! A document is read into raw types whose values are [`Spanned`], and checked by hand from there: so all that is
 //! wrong with its values is said at once, each with its place.

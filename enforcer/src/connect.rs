@@ -1,4 +1,4 @@
-//! Which cluster: as `kubectl` is told, and what is said of it.
+//! Finds the cluster from the kubeconfig file, as `kubectl` does, or from inside a pod.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -72,7 +72,7 @@ pub enum Found {
 impl fmt::Display for Found {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Inside => f.write_str("the one that this runs in"),
+            Self::Inside => f.write_str("in-cluster"),
             Self::Context { name, cluster } => write!(
                 f,
                 "`{}` by context `{}`",
@@ -101,7 +101,7 @@ impl ClusterArgs {
         let chosen = self.context.as_ref();
         let Some(name) = chosen.or(kubeconfig.current_context.as_ref()).cloned() else {
             return Err(
-                "no cluster: the kubeconfig file has no current context: name one with --context"
+                "no cluster: the kubeconfig file has no current context; name one with --context"
                     .to_owned(),
             );
         };
@@ -129,7 +129,7 @@ impl ClusterArgs {
         Ok((config, cluster))
     }
 
-    /// The kubeconfig that is in force, if there is one: an unusable one is never passed over, since what comes after it
+    /// The kubeconfig to use, if there is one: an unusable one is never skipped, since what comes after it
     /// is another cluster.
     fn kubeconfig(&self) -> Result<Option<Kubeconfig>, String> {
         if let Some(file) = &self.kubeconfig {

@@ -1,4 +1,4 @@
-//! `enforcer crds`: the policies' `CustomResourceDefinition`s, made from the same types that read the policies.
+//! `enforcer crds`: the `CustomResourceDefinition`s of policies, from the types that read them.
 //!
 //! The API server wants a structural schema: no references, no `null`, no `additionalProperties: false`. What types alone
 //! cannot say is added here as patterns and CEL rules, with bounds on lists so that their cost can be estimated.
@@ -72,7 +72,7 @@ fn schema(kind: &str) -> Value {
     bound(&mut spec);
     if kind == NAMESPACED_KIND {
         let rule = "!has(self.scope) || !has(self.scope.namespaces)";
-        let message = "a PullFailurePolicy rules its own namespace only: remove `namespaces`";
+        let message = "a PullFailurePolicy applies to its own namespace only: remove `namespaces`";
         spec["x-kubernetes-validations"] = json!([{ "rule": rule, "message": message }]);
     }
     json!({
@@ -87,7 +87,7 @@ fn schema(kind: &str) -> Value {
         },
         "x-kubernetes-validations": [{
             "rule": format!("self.metadata.name == '{NAME}'"),
-            "message": format!("only the policy called `{NAME}` is in force: call this one so"),
+            "message": format!("only the policy named `{NAME}` is active: use this name"),
         }],
     })
 }
@@ -211,18 +211,18 @@ fn bound(spec: &mut Value) {
         "message": format!("the patterns have more than {OWN_BYTES_MAX} bytes together: shorten or remove some"),
     }]);
     field(spec, ".patterns", "x-kubernetes-validations", budget);
-    let long = json!([{ "rule": "duration(self) >= duration('1m')", "message": "a pull may well take longer than that: write `1m` or more" }]);
+    let long = json!([{ "rule": "duration(self) >= duration('1m')", "message": "a pull may take longer than that: write `1m` or more" }]);
     field(spec, ".pullTimeout", "x-kubernetes-validations", long);
 }
 
 fn status() -> Value {
     let text = |length_max: u32| json!({ "type": "string", "maxLength": length_max });
     json!({
-        "description": "What is thought of the policy.",
+        "description": "The status of the policy.",
         "type": "object",
         "properties": {
             "conditions": {
-                "description": "`Accepted` says whether the policy is in force, or what is wrong with it.",
+                "description": "`Accepted` says whether the policy is active and, if not, why.",
                 "type": "array",
                 "x-kubernetes-list-type": "map",
                 "x-kubernetes-list-map-keys": ["type"],

@@ -1,11 +1,11 @@
-//! The driver: what is seen goes into the engine, what it asks for is carried out.
+//! The driver: feeds observations into the engine and carries out its effects.
 //!
 //! One future owns the engine, so that inputs have an order. It never waits for an answer: reads and writes go on beside
 //! it, and their reports come back as inputs.
 //!
 //! A replica that does not hold the lease, or whose kill switch is thrown, runs in a dry run: it counts and judges like
-//! the leader, and writes nothing. When it comes to lead, the policy's own mode comes into force, all pods are listed, and
-//! what is due is carried out.
+//! the leader, and writes nothing. When it becomes leader, the policy's own mode applies, all pods are listed, and due
+//! verdicts are carried out.
 
 mod lanes;
 mod observe;
@@ -46,18 +46,18 @@ use crate::reporter::Reporter;
 /// Writes that are under way when the program ends have this long to arrive.
 const LAST_WRITES: Duration = Duration::from_secs(5);
 
-/// Where everything comes from and goes to.
+/// The channels of the driver.
 #[derive(Debug)]
 pub struct Links {
-    /// What is seen of pods.
+    /// Changes of pods.
     pub events: mpsc::Receiver<FeedEvent>,
-    /// The policies in force.
+    /// The active policies.
     pub policies: watch::Receiver<Policies>,
     /// The namespaces that are selected by their labels; all if nothing is selected.
     pub namespaces: watch::Receiver<Option<BTreeSet<String>>>,
     /// Whether this replica may write.
     pub claim: watch::Receiver<Claim>,
-    /// Whether the kill switch is thrown, and by whom.
+    /// Whether the kill switch is on, and who turned it on.
     pub switch: watch::Receiver<Option<Stop>>,
     /// Which pods are to be watched: a field selector.
     pub selector: watch::Sender<String>,
@@ -69,7 +69,7 @@ pub struct Links {
     pub stop: watch::Receiver<bool>,
 }
 
-/// What no policy goes beyond.
+/// Limits of all policies.
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// How far verdicts go at most.
@@ -91,7 +91,7 @@ pub struct Driver {
     lanes: Lanes,
     /// Reads and writes under way.
     jobs: FuturesUnordered<BoxFuture<'static, (Lane, Done)>>,
-    /// Who reads what was before, if somebody is to.
+    /// Reads earlier failures from Events, if enabled.
     historian: Option<Arc<Historian>>,
     /// What was before, as far as it is being read.
     recalling: FuturesUnordered<BoxFuture<'static, Recalled>>,
@@ -100,7 +100,7 @@ pub struct Driver {
     /// The namespaces that are selected by their labels.
     selected: Option<BTreeSet<String>>,
     view_is_whole: bool,
-    /// A pod was to be looked at of which nobody may tell again, and could not be read.
+    /// A pod could not be read, and no watch event may come for it: all pods must be listed.
     overlooked: bool,
     heard_at: Timestamp,
 }
@@ -167,7 +167,7 @@ impl Driver {
         self
     }
 
-    /// Drives until it is told to stop.
+    /// Runs until `stop` turns true.
     pub async fn run(mut self, mut links: Links) {
         self.show();
         self.selected
@@ -183,7 +183,7 @@ impl Driver {
                     if changed.is_err() { break }
                     self.adopt(&mut links);
                 }
-                // All are for ever if nobody selects.
+                // Without a selector this never changes.
                 Ok(()) = links.namespaces.changed() => {
                     self.selected.clone_from(&links.namespaces.borrow_and_update());
                     self.limit(&links);
@@ -191,7 +191,7 @@ impl Driver {
                 Some((lane, done)) = self.jobs.next() => self.done(lane, done),
                 Some(recalled) = self.recalling.next() => self.recollect(&recalled),
                 Some(Question { with_pods, answer }) = links.questions.recv() => {
-                    // Whoever asked may have gone.
+                    // The asker may be gone.
                     let stop = links.switch.borrow().clone();
                     let _ = answer.send(State { stop, ..self.state(with_pods) });
                 }
@@ -222,7 +222,7 @@ impl Driver {
         };
         if tokio::time::timeout(LAST_WRITES, rest).await.is_err() {
             tracing::warn!(
-                "ended while writes were under way; what became of them is seen after the next start"
+                "ended with writes in flight; the next start finds out whether they were stored"
             );
         }
     }
@@ -265,7 +265,7 @@ impl Driver {
             Err(error) => {
                 tracing::error!(
                     %error,
-                    "the policy cannot be used; the last one stays in force"
+                    "cannot use the policy; the previous one stays active"
                 );
                 return;
             }
@@ -290,11 +290,11 @@ impl Driver {
         self.show_policies(links);
     }
 
-    /// Other policies or limits are in force.
+    /// Other policies or limits apply.
     fn show_policies(&mut self, links: &Links) {
         // The kill switch tells of itself: the policy is what it was.
         if !self.claim.stopped {
-            tracing::info!(mode = mode_name(self.mode_in_force()), "policy in force");
+            tracing::info!(mode = mode_name(self.mode_in_force()), "policy applied");
             self.tell_of_dry_run();
         }
         // The engine asks for a list. If it were heard only later, all pods might be listed twice.
@@ -308,11 +308,11 @@ impl Driver {
         }
         if self.limits.ceiling == Mode::DryRun {
             tracing::warn!(
-                "a dry run: nothing is written. To enforce the policy, start without --dry-run"
+                "dry run: nothing is written. To enforce the policy, start without --dry-run"
             );
         } else if self.engine.policies().given().cluster.mode == Mode::DryRun {
             tracing::warn!(
-                "a dry run: nothing is written. To fail pods, give the policy `mode: Enforce`"
+                "dry run: nothing is written. To fail pods, set `mode: Enforce` in the policy"
             );
         }
     }

@@ -1,4 +1,4 @@
-//! The exit codes of the program.
+//! Exit codes.
 
 /// All went well.
 pub(crate) const SUCCESS: u8 = 0;

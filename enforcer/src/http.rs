@@ -1,4 +1,4 @@
-//! What the program shows of itself over HTTP: `/metrics`, the probes `/livez` and `/readyz`, and `/debug/state`.
+//! The HTTP pages `/metrics`, `/livez`, `/readyz` and `/debug/state`.
 
 mod address;
 mod server;
@@ -23,8 +23,8 @@ use crate::metrics::Metrics;
 /// A driver that does not answer for this long hangs.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Where the program shows itself, if anywhere. Each has connections of its own: whoever occupies one keeps nobody from the
-/// others.
+/// Where the pages are served, if anywhere. Each listener has its own limit of connections, so that clients of one cannot
+/// block the others.
 #[derive(Debug, Default)]
 pub struct Listeners {
     /// `/metrics`.
@@ -82,7 +82,7 @@ impl Site {
     }
 }
 
-/// What there is to show.
+/// The sources of the pages.
 #[derive(Clone, Debug)]
 pub struct Pages {
     /// What is counted and measured.
@@ -93,7 +93,7 @@ pub struct Pages {
     pub questions: mpsc::Sender<Question>,
 }
 
-/// Serves for ever. Its connections end with it.
+/// Serves forever. Dropping the future closes its connections.
 pub async fn serve(listeners: Listeners, pages: Pages) {
     let Listeners {
         metrics,
@@ -123,11 +123,11 @@ impl Pages {
 
     async fn answer<B>(&self, site: Site, request: &Request<B>) -> Response<Full<Bytes>> {
         if request.method() != Method::GET && request.method() != Method::HEAD {
-            let text = "only GET is answered\n".to_owned();
+            let text = "only GET is allowed\n".to_owned();
             return page(StatusCode::METHOD_NOT_ALLOWED, TEXT, text);
         }
         let silence = || {
-            let text = "the driver does not answer\n".to_owned();
+            let text = "the driver does not respond\n".to_owned();
             page(StatusCode::SERVICE_UNAVAILABLE, TEXT, text)
         };
         match (site, request.uri().path()) {
@@ -186,7 +186,7 @@ fn page(status: StatusCode, content_type: &'static str, text: String) -> Respons
     response
 }
 
-/// Whether the program can do its work, and what it lacks, in words.
+/// The answer to `/readyz`: what keeps the enforcer from working, and which permissions are missing.
 fn readiness(state: Option<&State>, missing: &[&Right]) -> (StatusCode, String) {
     let (vital, other): (Vec<&Right>, Vec<&Right>) = missing.iter().partition(|right| right.vital);
     let mut lines: Vec<String> = vital
@@ -194,10 +194,10 @@ fn readiness(state: Option<&State>, missing: &[&Right]) -> (StatusCode, String) 
         .map(|right| format!("not ready: {right}\n"))
         .collect();
     match state {
-        None => lines.push("not ready: the driver does not answer\n".to_owned()),
+        None => lines.push("not ready: the driver does not respond\n".to_owned()),
         // What is not allowed says why.
         Some(state) if !state.view_is_whole && lines.is_empty() => {
-            lines.push("not ready: not all pods have been listed\n".to_owned());
+            lines.push("not ready: the list of pods is not complete\n".to_owned());
         }
         Some(_) => {}
     }
@@ -210,7 +210,7 @@ fn readiness(state: Option<&State>, missing: &[&Right]) -> (StatusCode, String) 
     if let Some(stop) = state.and_then(|state| state.stop.as_ref()) {
         lines.push(format!("stopped: {stop}\n"));
     }
-    lines.extend(other.iter().map(|right| format!("missing: {right}\n")));
+    lines.extend(other.iter().map(|right| format!("{right}\n")));
     (status, lines.concat())
 }
 
@@ -231,13 +231,13 @@ fn debug(state: &State, missing: &[&Right]) -> serde_json::Value {
         })
         .collect();
     json!({
-        "viewIsWhole": state.view_is_whole,
-        "missingRights": missing,
-        "leads": state.leads,
+        "synced": state.view_is_whole,
+        "missingPermissions": missing,
+        "leader": state.leader,
         "stopped": state.stop.as_ref().map(ToString::to_string),
         "mode": state.mode.map(crate::policy::mode_name),
         "watchLagSeconds": state.watch_lag.as_secs(),
-        "queue": state.queue,
+        "queueDepth": state.queue,
         "trackedPods": state.tracked,
         "pods": pods,
     })
@@ -271,7 +271,7 @@ mod tests {
                 } else {
                     Vec::new()
                 };
-                // Whoever asked may have gone.
+                // The asker may be gone.
                 let _ = question.answer.send(State {
                     pods,
                     ..state.clone()
@@ -355,7 +355,7 @@ mod tests {
     fn who_is_stopped_is_ready_and_says_so() {
         let stop = crate::lease::Stop {
             lease: "pullstop-system/pullstop".to_owned(),
-            says: "true".to_owned(),
+            value: "true".to_owned(),
             by: Some("kubectl-annotate".to_owned()),
             since: pullstop_core::time::Timestamp::from_millis(1_767_225_600_000),
         };

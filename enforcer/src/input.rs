@@ -1,6 +1,6 @@
-//! The one place where files are opened, so that none of them holds the program up.
+//! The only module that opens files, and refuses those that could block the program.
 //!
-//! A named pipe to which nobody writes, a terminal or a device would be waited for without end. What a path leads to is
+//! Reading a named pipe without a writer, a terminal or a device could block forever. What a path leads to is
 //! looked at first: nothing but files is opened, and of pipes those that the shell makes, as in `<(kubectl get …)`, whose
 //! other end is there. (The simulator has the same rule in its own `input`: the core, which they share, opens no files.)
 
@@ -69,7 +69,7 @@ pub fn read_again(file: &Path) -> Result<String, String> {
     text(open(file)?)
 }
 
-/// Whether a file can be read, and read again, without waiting for somebody.
+/// Whether a file can be read, repeatedly, without blocking.
 ///
 /// # Errors
 /// Says why it cannot, without its name.

@@ -1,4 +1,4 @@
-//! Pullstop in a cluster: watches pods, and fails those that can never pull their image.
+//! The enforcer: watches the pods of a cluster, and fails those that can never pull their image.
 
 #![cfg_attr(
     test,
@@ -37,7 +37,7 @@ use self::output::{Clean, Form};
 #[derive(Debug, Parser)]
 #[command(name = "enforcer", version, max_term_width = 100)]
 #[command(
-    after_help = "Start with `enforcer scan`: it only reads, and shows what would happen to which pods.\n\nExit codes: 0 success, 2 invalid input, 3 internal error."
+    after_help = "Start with `enforcer scan`: it writes nothing, and shows which pods are stuck and what would happen to them.\n\nExit codes: 0 success, 2 invalid input, 3 internal error."
 )]
 pub struct Args {
     #[command(subcommand)]
@@ -48,25 +48,25 @@ pub struct Args {
 enum Command {
     /// Watch the cluster's pods, and fail those that can never pull their image
     Run(run::RunArgs),
-    /// List the pods that cannot pull an image: why, since when, and what would happen to them
+    /// List pods that cannot pull an image: why, since when, and what would happen to them
     ///
-    /// One look at the cluster, or at what `kubectl get pods` has printed. Nothing is written.
+    /// Reads the cluster once, or a file that `kubectl get pods` printed. Writes nothing.
     Scan(scan::ScanArgs),
-    /// Say what is thought of one pod, and why
+    /// Explain the verdict on one pod
     Explain(scan::ExplainArgs),
-    /// Record the cluster's pods, to be replayed with `simulator replay`
+    /// Record the cluster's pods for `simulator replay`
     ///
-    /// Only the fields that decisions need are kept. Look through a recording before you pass it on: error messages may
-    /// name what is private, with --pseudonyms too.
+    /// Keeps only the fields that decisions need. Review a recording before you share it: error messages may contain
+    /// private names, even with --pseudonyms.
     Record(record::RecordArgs),
     /// Print the CRDs of policies, for `kubectl apply`
     Crds,
-    /// Work with policies
+    /// Check policies, or print the built-in one
     #[command(subcommand)]
     Policy(policy::Command),
 }
 
-/// Does what the arguments ask for; results go to `out`, what is wrong to `err`. Returns the exit code.
+/// Runs the command. Results go to `out`, errors to `err`. Returns the exit code.
 ///
 /// # Errors
 /// When `out` or `err` cannot be written to.

@@ -1,13 +1,13 @@
-//! What is counted and measured, as Prometheus reads it.
+//! Metrics in the text format of Prometheus.
 //!
-//! Labels are names from the source code: the type allows no text of a pod, an image or a message.
+//! Label values are names from the source code: the type admits no text of a pod, an image or a message.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Everything that is measured.
+/// The metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "the table of families says what each is")]
 pub enum Metric {
@@ -15,26 +15,26 @@ pub enum Metric {
     Failures,
     Throttled,
     Held,
-    Agreed,
-    PutBack,
-    GaveUp,
+    KubeletConfirmed,
+    Reverted,
+    Abandoned,
     Writes,
     Reads,
     Requests,
     Lists,
-    WatchBreaks,
+    WatchRestarts,
     WatchEvents,
-    Damaged,
+    DecodeErrors,
     Events,
     PolicyLoads,
     VerdictDelay,
-    RecoveredShare,
+    RecoveryRatio,
     TrackedPods,
     QueueDepth,
     Leader,
     Stopped,
     StoppedSince,
-    ViewIsWhole,
+    Synced,
     WatchLag,
     ClockSkew,
     Mode,
@@ -50,7 +50,7 @@ struct Family {
     help: &'static str,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Counter,
     Gauge,
@@ -80,82 +80,82 @@ const FAMILIES: &[Family] = &[
     counter(
         M::Verdicts,
         "pullstop_verdicts_total",
-        "Verdicts, by what was to be done and by cause.",
+        "Verdicts by action, dry run and cause.",
     ),
     counter(
         M::Failures,
         "pullstop_failures_total",
-        "Failed pulls that were counted, by cause.",
+        "Failed pulls by cause.",
     ),
     counter(
         M::Throttled,
         "pullstop_throttled_total",
-        "Pulls that the kubelet's own limiter refused; these are no failures.",
+        "Pulls refused by the kubelet's own rate limiter, which do not count as failures.",
     ),
     counter(
         M::Held,
         "pullstop_held_total",
-        "Verdicts that were due when something spoke against acting.",
+        "Due verdicts that were held.",
     ),
     counter(
-        M::Agreed,
-        "pullstop_agreed_total",
-        "Failed pods that the kubelet has taken over as failed.",
+        M::KubeletConfirmed,
+        "pullstop_kubelet_confirmed_total",
+        "Failed pods that the kubelet has confirmed as failed.",
     ),
     counter(
-        M::PutBack,
-        "pullstop_put_back_total",
-        "Failed pods that were put back to Pending.",
+        M::Reverted,
+        "pullstop_reverted_total",
+        "Failed pods that were reverted to Pending, mostly by their kubelet.",
     ),
     counter(
-        M::GaveUp,
-        "pullstop_gave_up_total",
-        "Pods that were put back too often and are left as they are.",
+        M::Abandoned,
+        "pullstop_abandoned_total",
+        "Pods that were reverted too often and are not failed again.",
     ),
     counter(
         M::Writes,
         "pullstop_writes_total",
-        "Writes to pods, by what was written and how it ended.",
+        "Writes to pods by kind and result.",
     ),
     counter(
         M::Reads,
         "pullstop_reads_total",
-        "Reads of single pods, by how they ended.",
+        "Reads of single pods by result.",
     ),
     counter(
         M::Requests,
         "pullstop_api_requests_total",
-        "Requests to the API server, by call and result.",
+        "Requests to the API server by call and result.",
     ),
     counter(
         M::Lists,
         "pullstop_lists_total",
-        "Lists of all pods, by how they ended.",
+        "Lists of all pods by result.",
     ),
     counter(
-        M::WatchBreaks,
-        "pullstop_watch_breaks_total",
-        "Ends of the watch of pods, by reason.",
+        M::WatchRestarts,
+        "pullstop_watch_restarts_total",
+        "Restarts of the watch of pods by reason.",
     ),
     counter(
         M::WatchEvents,
         "pullstop_watch_events_total",
-        "Events of the watch of pods, by type.",
+        "Watch events of pods by type.",
     ),
     counter(
-        M::Damaged,
-        "pullstop_damaged_total",
-        "Pods and events that could not be read and were skipped.",
+        M::DecodeErrors,
+        "pullstop_decode_errors_total",
+        "Pods and watch events that could not be decoded and were skipped, by source.",
     ),
     counter(
         M::Events,
         "pullstop_events_total",
-        "Kubernetes events sent, by how that ended.",
+        "Kubernetes Events sent, by result.",
     ),
     counter(
         M::PolicyLoads,
         "pullstop_policy_loads_total",
-        "Policies read, by whether they were accepted.",
+        "Policies loaded, by result.",
     ),
     Family {
         metric: M::VerdictDelay,
@@ -164,10 +164,10 @@ const FAMILIES: &[Family] = &[
         help: "Time from the first failure to the verdict.",
     },
     Family {
-        metric: M::RecoveredShare,
-        name: "pullstop_recovered_threshold_ratio",
+        metric: M::RecoveryRatio,
+        name: "pullstop_recovery_threshold_ratio",
         kind: Kind::Histogram(SHARE_BOUNDS),
-        help: "How much of its rule's duration a container that got its image had failed for. Close to 1 is close to a mistake.",
+        help: "For recovered containers, the time of failing as a share of the rule's duration. Values near 1 mean a rule that is too short.",
     },
     gauge(
         M::TrackedPods,
@@ -177,44 +177,51 @@ const FAMILIES: &[Family] = &[
     gauge(
         M::QueueDepth,
         "pullstop_queue_depth",
-        "Reads and writes of pods that are under way or wait for their turn.",
+        "Reads and writes of pods in flight or queued.",
     ),
     gauge(
         M::Leader,
         "pullstop_leader",
-        "Whether this replica holds the lease and may write.",
+        "1 if this replica is the leader.",
     ),
     gauge(
         M::Stopped,
         "pullstop_stopped",
-        "Whether the kill switch has stopped all writes.",
+        "1 if the kill switch has stopped all writes.",
     ),
     gauge(
         M::StoppedSince,
         "pullstop_stopped_since_timestamp_seconds",
-        "When the kill switch was thrown, in seconds since 1970; 0 if it is not.",
+        "Unix time at which the kill switch was turned on; 0 if it is off.",
     ),
     gauge(
-        M::ViewIsWhole,
-        "pullstop_view_is_whole",
-        "Whether all pods have been listed; no verdict is carried out before.",
+        M::Synced,
+        "pullstop_synced",
+        "1 if the list of pods is complete; no verdict is carried out before.",
     ),
     gauge(
         M::WatchLag,
         "pullstop_watch_lag_seconds",
-        "Time since the watch of pods last said anything; a bookmark comes every minute.",
+        "Time since the last watch event of pods; the API server sends a bookmark every minute.",
     ),
     gauge(
         M::ClockSkew,
         "pullstop_clock_skew_seconds",
-        "By how much this machine's clock and the API server's differ, whichever is ahead.",
+        "Absolute difference between this machine's clock and the API server's.",
     ),
     gauge(
         M::Mode,
         "pullstop_mode",
-        "The mode in force: 1 for the one that is.",
+        "1 for the current mode, 0 for the others.",
     ),
 ];
+
+impl Metric {
+    fn family(self) -> &'static Family {
+        let family = FAMILIES.get(self as usize);
+        family.expect("each metric has a family, in the same order")
+    }
+}
 
 /// All values.
 #[derive(Debug, Default)]
@@ -240,6 +247,7 @@ struct Histogram {
 impl Metrics {
     /// Counts one more.
     pub fn count(&self, metric: Metric, labels: &[(&'static str, &'static str)]) {
+        debug_assert_eq!(metric.family().kind, Kind::Counter, "{metric:?}");
         let mut values = self.lock();
         let number = values.numbers.entry((metric, labels.to_vec())).or_default();
         *number = number.saturating_add(1);
@@ -247,6 +255,7 @@ impl Metrics {
 
     /// Sets a gauge to a whole number.
     pub fn set(&self, metric: Metric, labels: &[(&'static str, &'static str)], value: usize) {
+        debug_assert_eq!(metric.family().kind, Kind::Gauge, "{metric:?}");
         let thousandths = u64::try_from(value)
             .unwrap_or(u64::MAX)
             .saturating_mul(1000);
@@ -257,6 +266,7 @@ impl Metrics {
 
     /// Sets a gauge to a duration.
     pub fn set_duration(&self, metric: Metric, duration: Duration) {
+        debug_assert_eq!(metric.family().kind, Kind::Gauge, "{metric:?}");
         self.lock()
             .numbers
             .insert((metric, Vec::new()), thousandths(duration));
@@ -276,11 +286,8 @@ impl Metrics {
     }
 
     fn observe_thousandths(&self, metric: Metric, value: u64) {
-        let Some(Family {
-            kind: Kind::Histogram(bounds),
-            ..
-        }) = FAMILIES.iter().find(|f| f.metric == metric)
-        else {
+        let Kind::Histogram(bounds) = metric.family().kind else {
+            debug_assert!(false, "{metric:?} is no histogram");
             return;
         };
         let mut values = self.lock();
@@ -305,7 +312,7 @@ impl Metrics {
     }
 
     fn lock(&self) -> MutexGuard<'_, Values> {
-        // A count is right whoever panicked while holding it.
+        // The values stay valid if a holder of the lock panicked.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -431,21 +438,21 @@ mod tests {
         let metrics = Metrics::default();
         metrics.count(M::Failures, &[("cause", "Timeout")]);
         metrics.count(M::Failures, &[("cause", "Timeout")]);
-        metrics.count(M::Writes, &[("write", "fail"), ("outcome", "conflict")]);
+        metrics.count(M::Writes, &[("kind", "fail"), ("result", "conflict")]);
         metrics.set(M::Leader, &[], 1);
         metrics.set_duration(M::WatchLag, Duration::from_millis(1250));
         metrics.observe(M::VerdictDelay, Duration::from_secs(90));
         metrics.observe(M::VerdictDelay, Duration::from_secs(1_000_000));
         metrics.observe_share(
-            M::RecoveredShare,
+            M::RecoveryRatio,
             Duration::from_secs(90),
             Duration::from_secs(120),
         );
-        metrics.observe_share(M::RecoveredShare, Duration::from_secs(90), Duration::ZERO);
+        metrics.observe_share(M::RecoveryRatio, Duration::from_secs(90), Duration::ZERO);
         let text = metrics.text();
         for line in [
             "pullstop_failures_total{cause=\"Timeout\"} 2",
-            "pullstop_writes_total{write=\"fail\",outcome=\"conflict\"} 1",
+            "pullstop_writes_total{kind=\"fail\",result=\"conflict\"} 1",
             "pullstop_leader 1",
             "pullstop_watch_lag_seconds 1.25",
             "# TYPE pullstop_verdict_delay_seconds histogram",
@@ -454,8 +461,8 @@ mod tests {
             "pullstop_verdict_delay_seconds_bucket{le=\"+Inf\"} 2",
             "pullstop_verdict_delay_seconds_sum 1000090",
             "pullstop_verdict_delay_seconds_count 2",
-            "pullstop_recovered_threshold_ratio_bucket{le=\"0.75\"} 1",
-            "pullstop_recovered_threshold_ratio_bucket{le=\"1\"} 2",
+            "pullstop_recovery_threshold_ratio_bucket{le=\"0.75\"} 1",
+            "pullstop_recovery_threshold_ratio_bucket{le=\"1\"} 2",
         ] {
             assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
         }
@@ -463,6 +470,7 @@ mod tests {
 
     #[test]
     fn every_metric_has_one_family() {
+        assert_eq!(FAMILIES.len(), M::Mode as usize + 1, "Mode comes last");
         for (at, family) in FAMILIES.iter().enumerate() {
             assert_eq!(family.metric as usize, at, "{}", family.name);
             assert!(family.name.starts_with("pullstop_"), "{}", family.name);

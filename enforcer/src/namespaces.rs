@@ -1,4 +1,4 @@
-//! The namespaces that a label selector selects, looked up again and again.
+//! Follows the namespaces that a label selector selects.
 //!
 //! The API server does the selecting, so selectors mean what they mean everywhere else.
 
@@ -29,7 +29,7 @@ pub struct Namespaces {
 }
 
 impl Namespaces {
-    /// Follows the selection until nobody listens any more. What was selected last counts for as long as nothing newer
+    /// Follows the selection until the receiver is gone. The last selection counts for as long as nothing newer
     /// is known.
     pub async fn follow(self) {
         let (mut backoff, mut known) = (Backoff::default(), false);
@@ -42,7 +42,7 @@ impl Namespaces {
                     LOOK_EVERY
                 }
                 Err(error) => {
-                    tracing::warn!(%error, selector = self.selector, "cannot list namespaces; those that were selected last stay so");
+                    tracing::warn!(%error, selector = self.selector, "cannot list namespaces; the previous selection stays active");
                     backoff.pause(error.retry_after())
                 }
             };
@@ -78,7 +78,7 @@ impl Namespaces {
             let call = Call::metadata_list(&rights::LIST_NAMESPACES, path);
             let bytes = self.api.call(call, CALL_TIMEOUT).await?;
             let page: Page = serde_json::from_slice(&bytes)
-                .map_err(|error| ApiError::Unreadable(error.to_string()))?;
+                .map_err(|error| ApiError::InvalidResponse(error.to_string()))?;
             let items = page.items.into_iter().flatten();
             names.extend(items.map(|item| item.metadata.name));
             match page.metadata.r#continue {

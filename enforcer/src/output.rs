@@ -1,5 +1,4 @@
-//! What goes to a terminal, made fit for one, at the last moment: whatever pods, registries and API servers say, no stream
-//! of this program moves a cursor or shows text in another order than it has.
+//! Escapes control and bidirectional characters in everything that goes to a terminal.
 
 use std::borrow::Cow;
 use std::io::{self, Write};

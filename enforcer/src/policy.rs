@@ -1,4 +1,4 @@
-//! `enforcer policy`: policies before they are applied.
+//! `enforcer policy`: checks policy files, and prints the built-in policy.
 
 mod print;
 
@@ -14,20 +14,20 @@ use pullstop_core::time::Human;
 pub use self::print::mode_name;
 use crate::input;
 
-/// What can be done with policies.
+/// The subcommands of `enforcer policy`.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Say what a policy does, or what is wrong with it
+    /// Check policies, and describe what they do
     ///
     /// Exit codes: 0 all are valid, 2 one is not.
     Check {
-        /// The policies, each by itself; `-` is standard input
+        /// Policies to check, each by itself; `-` is standard input
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
-    /// Print the built-in policy, to be changed
+    /// Print the built-in policy, as a starting point
     ///
-    /// `enforcer policy check` accepts what is printed, and it means the same.
+    /// The output is a valid policy with the same meaning.
     Print,
 }
 
@@ -98,7 +98,7 @@ fn describe(policy: &Policy, out: &mut dyn Write) -> io::Result<()> {
     let names = |names: &[String]| printable(&names.join(", ")).into_owned();
     writeln!(out, "valid")?;
     let hint = match policy.mode {
-        Mode::DryRun => ": nothing is written. To fail pods, say `mode: Enforce` under `spec`",
+        Mode::DryRun => ": nothing is written. To fail pods, set `mode: Enforce` under `spec`",
         Mode::Enforce | Mode::Warn | Mode::Off => "",
     };
     writeln!(out, "mode          {}{hint}", mode_name(policy.mode))?;
@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn a_policy_that_names_no_mode_is_plainly_a_dry_run() {
-        let dry = "mode          DryRun: nothing is written. To fail pods, say `mode: Enforce` under `spec`\n";
+        let dry = "mode          DryRun: nothing is written. To fail pods, set `mode: Enforce` under `spec`\n";
         for spec in ["{}", "{mode: DryRun}"] {
             assert!(described(spec).contains(dry), "{}", described(spec));
         }

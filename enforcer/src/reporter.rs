@@ -1,4 +1,4 @@
-//! Reports what happens to pods in logs and metrics.
+//! Logs and metrics about pods.
 //!
 //! Only the replica that leads reports: the others see the same.
 
@@ -16,7 +16,7 @@ use pullstop_core::wire::timestamp;
 use crate::metrics::{Metric, Metrics};
 use crate::pods::kind::VerdictWrite;
 
-/// Reports what happens to pods.
+/// Logs and counts what happens to pods.
 #[derive(Debug)]
 pub struct Reporter {
     metrics: Arc<Metrics>,
@@ -105,10 +105,12 @@ impl Reporter {
         match outcome {
             Outcome::Accepted(version) => tracing::debug!(%pod, %version, "written"),
             Outcome::Conflict => {
-                tracing::debug!(%pod, "not written: the pod has changed and is judged anew");
+                tracing::debug!(%pod, "not written: the pod has changed and is judged again");
             }
             Outcome::NotFound => tracing::debug!(%pod, "not written: the pod is gone"),
-            Outcome::Failed => tracing::debug!(%pod, "perhaps not written: the pod is read again"),
+            Outcome::Failed => {
+                tracing::debug!(%pod, "perhaps not stored: reading it again");
+            }
         }
     }
 
@@ -156,7 +158,7 @@ impl Reporter {
                 {
                     let rule = policy.rule_for(cause).map(|rule| rule.duration);
                     self.metrics.observe_share(
-                        Metric::RecoveredShare,
+                        Metric::RecoveryRatio,
                         now.since(since),
                         rule.unwrap_or_default(),
                     );
@@ -185,7 +187,7 @@ impl Reporter {
             } => {
                 self.metrics
                     .count(Metric::Failures, &[("cause", cause.as_str())]);
-                tracing::info!(namespace, pod, container, %cause, %permanence, matched, failures, "a pull has failed");
+                tracing::info!(namespace, pod, container, %cause, %permanence, matched, failures, "pull failed");
             }
             TransitionKind::Recollected { failures, since } => {
                 let since = timestamp::print_seconds(*since);
@@ -195,7 +197,7 @@ impl Reporter {
                     container,
                     failures,
                     since,
-                    "Events tell of failures before it was watched"
+                    "earlier failures found in Events"
                 );
             }
             TransitionKind::Throttled => {
@@ -204,20 +206,25 @@ impl Reporter {
                     namespace,
                     pod,
                     container,
-                    "the kubelet's own limiter refused a pull"
+                    "the kubelet's rate limiter refused a pull"
                 );
             }
             TransitionKind::Suspended => {
-                tracing::debug!(namespace, pod, container, "the kubelet has started over");
+                tracing::debug!(
+                    namespace,
+                    pod,
+                    container,
+                    "the kubelet has restarted its attempts"
+                );
             }
             TransitionKind::StartedOver { why, failures } => {
                 tracing::info!(
                     namespace,
                     pod,
                     container,
-                    ?why,
+                    reason = ?why,
                     failures,
-                    "failures count from zero again"
+                    "failures reset to zero"
                 );
             }
             TransitionKind::Recovered { failures } => {
@@ -226,7 +233,7 @@ impl Reporter {
                     pod,
                     container,
                     failures,
-                    "the container has its image"
+                    "the container recovered"
                 );
             }
             TransitionKind::Held { why, trail } => {
@@ -235,34 +242,34 @@ impl Reporter {
                     namespace,
                     pod,
                     container,
-                    why,
+                    reason = why,
                     trail = in_words(trail),
-                    "a verdict is held"
+                    "verdict held"
                 );
             }
             TransitionKind::DryRun(decision) => {
                 self.count_verdict(decision.enforcement.action().as_str(), decision);
             }
             TransitionKind::PutBack { times } => {
-                count(Metric::PutBack);
+                count(Metric::Reverted);
                 tracing::warn!(
                     namespace,
                     pod,
                     times,
-                    "the failed pod was put back to Pending"
+                    "the failed pod was reverted to Pending"
                 );
             }
             TransitionKind::Ended => tracing::info!(namespace, pod, "the pod has ended by itself"),
             TransitionKind::Agreed => {
-                count(Metric::Agreed);
-                tracing::info!(namespace, pod, "the kubelet has taken the failure over");
+                count(Metric::KubeletConfirmed);
+                tracing::info!(namespace, pod, "the kubelet has confirmed the failure");
             }
             TransitionKind::GaveUp => {
-                count(Metric::GaveUp);
+                count(Metric::Abandoned);
                 tracing::error!(
                     namespace,
                     pod,
-                    "the pod was put back too often and is left as it is"
+                    "the pod was reverted too often and is not failed again"
                 );
             }
         }

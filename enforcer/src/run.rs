@@ -1,4 +1,4 @@
-//! `enforcer run`: everything put together.
+//! `enforcer run`: connects to the cluster and runs the enforcer until a signal.
 
 mod args;
 mod hello;
@@ -76,8 +76,8 @@ pub(crate) fn run(args: &RunArgs, err: &mut dyn io::Write) -> io::Result<u8> {
     }
 }
 
-/// Enforces until `stop` turns true. All that happens, happens in this future: whoever drops it ends everything at once,
-/// as a killed process ends.
+/// Enforces until `stop` turns true. Everything happens in this future: dropping it ends everything at once, like killing
+/// the process.
 ///
 /// # Errors
 /// If the first policies cannot be used.
@@ -91,7 +91,7 @@ pub async fn enforce(
     let (policies, policies_seen) = watch::channel(first.clone());
     let (claim, claim_seen) = watch::channel(Claim::default());
     let (selector, selector_seen) = watch::channel(drive::selector(&first));
-    // None are known before they were listed; all are meant if nobody selects.
+    // With a selector none are known before the first list; without one all are meant.
     let none_yet = args.namespace_selector.as_ref().map(|_| BTreeSet::new());
     let (selected, namespaces) = watch::channel(none_yet);
     let (events, news_seen) = mpsc::channel(feed::FEED_EVENTS_MAX);
@@ -99,7 +99,7 @@ pub async fn enforce(
     let relist = Arc::new(Notify::new());
     let retire = watch::channel(false).0;
     let (switch, switch_seen) = watch::channel(None);
-    // In a dry run nobody writes anything, whoever leads.
+    // In a dry run no replica writes anything, not even the leader.
     let (may_write, ceiling) = if args.dry_run {
         (watch::channel(Claim::default()).1, Mode::DryRun)
     } else {
@@ -156,7 +156,7 @@ pub async fn enforce(
     Ok(())
 }
 
-/// Tells of pods, as soon as it is known which namespaces are selected.
+/// Feeds pods to the driver as soon as the selected namespaces are known.
 async fn tell(feed: Feed, mut namespaces: watch::Receiver<Option<BTreeSet<String>>>) {
     let is_selective = namespaces.borrow().is_some();
     if is_selective && namespaces.changed().await.is_err() {
@@ -172,8 +172,8 @@ fn lease_namespace(args: &RunArgs, cluster: &Cluster) -> Result<String, String> 
         Some(namespace) => Ok(namespace.clone()),
         None if args.no_lease || args.dry_run => Ok(String::new()),
         None => Err(
-            "in which namespace is the Lease that replicas agree by? The context names none: give --lease-namespace \
-             (of deploy/ it is `pullstop-system`), or --no-lease if this is the only replica"
+            "the namespace of the Lease is unknown, since the context names none: give --lease-namespace \
+             (`pullstop-system` in deploy/), or --no-lease if this is the only replica"
                 .to_owned(),
         ),
     }
@@ -202,11 +202,8 @@ async fn simulated_clock(api: &Api) -> Result<Clock, String> {
     }
     let call = Call::get(&rights::SIMULATED_CLOCK, ApiPath::to("/simulator/clock"));
     let answer = api.call(call, Duration::from_secs(5)).await;
-    let no_simulation = |why: String| {
-        format!(
-            "--simulated is for clusters of `simulator serve`, and this seems to be none: {why}"
-        )
-    };
+    let no_simulation =
+        |why: String| format!("--simulated works only with a cluster of `simulator serve`: {why}");
     let bytes = answer.map_err(|error| no_simulation(error.to_string()))?;
     let shown: Shown =
         serde_json::from_slice(&bytes).map_err(|error| no_simulation(error.to_string()))?;
@@ -231,7 +228,7 @@ async fn stop_at_signal(stop: watch::Sender<bool>) {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
-    tracing::info!("ending");
+    tracing::info!("shutting down");
     stop.send_replace(true);
 }
 

@@ -1,4 +1,4 @@
-//! Containers that cannot get their image.
+//! Recognizes containers that cannot get their image.
 
 use pullstop_core::pod::{ContainerSnapshot, ContainerState, WaitingReason};
 

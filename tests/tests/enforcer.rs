@@ -47,8 +47,8 @@ fn pods_that_cannot_be_read_are_refused_with_their_place() {
         toml.err
     );
     let other = enforcer(&["scan", "--from", &path("docs/policy.schema.json")]);
-    let says = "error: docs/policy.schema.json: there are no pods in it: \
-                give what `kubectl get pods -A -o json` prints\n";
+    let says = "error: docs/policy.schema.json: it contains no pods: \
+                give the output of `kubectl get pods -A -o json`\n";
     assert_eq!((other.code, other.err.as_str()), (2, says));
     let nobody = enforcer(&[
         "explain",
@@ -73,14 +73,14 @@ fn what_a_scan_prints() {
     }
     let elsewhere = enforcer(&["scan", "--from", &pods, "--namespace", "elsewhere"]);
     assert_eq!(elsewhere.out, "");
-    let none = format!("{BY_BUILT_IN}no pod waits for an image that it cannot get\n");
+    let none = format!("{BY_BUILT_IN}no pod is stuck on an image\n");
     assert_eq!(elsewhere.err, none);
     golden("tests/golden/scan.txt", &report);
 }
 
 /// Which policy a file of pods is judged by.
-const BY_BUILT_IN: &str = "policy: the built-in rules, since a file tells of no policy: --policy FILE names one; it is a \
-    dry run, shown as if it enforced\n";
+const BY_BUILT_IN: &str = "policy: the built-in policy, because a file has no policy (use --policy FILE); mode DryRun, \
+    shown as if it enforced\n";
 
 /// What is recorded of pods that have ended, and of one that was put back; `explain` says it in words.
 #[test]

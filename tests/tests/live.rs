@@ -162,7 +162,7 @@ async fn a_pod_is_failed_for_good_with_no_more_rights_than_deploy_grants() {
     let pod = world.pod();
     assert_eq!(pod["status"]["phase"], "Failed", "{}", world.metrics.text());
     assert_eq!(pod["status"]["reason"], "ImagePullFailed");
-    assert_eq!(world.metric("pullstop_agreed_total"), "1");
+    assert_eq!(world.metric("pullstop_kubelet_confirmed_total"), "1");
     let text = world.metrics.text();
     assert!(!text.contains("forbidden"), "{text}");
     let events = world.store.objects("", "events");
@@ -208,8 +208,12 @@ async fn whatever_goes_wrong_on_the_way_it_is_failed_once() {
         let text = world.metrics.text();
         assert_eq!(world.pod()["status"]["phase"], "Failed", "{what}\n{text}");
         assert_eq!(world.pod()["status"]["reason"], "ImagePullFailed", "{what}");
-        assert_eq!(world.metric("pullstop_agreed_total"), "1", "{what}\n{text}");
-        assert_eq!(world.metric("pullstop_put_back_total"), "", "{what}");
+        assert_eq!(
+            world.metric("pullstop_kubelet_confirmed_total"),
+            "1",
+            "{what}\n{text}"
+        );
+        assert_eq!(world.metric("pullstop_reverted_total"), "", "{what}");
         world.stop.send_replace(true);
     }
 }

@@ -85,7 +85,7 @@ async fn tell(report: &mut String, world: &World, [probes, debug]: [SocketAddr; 
     }
     let (_, state) = ask(debug, "/debug/state").await;
     let state: Value = serde_json::from_str(&state).unwrap();
-    let missing = state["missingRights"].as_array().unwrap();
+    let missing = state["missingPermissions"].as_array().unwrap();
     assert!(
         missing
             .iter()

@@ -134,7 +134,7 @@ fn what_was_stuck_before_anybody_watched_is_told_with_its_past() {
     let ran = cluster.run(&["explain", "team/p"]);
     assert!(
         ran.out
-            .starts_with("team/p, container main: fail when its next pull has failed\n"),
+            .starts_with("team/p, container main: fail after its next failed pull\n"),
         "{}",
         ran.out
     );
@@ -144,8 +144,7 @@ fn what_was_stuck_before_anybody_watched_is_told_with_its_past() {
     let ran = cluster.run(&["scan"]);
     assert_eq!(ran.code, 0, "{}", ran.err);
     assert!(
-        ran.err
-            .contains("warning: events cannot be read: not allowed"),
+        ran.err.contains("warning: cannot read Events: forbidden"),
         "{}",
         ran.err
     );
@@ -156,7 +155,7 @@ fn what_was_stuck_before_anybody_watched_is_told_with_its_past() {
         "ManifestNotFound",
         "1 or more",
         "-",
-        "waits",
+        "waiting",
         "-",
     ];
     assert_eq!(cells(&ran), [row], "{}", ran.out);
@@ -177,7 +176,7 @@ fn the_policy_in_force_judges_and_is_named() {
     assert_eq!(ran.code, 0, "{}", ran.err);
     let verdicts: Vec<&str> = cells(&ran).iter().map(|row| row[6]).collect();
     assert_eq!(verdicts, ["out of scope", "warn"], "{}", ran.out);
-    let line = "policy: ClusterPullFailurePolicy `default`; its mode is Enforce; namespaces with a policy of their own: \
+    let line = "policy: ClusterPullFailurePolicy `default`; mode Enforce; namespaces with their own policy: \
         other\n";
     assert_eq!(ran.err, line);
     let ran = cluster.run(&["explain", "other/p"]);
@@ -196,12 +195,12 @@ fn the_policy_in_force_judges_and_is_named() {
     let ran = cluster.run(&["scan", "--policy", &file]);
     assert!(ran.err.starts_with("policy: the file "), "{}", ran.err);
     assert!(
-        cells(&ran).iter().all(|row| row[6] == "waits"),
+        cells(&ran).iter().all(|row| row[6] == "waiting"),
         "{}",
         ran.out
     );
 
-    // Without the objects, or the right to read them, the built-in rules judge.
+    // Without the objects, or the right to read them, the built-in policy judges.
     for (name, rights, why) in [
         (
             "none",
@@ -211,12 +210,12 @@ fn the_policy_in_force_judges_and_is_named() {
         (
             "forbidden",
             [&PODS[..], &[EVENTS]].concat(),
-            "policy objects may not be read: ",
+            "policy objects are forbidden: ",
         ),
     ] {
         let objects = [namespaces(), vec![stuck("team", "p")]].concat();
         let ran = Cluster::start(name, &rights, objects).run(&["scan"]);
-        let begin = format!("policy: the built-in rules, since {why}");
+        let begin = format!("policy: the built-in policy, because {why}");
         assert!(ran.err.starts_with(&begin), "{}", ran.err);
         assert_eq!(ran.code, 0);
     }
@@ -233,6 +232,6 @@ fn a_pod_that_is_not_there_is_told_so_and_one_that_ended_is_explained() {
         (2, "error: there is no pod team/nobody\n")
     );
     let ran = cluster.run(&["explain", "team/done"]);
-    let says = "team/done: has succeeded; it waits for no image any more\n";
+    let says = "team/done: has succeeded\n";
     assert_eq!((ran.code, ran.out.as_str()), (0, says));
 }

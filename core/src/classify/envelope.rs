@@ -1,4 +1,4 @@
-//! What the kubelet and the runtimes wrap around an error.
+//! Strips what the kubelet and the runtimes wrap around an error.
 
 /// The error itself: `message` without the kubelet's envelopes.
 ///
@@ -40,7 +40,7 @@ pub(super) fn is_inspection(message: &str) -> bool {
     message.trim_start().starts_with("Failed to inspect image ")
 }
 
-/// A kubelet tries a handful of credentials; what is more is somebody's text.
+/// A kubelet tries a handful of credentials; more than that is foreign text.
 const ELEMENTS_MAX: usize = 16;
 const COMBINED: &str = "(combined from similar events): ";
 const FAILED: &str = "Failed to pull image ";

@@ -1,4 +1,4 @@
-//! Names out of the way: what a user, a registry or a node is called must decide nothing.
+//! Masks names in messages, so that the names of images, hosts and nodes never decide a cause.
 
 /// Stands for every masked byte; no pattern holds it.
 const MASK: u8 = 0x01;

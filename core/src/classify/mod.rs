@@ -1,4 +1,4 @@
-//! From a pull error's reason and message to its [`Cause`].
+//! Classifies a pull error's reason and message as a [`Cause`].
 //!
 //! A message is peeled out of the kubelet's envelopes ([`envelope`]), names in it are masked, and
 //! then every text of the policy's own patterns is looked for in a single pass, and if none is there, every text of
@@ -67,7 +67,7 @@ impl Classifier {
         Self::with(Patterns::new(own.to_vec())?)
     }
 
-    /// The same with patterns that are prepared: nothing is prepared anew.
+    /// The same with compiled patterns.
     ///
     /// # Errors
     /// Never, since the built-in table is not too long.

@@ -1,4 +1,4 @@
-//! Patterns, ready to search with.
+//! Text patterns, compiled for searching.
 
 use std::fmt;
 use std::ops::Deref;

@@ -1,4 +1,4 @@
-//! The built-in table of patterns: what pull errors say, in which runtime's or registry's words, and what it means.
+//! The built-in table of message patterns of runtimes and registries, and the cause of each.
 //!
 //! Order decides: of the patterns found in a message the first one here wins. It follows three ideas. What only the
 //! kubelet or the node can say comes before what registries say. A decisive statement comes before the ambiguous

@@ -1,4 +1,4 @@
-//! When the kubelet may be pulling, by the arithmetic of its back-off.
+//! The kubelet's back-off: the times at which it may be pulling.
 //!
 //! The published status is one worker sync old, so the start of a pull is never visible. But failure k is followed
 //! by a back-off of at least `10 s * 2^(k-1)`, at most 300 s, and k is a lower bound: until that has passed since

@@ -1,4 +1,4 @@
-//! What is kept of one failing container, and how an observation changes it.
+//! The state of one failing container, and how an observation changes it.
 //!
 //! Failures are counted as lower bounds. A failed pull shows as `ErrImagePull`, which the kubelet publishes one
 //! worker sync after the failure; entering it, or a new error text within it, is one failure. Counts belong to

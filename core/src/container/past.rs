@@ -1,4 +1,4 @@
-//! What Kubernetes' Events tell of failures that nobody watched.
+//! Earlier failures of a container, from Events.
 //!
 //! Events are dropped and expire, so what they tell is too little by construction: their counts and first times are
 //! lower bounds, which is all that a threshold needs. They count once, for pods that were failing when they were first

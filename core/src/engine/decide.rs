@@ -1,4 +1,4 @@
-//! From counts to verdicts: the way through the extension points.
+//! Decides on a pod: takes its counts through the extension points to a verdict.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::plugin::{
 use crate::policy::{Action, Fallback, Mode};
 use crate::time::Timestamp;
 
-/// What is thought of one failing container.
+/// The explanation of one failing container.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explanation {
     /// The container's name.
@@ -34,7 +34,7 @@ enum Verdict {
 }
 
 impl Engine {
-    /// What is thought of the pod's failing containers now, and why; empty if it has none.
+    /// Explains the pod's failing containers as they are now; empty if it has none.
     pub fn explain(&self, uid: &str) -> Vec<Explanation> {
         let Some(slot) = self.store.find(uid) else {
             return Vec::new();

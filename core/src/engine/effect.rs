@@ -1,4 +1,4 @@
-//! What the engine asks its driver to do, and what it has to tell.
+//! The effects that the engine asks its driver for.
 
 use crate::cause::{Cause, Permanence};
 use crate::container::StartedOver;

@@ -1,4 +1,4 @@
-//! What drivers tell the engine.
+//! The inputs of the engine.
 
 use crate::container::{History, Source};
 use crate::plugin::ActivePolicies;
@@ -36,7 +36,7 @@ pub enum Input<'a> {
     /// The cluster's state was restored from an earlier one, and versions count from there: whatever is seen of a pod next
     /// is newer than what is known. What was counted is kept, since it has happened.
     Restored,
-    /// Other policies are in force from now on, within the limits as before. Counts are kept. The pods of namespaces whose
+    /// Other policies apply from now on, within the limits as before. Counts are kept. The pods of namespaces whose
     /// policy is another one are judged once they were listed.
     Policies(Box<ActivePolicies>),
     /// The policies go as far as this from now on. Counts are kept. All pods are judged once they were listed, and what is

@@ -1,4 +1,4 @@
-//! The pod-failure state machine.
+//! The engine: the pod-failure state machine.
 //!
 //! Drive it in three steps: [`Engine::handle`] an input, [`Engine::poll`] until there is no effect left, and come back
 //! with [`Input::Time`] at [`Engine::next_deadline`].
@@ -139,7 +139,7 @@ impl Engine {
         self.store.find(uid).is_some()
     }
 
-    /// The policies in force.
+    /// The active policies.
     pub const fn policies(&self) -> &ActivePolicies {
         self.profile.policies()
     }

@@ -1,4 +1,4 @@
-//! From observations of pods to counts.
+//! Applies observations of pods: counts failures, detects recoveries and restarts.
 
 use super::effect::TransitionKind;
 use super::pulls::{self, PulledTogether};

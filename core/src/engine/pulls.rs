@@ -1,4 +1,4 @@
-//! When the kubelet may be pulling for the containers of a pod, beside those of which failures are counted.
+//! The times at which the kubelet may be pulling for containers of a pod whose failures are not counted.
 
 use crate::container::FailingContainer;
 use crate::pod::{ContainerKind, ContainerSnapshot, ContainerState, WaitingReason};

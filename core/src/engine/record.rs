@@ -1,4 +1,4 @@
-//! What is kept of one pod that has a failing container.
+//! The state of one pod that has a failing container.
 
 use super::DeadlineReason;
 use crate::container::FailingContainer;

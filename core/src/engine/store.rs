@@ -1,4 +1,4 @@
-//! The failing pods, found by uid, and the pods that failed until recently.
+//! The failing pods by uid, and the pods that failed recently.
 //!
 //! A pod that is forgotten leaves its last resource version behind for a while, so that an old observation that
 //! arrives late does not bring it back.

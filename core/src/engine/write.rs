@@ -1,6 +1,6 @@
-//! From a write that was asked for to a kubelet that agrees.
+//! The life of a write, from the request until the kubelet confirms it.
 //!
-//! A failure that the API server has taken is a proposal: the kubelet may put the pod back. It is judged anew then,
+//! A failure that the API server has stored is a proposal: the kubelet may put the pod back. It is judged again then,
 //! and written again a bounded number of times.
 
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Act: how far a permitted verdict goes.
+//! Act: the enforcement of a permitted verdict.
 
 use super::{Act, Case, Enforcement, Point, Trail};
 use crate::policy::{Action, Mode};

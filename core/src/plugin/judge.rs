@@ -24,7 +24,7 @@ impl Judge for Thresholds {
             return WAIT;
         };
         let Some(rule) = case.policy.rule_for(latest.cause) else {
-            say(format_args!("no rule is about {}", latest.cause));
+            say(format_args!("no rule names {}", latest.cause));
             return WAIT;
         };
         if rule.action == Action::Ignore {
@@ -38,14 +38,12 @@ impl Judge for Thresholds {
             PullState::Failed | PullState::BackingOff | PullState::Constant => {}
             PullState::Suspended => {
                 say(format_args!(
-                    "the kubelet has started over: not failing now"
+                    "the kubelet has restarted its attempts: not failing now"
                 ));
                 return WAIT;
             }
             PullState::Elsewhere => {
-                say(format_args!(
-                    "it waits for something else than its image now"
-                ));
+                say(format_args!("it waits for something other than its image"));
                 return WAIT;
             }
         }

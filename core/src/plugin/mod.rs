@@ -278,7 +278,7 @@ impl Profile {
         self
     }
 
-    /// The policies in force.
+    /// The active policies.
     pub const fn policies(&self) -> &ActivePolicies {
         &self.policies
     }

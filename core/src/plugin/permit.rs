@@ -1,16 +1,16 @@
-//! Permit: nothing is done blindly, and nothing while the kubelet may be pulling.
+//! Permit: no verdict before the list of pods is complete, and none while the kubelet may be pulling.
 
 use super::{Case, Permission, Permit, Point, Trail};
 use crate::container::FailingContainer;
 use crate::time::{Human, Timestamp};
 
-/// Holds every verdict while the list of pods is being read anew: what is known may be old.
+/// Holds every verdict while the pods are being listed: the known state may be old.
 #[derive(Clone, Copy, Debug)]
 pub struct WholeView;
 
 impl Permit for WholeView {
     fn name(&self) -> &'static str {
-        "whole-view"
+        "synced"
     }
 
     fn permit(&self, case: &Case<'_>, trail: &mut Trail) -> Permission {
@@ -20,7 +20,7 @@ impl Permit for WholeView {
         trail.record(
             Point::Permit,
             self.name(),
-            format_args!("the list of pods is being read anew"),
+            format_args!("the list of pods is not complete"),
         );
         Permission::Held { until: None }
     }
@@ -52,7 +52,7 @@ impl Permit for QuietTime {
             .find(|(_, from)| in_flight(*from));
         if pulling.is_some() && is_overdue(case) {
             say(format_args!(
-                "a pull may be in flight, but so it was for too long"
+                "a pull that may be in flight has taken too long: it counts as hung"
             ));
             return Permission::Granted;
         }

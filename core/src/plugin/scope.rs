@@ -1,4 +1,4 @@
-//! Scope: whose pods are judged.
+//! Scope: which pods are judged.
 
 use std::fmt;
 

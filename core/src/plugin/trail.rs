@@ -1,4 +1,4 @@
-//! What each plugin said on the way to a decision.
+//! The trail: what each plugin recorded on the way to a decision.
 
 use std::fmt;
 

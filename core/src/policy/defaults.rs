@@ -9,7 +9,7 @@ use crate::classify::Patterns;
 use crate::pod::{Phase, RestartPolicy};
 
 impl Default for Policy {
-    /// The rules to start from; docs/design.md says why they are these. Nobody enforces them by accident: they are a dry
+    /// The rules to start from; docs/design.md says why they are these. They are not enforced by accident: they are a dry
     /// run.
     fn default() -> Self {
         Self {

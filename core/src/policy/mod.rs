@@ -1,4 +1,4 @@
-//! Which pods are judged, when a pull has failed for good, and what then happens.
+//! Policies: which pods are judged, how many failures are too many, and what then happens.
 //!
 //! A [`Policy`] is always valid: what could be wrong with one is refused when it is made. With the feature
 //! `document`, [`document`] reads it from YAML, the same for a file, an object in the cluster and the simulator.
@@ -260,7 +260,7 @@ mod tests {
         assert_eq!(
             policy.mode_for(None),
             Mode::DryRun,
-            "nobody enforces by accident"
+            "nothing is enforced by accident"
         );
         assert_eq!(policy.mode_for(Some(Mode::Enforce)), Mode::DryRun);
         policy = policy.rehearsed();

@@ -1,11 +1,11 @@
-//! Which policy judges which namespace, and how far a namespace's own may go.
+//! Precedence of policies: which one judges a namespace, and the limits of a namespace's own.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Fallback, Mode, Policy, ScopeRules};
 use crate::pod::Phase;
 
-/// The policies in force.
+/// The active policies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policies {
     /// For all namespaces without one of their own.

@@ -1,4 +1,4 @@
-//! The two annotations by which people have a say: on pods, and on what pods belong to.
+//! The two annotations that people set, on pods and on their Jobs and namespaces.
 
 use std::time::Duration;
 

@@ -1,5 +1,6 @@
-//! Annotations and conditions, of which only those are kept that mean something here: pods carry many of others, which
-//! would cost more time and memory than everything else of a pod.
+//! Keeps only the annotations and conditions that mean something to Pullstop.
+//!
+//! Pods carry many others, which would take more time and memory than the rest of a pod.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! Moments as text: RFC 3339, as Kubernetes writes it into objects, and the `Date` of HTTP.
+//! Timestamps as text: RFC 3339, as in Kubernetes objects, and the `Date` of HTTP.
 //!
 //! Precisions are Kubernetes' own: `metav1.Time` has seconds, `metav1.MicroTime` microseconds. What is finer than a
 //! [`Timestamp`] is cut off, never rounded.
@@ -109,7 +109,7 @@ mod tests {
             "yesterday",
             "1960-01-01T00:00:00Z",
             "1969-12-31T23:59:59.999Z",
-            // No offset: nobody knows which moment that is.
+            // No offset: it names no moment.
             "2026-11-22T15:04:29",
             "2026-11-22",
             "2026-02-29T12:00:00Z",

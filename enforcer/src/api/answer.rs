@@ -1,4 +1,4 @@
-//! What the API server's answers mean.
+//! Errors of API calls, from the status and body of a response.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,12 +9,12 @@ use serde::Deserialize;
 use super::path::NoName;
 use super::shorten::shorten;
 
-/// Larger answers are not taken in. Any single object fits: etcd stores 1.5 MiB (its `--max-request-bytes`), and JSON makes
+/// Larger responses are rejected. Any single object fits: etcd stores 1.5 MiB (its `--max-request-bytes`), and JSON makes
 /// at most six bytes of one. Of pages of pods, up to five times as much can be in memory at once ([`crate::pods::pages`]),
 /// which is a third of the 512 MiB that `deploy/` allows.
 pub const ANSWER_BYTES_MAX: usize = 32 << 20;
 
-/// For how long the server asks to be left alone.
+/// The pause that the server asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryAfter {
     /// So long.
@@ -22,7 +22,7 @@ pub struct RetryAfter {
     /// Whether the server as a whole does so.
     ///
     /// What is in front of all requests answers in plain text: API Priority and Fairness, `--max-requests-inflight`, a
-    /// server that shuts down, a load balancer. What is asked about one object answers with a `Status`: storage, quotas,
+    /// server that shuts down, a load balancer. What handles one object answers with a `Status`: storage, quotas,
     /// webhooks. The headers `X-Kubernetes-PF-…` tell nothing, since requests that were let through have them too
     /// (k8s.io/apiserver, `pkg/server/filters/priority-and-fairness.go`).
     pub of_the_server: bool,
@@ -39,16 +39,16 @@ pub enum ApiError {
     Gone,
     /// 422: the object is invalid; with a uid as precondition, that it is another one now.
     Invalid(String),
-    /// 401: nobody knows us.
+    /// 401: the credentials are not accepted.
     Unauthorized,
-    /// 403: we may not.
+    /// 403: a permission is missing.
     Forbidden(String),
     /// 429: too many requests.
     Throttled {
         /// `Retry-After`.
         retry_after: Option<RetryAfter>,
     },
-    /// 5xx: the server, or one behind it, is in trouble. Whether a write was stored is unknown.
+    /// 5xx: the server, or one behind it, failed. Whether a write was stored is unknown.
     Server {
         /// The status.
         code: u16,
@@ -58,17 +58,17 @@ pub enum ApiError {
         retry_after: Option<RetryAfter>,
     },
     /// Any other status.
-    Refused {
+    UnexpectedStatus {
         /// The status.
         code: u16,
         /// What it says.
         message: String,
     },
-    /// No answer, or none in time. Whether a write was stored is unknown.
-    NoAnswer(String),
-    /// The answer is not what it should be.
-    Unreadable(String),
-    /// The answer has more than [`ANSWER_BYTES_MAX`].
+    /// No response, or none in time. Whether a write was stored is unknown.
+    NoResponse(String),
+    /// The response cannot be decoded.
+    InvalidResponse(String),
+    /// The response has more than [`ANSWER_BYTES_MAX`].
     TooLarge {
         /// What it begins with.
         beginning: Bytes,
@@ -76,7 +76,7 @@ pub enum ApiError {
 }
 
 impl ApiError {
-    /// What went wrong, as a label of metrics.
+    /// The error as the value of a metric label.
     pub const fn label(&self) -> &'static str {
         match self {
             Self::Conflict => "conflict",
@@ -87,14 +87,14 @@ impl ApiError {
             Self::Forbidden(_) => "forbidden",
             Self::Throttled { .. } => "throttled",
             Self::Server { .. } => "server_error",
-            Self::Refused { .. } => "refused",
-            Self::NoAnswer(_) => "no_answer",
-            Self::Unreadable(_) => "unreadable",
+            Self::UnexpectedStatus { .. } => "unexpected_status",
+            Self::NoResponse(_) => "no_response",
+            Self::InvalidResponse(_) => "invalid_response",
             Self::TooLarge { .. } => "too_large",
         }
     }
 
-    /// How long the server asks to be left alone.
+    /// The pause that the server asks for.
     pub fn retry_after(&self) -> Option<Duration> {
         self.asks().map(|asks| asks.pause)
     }
@@ -118,21 +118,26 @@ impl fmt::Display for ApiError {
             Self::Conflict => f.write_str("the object has changed"),
             Self::NotFound => f.write_str("not found"),
             Self::Gone => f.write_str("too old"),
-            Self::Invalid(message) => write!(f, "refused as invalid: {message}"),
+            Self::Invalid(message) => write!(f, "rejected as invalid: {message}"),
             Self::Unauthorized => f.write_str("the API server does not accept the credentials"),
             Self::Forbidden(message) => {
-                write!(f, "not allowed: {message}; see deploy/ for the rights")
+                write!(
+                    f,
+                    "forbidden: {message}; deploy/ has the permissions that are needed"
+                )
             }
-            Self::Throttled { .. } => f.write_str("the API server asks for fewer requests"),
+            Self::Throttled { .. } => f.write_str("too many requests (429)"),
             Self::Server { code, message, .. } => {
-                write!(f, "the API server is in trouble ({code}): {message}")
+                write!(f, "the API server failed ({code}): {message}")
             }
-            Self::Refused { code, message } => write!(f, "refused ({code}): {message}"),
-            Self::NoAnswer(why) => write!(f, "no answer: {why}"),
-            Self::Unreadable(why) => write!(f, "the answer cannot be read: {why}"),
+            Self::UnexpectedStatus { code, message } => {
+                write!(f, "unexpected status {code}: {message}")
+            }
+            Self::NoResponse(why) => write!(f, "no response: {why}"),
+            Self::InvalidResponse(why) => write!(f, "invalid response: {why}"),
             Self::TooLarge { .. } => {
                 let mebibytes = ANSWER_BYTES_MAX >> 20;
-                write!(f, "the answer is larger than {mebibytes} MiB")
+                write!(f, "the response is larger than {mebibytes} MiB")
             }
         }
     }
@@ -142,11 +147,11 @@ impl std::error::Error for ApiError {}
 
 impl From<NoName> for ApiError {
     fn from(no_name: NoName) -> Self {
-        Self::Unreadable(no_name.to_string())
+        Self::InvalidResponse(no_name.to_string())
     }
 }
 
-/// The trouble that an answer tells of, if any.
+/// The error that a response stands for, if any.
 ///
 /// # Errors
 /// On every status but 2xx.
@@ -176,7 +181,7 @@ pub fn classify(code: u16, retry_after: Option<&str>, body: &[u8]) -> Result<(),
             message: message(),
             retry_after: retry_after(),
         },
-        _ => ApiError::Refused {
+        _ => ApiError::UnexpectedStatus {
             code,
             message: message(),
         },
@@ -242,13 +247,16 @@ mod tests {
         assert_eq!(down.retry_after(), two);
         assert_eq!(
             down.to_string(),
-            "the API server is in trouble (503): apiserver is shutting down"
+            "the API server failed (503): apiserver is shutting down"
         );
     }
 
     #[test]
-    fn what_nobody_expects_is_told() {
-        assert_eq!(classify(302, None, b"").unwrap_err().label(), "refused");
+    fn unexpected_responses_are_shown() {
+        assert_eq!(
+            classify(302, None, b"").unwrap_err().label(),
+            "unexpected_status"
+        );
         let proxy = classify(403, None, b"<html>\xffno</html>").unwrap_err();
         assert!(proxy.to_string().contains("no</html>"), "{proxy}");
         let long = "x".repeat(10_000);

@@ -1,4 +1,4 @@
-//! A stream of bytes cut into lines.
+//! Splits a stream of bytes into lines.
 
 use http_body_util::BodyExt;
 use kube::client::Body;
@@ -35,12 +35,12 @@ impl LineStream {
             }
             let chunk = match self.body.frame().await {
                 None => return Ok(None),
-                Some(Err(error)) => return Err(ApiError::NoAnswer(error.to_string())),
+                Some(Err(error)) => return Err(ApiError::NoResponse(error.to_string())),
                 Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
             };
             self.lines
                 .push(&chunk)
-                .map_err(|TooLong| ApiError::Unreadable("a line has no end".to_owned()))?;
+                .map_err(|TooLong| ApiError::InvalidResponse("a line has no end".to_owned()))?;
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Requests to the API server.
 //!
-//! `kube` finds the server, authenticates and encrypts. Everything else is done here, in sight: each call has a
-//! deadline, nothing is repeated behind the caller's back, and every answer is classified and counted.
+//! `kube` finds the server, authenticates and encrypts. Everything else is done here: each call has a deadline, nothing
+//! is retried without the caller's knowledge, and every response is classified and counted.
 
 mod answer;
 mod backoff;
@@ -164,13 +164,13 @@ impl Api {
     /// Makes one call and reads the whole answer.
     ///
     /// # Errors
-    /// Whatever goes wrong; [`ApiError::NoAnswer`] if it takes longer than `deadline`.
+    /// Whatever goes wrong; [`ApiError::NoResponse`] if it takes longer than `deadline`.
     pub async fn call(&self, call: Call, deadline: Duration) -> Result<Vec<u8>, ApiError> {
         let right = call.right;
         let answer = tokio::time::timeout(deadline, self.exchange(call)).await;
         let result = answer.unwrap_or_else(|_| {
             let why = format!("none within {} s", deadline.as_secs());
-            Err(ApiError::NoAnswer(why))
+            Err(ApiError::NoResponse(why))
         });
         self.count(right, result.as_ref().err());
         result
@@ -188,7 +188,7 @@ impl Api {
         };
         let result = tokio::time::timeout(deadline, begin)
             .await
-            .unwrap_or_else(|_| Err(ApiError::NoAnswer("none in time".to_owned())));
+            .unwrap_or_else(|_| Err(ApiError::NoResponse("none in time".to_owned())));
         self.count(right, result.as_ref().err());
         result.map(LineStream::new)
     }
@@ -211,10 +211,10 @@ impl Api {
             body = bytes;
         }
         let request = request.body(Body::from(body));
-        let request = request.map_err(|error| ApiError::Unreadable(error.to_string()))?;
+        let request = request.map_err(|error| ApiError::InvalidResponse(error.to_string()))?;
         let sent = Instant::now();
         let answer = self.client.send(request).await;
-        let answer = answer.map_err(|error| ApiError::NoAnswer(chain(&error)))?;
+        let answer = answer.map_err(|error| ApiError::NoResponse(chain(&error)))?;
         if let Some(date) = answer.headers().get(DATE).and_then(|d| d.to_str().ok()) {
             self.time.heard(date, sent, Instant::now());
         }
@@ -223,7 +223,7 @@ impl Api {
 
     fn count(&self, right: &'static Right, error: Option<&ApiError>) {
         self.refusals.apply(right, error);
-        let result = error.map_or("ok", ApiError::label);
+        let result = error.map_or("success", ApiError::label);
         self.metrics.count(
             Metric::Requests,
             &[("call", right.call), ("result", result)],
@@ -246,7 +246,7 @@ async fn accepted(response: Response<Body>) -> Result<Body, ApiError> {
     // The status says enough if the rest gets lost.
     let said = read(body).await.unwrap_or_default();
     classify(code, retry_after.as_deref(), &said)?;
-    Err(ApiError::Unreadable(format!("status {code}")))
+    Err(ApiError::InvalidResponse(format!("status {code}")))
 }
 
 /// Reads the whole body into one piece of memory, as it arrives.
@@ -254,7 +254,7 @@ async fn read(mut body: Body) -> Result<Vec<u8>, ApiError> {
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     let mut bytes = Vec::with_capacity(announced.min(ANSWER_BYTES_MAX));
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| ApiError::NoAnswer(chain(&error)))?;
+        let frame = frame.map_err(|error| ApiError::NoResponse(chain(&error)))?;
         let data = frame.into_data().unwrap_or_default();
         if bytes.len() + data.len() > ANSWER_BYTES_MAX {
             bytes.extend_from_slice(&data[..data.len().min(BEGINNING_BYTES)]);

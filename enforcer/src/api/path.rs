@@ -1,4 +1,6 @@
-//! Paths of requests. What others have named gets into one only as a [`Name`], so no name leads a request elsewhere.
+//! Paths of requests.
+//!
+//! What others have named gets into one only as a [`Name`], so no name leads a request elsewhere.
 
 use std::fmt;
 use std::str::FromStr;
@@ -111,7 +113,7 @@ impl fmt::Display for NoName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "`{}` is no name of an object: those consist of small letters, digits, `-` and `.`, and begin and end with a \
+            "`{}` is not a valid object name: names consist of lower-case letters, digits, `-` and `.`, and begin and end with a \
              letter or digit",
             self.0
         )

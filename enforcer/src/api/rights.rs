@@ -1,4 +1,4 @@
-//! What the API server must allow, and what it has refused lately.
+//! The RBAC permissions that the enforcer needs, and those that the API server denied lately.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -21,9 +21,9 @@ pub struct Right {
     pub resource: &'static str,
     /// The API group; empty for the core.
     pub group: &'static str,
-    /// Whether there is nothing to be done without it.
+    /// Whether the enforcer is useless without it.
     pub vital: bool,
-    /// How it is without it.
+    /// What does not work without it.
     pub without: &'static str,
 }
 
@@ -49,21 +49,21 @@ const POLICY: Right = Right {
 pub const LIST_PODS: Right = Right {
     call: "list_pods",
     verb: "list",
-    without: "no pod is seen",
+    without: "no pods are seen",
     ..POD
 };
 /// To watch pods.
 pub const WATCH_PODS: Right = Right {
     call: "watch_pods",
     verb: "watch",
-    without: "no pod is seen to change",
+    without: "no change of a pod is seen",
     ..POD
 };
 /// To read one pod.
 pub const GET_POD: Right = Right {
     call: "get_pod",
     verb: "get",
-    without: "no pod can be looked at before it is failed, so none is failed",
+    without: "pods cannot be read before they are failed, so none is failed",
     ..POD
 };
 /// To write a pod's status.
@@ -71,15 +71,15 @@ pub const PATCH_POD_STATUS: Right = Right {
     call: "patch_pod_status",
     verb: "patch",
     resource: "pods/status",
-    without: "no pod is failed or warned of, and a restart forgets what was counted",
+    without: "no pod is failed or gets a warning, and a restart loses the counts",
     ..POD
 };
-/// To give a pod a deadline.
+/// To set a pod's `activeDeadlineSeconds`.
 pub const PATCH_POD: Right = Right {
     call: "patch_pod",
     verb: "patch",
     vital: false,
-    without: "pods that are put back again and again are left so (deploy/overlays/deadline grants it)",
+    without: "pods that the kubelet reverts repeatedly stay as they are (deploy/overlays/deadline grants it)",
     ..POD
 };
 /// To send events.
@@ -89,15 +89,15 @@ pub const CREATE_EVENT: Right = Right {
     resource: "events",
     group: "events.k8s.io",
     vital: false,
-    without: "no event tells of verdicts; conditions and logs do",
+    without: "verdicts appear in conditions and logs only, not in Events",
 };
-/// To read what the kubelets have told of pods.
+/// To read the Events about pods.
 pub const LIST_EVENTS: Right = Right {
     call: "list_events",
     verb: "list",
     resource: "events",
     vital: false,
-    without: "nothing is known of what failed before it watched, so stuck pods wait for as many failures more \
+    without: "failures from before the enforcer started are unknown, so stuck pods wait for as many more \
               (deploy/overlays/history grants it)",
     ..POD
 };
@@ -105,21 +105,21 @@ pub const LIST_EVENTS: Right = Right {
 pub const GET_LEASE: Right = Right {
     call: "get_lease",
     verb: "get",
-    without: "nobody knows who leads, so this replica writes nothing",
+    without: "the leader is unknown, so this replica writes nothing",
     ..LEASE
 };
 /// To create the Lease.
 pub const CREATE_LEASE: Right = Right {
     call: "create_lease",
     verb: "create",
-    without: "there is no Lease to lead by, so this replica writes nothing",
+    without: "no Lease can be created, so this replica writes nothing",
     ..LEASE
 };
 /// To take the Lease, and to renew it.
 pub const RENEW_LEASE: Right = Right {
     call: "renew_lease",
     verb: "patch",
-    without: "this replica cannot come to lead, so it writes nothing",
+    without: "this replica cannot become leader, so it writes nothing",
     ..LEASE
 };
 /// To read the cluster's policies.
@@ -127,7 +127,7 @@ pub const LIST_CLUSTER_POLICIES: Right = Right {
     call: "list_policies",
     verb: "list",
     resource: "clusterpullfailurepolicies",
-    without: "no policy is seen: what is in force stays, which is a dry run at first",
+    without: "policies cannot be read: the current ones stay active, at first the built-in dry run",
     ..POLICY
 };
 /// To read the namespaces' policies.
@@ -135,16 +135,16 @@ pub const LIST_POLICIES: Right = Right {
     resource: "pullfailurepolicies",
     ..LIST_CLUSTER_POLICIES
 };
-/// To say what is thought of the cluster's policies.
+/// To write the status of the cluster's policies.
 pub const PATCH_CLUSTER_POLICY_STATUS: Right = Right {
     call: "patch_policy_status",
     verb: "patch",
     resource: "clusterpullfailurepolicies/status",
     vital: false,
-    without: "only the log says what is wrong with a policy",
+    without: "errors of policies appear in the log only",
     ..POLICY
 };
-/// To say what is thought of the namespaces' policies.
+/// To write the status of the namespaces' policies.
 pub const PATCH_POLICY_STATUS: Right = Right {
     resource: "pullfailurepolicies/status",
     ..PATCH_CLUSTER_POLICY_STATUS
@@ -155,7 +155,7 @@ pub const GET_JOB: Right = Right {
     verb: "get",
     resource: "jobs",
     group: "batch",
-    without: "nobody knows what Jobs ask for, so none of their pods is failed (deploy/overlays/annotations grants it)",
+    without: "annotations of Jobs are unknown, so none of their pods is failed (deploy/overlays/annotations grants it)",
     ..POD
 };
 /// To read a namespace's annotations.
@@ -163,7 +163,7 @@ pub const GET_NAMESPACE: Right = Right {
     call: "get_namespace",
     verb: "get",
     resource: "namespaces",
-    without: "nobody knows what namespaces ask for, so no pod is failed (deploy/overlays/annotations grants it)",
+    without: "annotations of namespaces are unknown, so no pod is failed (deploy/overlays/annotations grants it)",
     ..POD
 };
 /// To find the namespaces of this enforcer's share.
@@ -171,23 +171,23 @@ pub const LIST_NAMESPACES: Right = Right {
     call: "list_namespaces",
     verb: "list",
     resource: "namespaces",
-    without: "nobody knows which namespaces are selected (deploy/overlays/shard grants it)",
+    without: "the selected namespaces are unknown (deploy/overlays/shard grants it)",
     ..POD
 };
-/// To say which server it is. No right: whoever is known may ask for it.
+/// To read the server's version. Needs no permission beyond authentication.
 pub const SERVER_VERSION: Right = Right {
     call: "server_version",
     verb: "get",
     resource: "/version",
-    without: "nobody knows which server it is",
+    without: "the version of the server is unknown",
     ..POD
 };
-/// To read the clock of a simulated cluster. No right: any other cluster refuses that, one way or the other.
+/// To read the clock of a simulated cluster. Any other cluster refuses the request.
 pub const SIMULATED_CLOCK: Right = Right {
     call: "simulated_clock",
     verb: "get",
     resource: "/simulator/clock",
-    without: "nobody knows how fast the cluster is",
+    without: "the speed of the simulated cluster is unknown",
     ..POD
 };
 
@@ -200,19 +200,19 @@ impl fmt::Display for Right {
             without,
             ..
         } = self;
-        write!(f, "may not {verb} {resource}")?;
+        write!(f, "missing permission: {verb} {resource}")?;
         if !group.is_empty() {
             write!(f, " of {group}")?;
         }
         write!(
             f,
-            " (403): grant it as in deploy/base/rbac.yaml; without it {without}"
+            " (403), see deploy/base/rbac.yaml; without it, {without}"
         )
     }
 }
 
-/// How long a refusal counts: whoever needs the right asks again within 5 minutes, so that an older one tells of
-/// something that nobody wants any more.
+/// How long a denial counts. Each needed permission is used again within 5 minutes, so an older denial is about one
+/// that is no longer needed.
 const LASTS: Duration = Duration::from_secs(10 * 60);
 
 /// The rights that were refused, each with the time of the last refusal.
@@ -239,19 +239,19 @@ impl Refusals {
             return;
         }
         match error {
-            Some(ApiError::Forbidden(said)) => {
+            Some(ApiError::Forbidden(error)) => {
                 let before = self.lock().insert(right, Instant::now());
                 if before.is_none_or(|at| at.elapsed() >= LASTS) {
-                    tracing::error!(verb, group, resource, said, "{right}");
+                    tracing::error!(verb, group, resource, error, "{right}");
                 }
             }
-            // Only who may ask is told that.
+            // These answers mean that the request was permitted.
             None
             | Some(
                 ApiError::Conflict | ApiError::NotFound | ApiError::Gone | ApiError::Invalid(_),
             ) => {
                 if self.lock().remove(right).is_some() {
-                    tracing::info!(verb, group, resource, "a right that was missing is there");
+                    tracing::info!(verb, group, resource, "a missing permission was granted");
                 }
             }
             Some(_) => {}
@@ -259,7 +259,7 @@ impl Refusals {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<&'static Right, Instant>> {
-        // A table of refusals is right whoever panicked while holding it.
+        // The table stays valid if a holder of the lock panicked.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

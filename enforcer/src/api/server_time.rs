@@ -1,4 +1,4 @@
-//! What time it is for the API server, by the `Date` of its answers.
+//! The API server's time, from the `Date` of its responses.
 //!
 //! Moments that are written to the cluster are read by other replicas, on other machines, and by the next run of this one.
 //! So they are the API server's: this machine's clock may be wrong by any amount, and only has to run evenly.
@@ -110,7 +110,7 @@ fn tell(ahead_ms: i64, skew: Duration, error_ms: i64) {
     let direction = if ahead_ms > 0 { "ahead of" } else { "behind" };
     tracing::warn!(
         %skew,
-        "this machine's clock is {direction} the API server's, whose time counts. Look after the time service of the machine"
+        "this machine's clock is {direction} the API server's; the API server's time is used. Check the machine's time service"
     );
 }
 

@@ -1,4 +1,4 @@
-//! Texts of others, cut to fit into logs and statuses.
+//! Shortens foreign text for logs and statuses.
 
 /// `text` on one line, without control characters, in at most `bytes_max` bytes.
 pub fn shorten(text: &str, bytes_max: usize) -> String {

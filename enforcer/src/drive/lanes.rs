@@ -1,4 +1,4 @@
-//! What is to be read and written, a few at a time: verdicts in lanes of their own, and namespaces in turns.
+//! Bounded concurrency for reads and writes: separate lanes for verdicts, round-robin among namespaces.
 
 use std::collections::BTreeMap;
 

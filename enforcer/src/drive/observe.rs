@@ -1,4 +1,4 @@
-//! What is seen of pods, and of what they belong to, goes into the engine.
+//! Feeds pods, and annotations of their Jobs and namespaces, into the engine.
 
 use pullstop_core::engine::{GoneFrom, Input, Source};
 use pullstop_core::pod::PodRef;
@@ -64,7 +64,8 @@ impl Driver {
         match shown {
             Ok(failing) => self.cache.follow(pod, failing),
             Err(error) => {
-                self.metrics.count(Metric::Damaged, &[("in", "pod")]);
+                self.metrics
+                    .count(Metric::DecodeErrors, &[("source", "pod")]);
                 tracing::warn!(%error, "skipped a pod");
             }
         }
@@ -110,8 +111,8 @@ impl Driver {
         }
     }
 
-    /// What pods belong to was asked. Those for which it asks for something else than before are looked at anew, except
-    /// the one that was `found` on the way.
+    /// Annotations of Jobs or namespaces were read. Pods whose overrides changed are read again, except the one that was
+    /// `found` on the way.
     pub(super) fn learn(&mut self, asked: &[Asked], found: Option<&PodRef>) {
         let now = self.clock.now();
         for asked in asked {

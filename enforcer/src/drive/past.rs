@@ -1,4 +1,4 @@
-//! What was before a pod was seen: read once, and given to the engine.
+//! Reads the Events of pods that were failing when first seen, and feeds them into the engine.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ pub(super) struct Recalled {
 }
 
 impl Driver {
-    /// A pod is followed now that was not before, and may have been failing before. Whoever has kept a memory with it has
+    /// A pod is followed now that was not before, and may have been failing before. Whatever wrote a checkpoint has
     /// read its past.
     pub(super) fn recall(&mut self, pod: &WirePod) {
         let mut conditions = pod.status.conditions.iter();

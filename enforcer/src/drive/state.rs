@@ -1,4 +1,4 @@
-//! How the driver is: for its metrics, for probes, and for people.
+//! The driver's state, for metrics, probes and `/debug/state`.
 
 use std::time::Duration;
 
@@ -15,22 +15,22 @@ use crate::policy::mode_name;
 /// A question about the present state.
 #[derive(Debug)]
 pub struct Question {
-    /// Whether pods are asked for, or only how the program is.
+    /// Whether the answer includes pods.
     pub with_pods: bool,
     /// Where the answer goes.
     pub answer: oneshot::Sender<State>,
 }
 
-/// The present state, for people.
+/// The present state.
 #[derive(Clone, Debug, Default)]
 pub struct State {
     /// Whether all pods have been listed.
     pub view_is_whole: bool,
     /// Whether this replica may write.
-    pub leads: bool,
+    pub leader: bool,
     /// Whether the kill switch is thrown, and by whom.
     pub stop: Option<Stop>,
-    /// How far verdicts go at present.
+    /// The current mode.
     pub mode: Option<Mode>,
     /// Time since the watch last said anything.
     pub watch_lag: Duration,
@@ -38,19 +38,19 @@ pub struct State {
     pub queue: usize,
     /// Pods with failing containers.
     pub tracked: usize,
-    /// What is thought of some of them.
+    /// Explanations of some of them.
     pub pods: Vec<(PodRef, Vec<Explanation>)>,
 }
 
 impl Driver {
-    /// Measures it.
+    /// Updates the gauges.
     pub(super) fn show(&self) {
         let now = self.clock.now();
         self.metrics
             .set(Metric::TrackedPods, &[], self.engine.tracked());
         self.metrics.set(Metric::QueueDepth, &[], self.lanes.len());
         self.metrics
-            .set(Metric::ViewIsWhole, &[], usize::from(self.view_is_whole));
+            .set(Metric::Synced, &[], usize::from(self.view_is_whole));
         self.metrics
             .set_duration(Metric::WatchLag, now.since(self.heard_at));
         let in_force = self.mode();
@@ -61,7 +61,7 @@ impl Driver {
         }
     }
 
-    /// Tells it.
+    /// The present state.
     pub(super) fn state(&self, with_pods: bool) -> State {
         /// The page is for people.
         const PODS_MAX: usize = 1000;
@@ -70,7 +70,7 @@ impl Driver {
         let explain = |pod: &PodRef| (pod.clone(), self.engine.explain(&pod.uid()));
         State {
             view_is_whole: self.view_is_whole,
-            leads: self.leads(),
+            leader: self.leads(),
             stop: None,
             mode: Some(self.mode()),
             watch_lag: now.since(self.heard_at),

@@ -1,4 +1,4 @@
-//! Addresses to listen on, as people write them.
+//! Listen addresses such as `:8080` and `localhost:8080`.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,5 +1,7 @@
-//! A small HTTP server that nobody can occupy: one request a connection, a deadline for all of it, and if there are too many
-//! connections the oldest one goes.
+//! A small HTTP server that clients cannot block.
+//!
+//! It serves one request per connection, with a deadline for the whole of it, and drops the oldest connection when there
+//! are too many.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -17,7 +19,7 @@ use tokio::task::{AbortHandle, JoinSet};
 /// A connection lasts no longer: asking, being answered and reading the answer. A driver that hangs is given up in half of
 /// it, and what is shown is read in a moment.
 pub(super) const CONNECTION_LASTS_MAX: Duration = Duration::from_secs(10);
-/// Whoever asks for more than a page is not heard.
+/// Longer requests are not read.
 const HEADER_BYTES_MAX: usize = 16 << 10;
 
 /// Serves for ever, `connections_max` clients at a time. Its connections end with it.
@@ -41,7 +43,7 @@ pub(super) async fn serve<F>(
         if by_age.len() >= connections_max
             && let Some(oldest) = by_age.pop_front()
         {
-            // Whoever comes now gets its answer before it is the oldest, unless it does not want one.
+            // A new connection gets its answer before it is the oldest, unless it does not read it.
             oldest.abort();
         }
         let connection = connection(stream, answer.clone());
@@ -65,6 +67,6 @@ where
         .keep_alive(false)
         .max_buf_size(HEADER_BYTES_MAX)
         .serve_connection(TokioIo::new(stream), service);
-    // Whoever asked has gone.
+    // The client has gone.
     let _ = serving.await;
 }

@@ -1,6 +1,6 @@
-//! Who leads, as a state machine without I/O.
+//! The leader election as a state machine without I/O.
 //!
-//! Every replica reads the Lease again and again. Whoever holds it renews it; whoever finds that it has not changed for
+//! Every replica reads the Lease periodically. The holder renews it; a replica that finds that it has not changed for
 //! as long as it says takes it over. Moments that others wrote into it are never compared with the own clock: only the
 //! time that passes *here* between two looks counts, so clocks may be wrong by any amount. They may also run at
 //! different speeds, by as much as [`Timing::MARGIN`] allows.
@@ -61,7 +61,7 @@ struct Seen {
 /// What to do with a Lease that was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Somebody else holds it: read it again later.
+    /// Another replica holds it: read it again later.
     Wait,
     /// Write this, if the version is still [`Record::version`]; create it if that is empty.
     Write(Record),
@@ -90,7 +90,7 @@ impl Elector {
         let mine = record.holder == self.me;
         let free = record.holder.is_empty() || now >= since.after(record.duration);
         if !mine && !free {
-            // Whatever was claimed: somebody else has it.
+            // The claim is void: another replica holds the Lease.
             self.claimed_until = None;
             return Step::Wait;
         }

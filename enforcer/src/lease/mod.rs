@@ -1,4 +1,4 @@
-//! Leader election: of several replicas one writes.
+//! Leader election by a Lease: one of several replicas writes.
 
 pub mod elector;
 mod switch;
@@ -22,7 +22,7 @@ use crate::api::{Api, ApiError, ApiPath, Call, JSON, rights};
 use crate::clock::Clock;
 use crate::metrics::{Metric, Metrics};
 
-/// A read or a renewal that takes longer is tried anew; two of these fit into a claim.
+/// A read or a renewal that takes longer is retried; two of these fit into a claim.
 const CALL_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// Whether this replica may write, and until when.
@@ -30,7 +30,7 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(4);
 pub struct Claim {
     /// The lease is held until then; [`Timestamp::NEVER`] if there is no election.
     pub until: Option<Timestamp>,
-    /// Somebody has thrown the kill switch.
+    /// The kill switch is on.
     pub stopped: bool,
 }
 
@@ -56,7 +56,7 @@ pub struct Candidate {
     pub clock: Clock,
     /// What is counted.
     pub metrics: Arc<Metrics>,
-    /// Tells whether the kill switch is thrown, and by whom.
+    /// Whether the kill switch is on, and who turned it on.
     pub switch: watch::Sender<Option<Stop>>,
 }
 
@@ -102,8 +102,8 @@ impl Candidate {
         }
     }
 
-    /// Reads the Lease and takes in the kill switch, and writes the Lease if it is or can be ours. Returns who else holds
-    /// it, if somebody does.
+    /// Reads the Lease and the kill switch, and writes the Lease if it is or can be ours. Returns who else holds
+    /// it, if one does.
     async fn round(&self, elector: &mut Elector) -> Result<Option<String>, ApiError> {
         let look = Call::get(&rights::GET_LEASE, self.path()?);
         let (record, stop) = match self.api.call(look, CALL_TIMEOUT).await {
@@ -124,7 +124,7 @@ impl Candidate {
             Ok(version) => {
                 elector.stored(Record { version, ..record }, sent_at, self.clock.now());
             }
-            // Somebody was faster; the next read says who.
+            // Another replica was faster; the next read shows which.
             Err(ApiError::Conflict) => {}
             Err(error) => return Err(error),
         }
@@ -146,7 +146,7 @@ impl Candidate {
         )
     }
 
-    /// Takes in how the kill switch stands, and tells of it if it was turned.
+    /// Applies the state of the kill switch, and logs changes.
     fn turn(&self, stop: Option<Stop>) {
         let before = self.switch.borrow().clone();
         if before == stop {
@@ -158,7 +158,7 @@ impl Candidate {
                 tracing::warn!(
                     lease = stop.lease,
                     by = stop.by,
-                    says = stop.says,
+                    value = stop.value,
                     since = timestamp::print_seconds(stop.since),
                     "stopped: {stop}"
                 );
@@ -168,7 +168,7 @@ impl Candidate {
                 tracing::warn!(
                     lease = before.lease,
                     annotation = STOP_ANNOTATION,
-                    "the kill switch is lifted after {lasted}: writes go on as the policy says"
+                    "resumed: the kill switch is off after {lasted}"
                 );
             }
             (None, None) => {}
@@ -183,7 +183,7 @@ impl Candidate {
         self.switch.send_replace(stop);
     }
 
-    /// Says who leads, once and whenever that is another replica.
+    /// Logs the leader, when it is another replica and whenever it changes.
     fn tell_of(&self, other: Option<String>, told_of: &mut Option<String>) {
         if *told_of == other {
             return;
@@ -191,12 +191,12 @@ impl Candidate {
         if let Some(holder) = &other {
             let lease = self.place();
             let holder = printable(holder);
-            tracing::info!(identity = self.identity, lease, %holder, "standing by: another replica leads");
+            tracing::info!(identity = self.identity, lease, %holder, "standing by: another replica is the leader");
         }
         *told_of = other;
     }
 
-    /// Says why the Lease cannot be had, and what to do.
+    /// Logs why the Lease is not available, and what to do.
     fn complain(&self, error: &ApiError) {
         let Self {
             namespace, name, ..
@@ -209,7 +209,7 @@ impl Candidate {
             ApiError::NotFound => {
                 format!("create the namespace {namespace}, or name another with --lease-namespace")
             }
-            _ => "it is tried again every 2 seconds".to_owned(),
+            _ => "retrying every 2 seconds".to_owned(),
         };
         let lease = self.place();
         tracing::warn!(%error, lease, "cannot read or renew the Lease {name} in namespace {namespace}, so this replica writes nothing: {advice}");
@@ -225,9 +225,9 @@ impl Candidate {
         let leads = |claim: &Claim| claim.until.is_some_and(|until| now < until);
         if leads(&claim.borrow()) != leads(&new) {
             let what = if leads(&new) {
-                "leading"
+                "became leader"
             } else {
-                "not leading any more"
+                "lost leadership"
             };
             let lease = self.place();
             tracing::info!(identity = self.identity, lease, "{what}");
@@ -293,8 +293,8 @@ fn spec(record: &Record, now: &str) -> Value {
 
 /// Reads a Lease.
 fn read(bytes: &[u8]) -> Result<(Record, Metadata), ApiError> {
-    let lease: Lease =
-        serde_json::from_slice(bytes).map_err(|error| ApiError::Unreadable(error.to_string()))?;
+    let lease: Lease = serde_json::from_slice(bytes)
+        .map_err(|error| ApiError::InvalidResponse(error.to_string()))?;
     let duration = lease
         .spec
         .lease_duration_seconds
@@ -407,7 +407,7 @@ mod tests {
             first
                 .unwrap()
                 .to_string()
-                .starts_with("all writes, by somebody, since 1970-01-01T00:00:01Z")
+                .starts_with("all writes, by an unknown client, since 1970-01-01T00:00:01Z")
         );
     }
 

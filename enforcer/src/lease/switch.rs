@@ -1,4 +1,4 @@
-//! The kill switch: an annotation on the Lease, and what is known of whoever set it.
+//! The kill switch: an annotation on the Lease that stops all writes.
 
 use std::fmt;
 
@@ -17,7 +17,7 @@ pub struct Stop {
     /// The Lease, with its namespace.
     pub lease: String,
     /// What the annotation says: `true`, or who stopped them and why.
-    pub says: String,
+    pub value: String,
     /// The program that set it, as the API server knows it, such as `kubectl-annotate`.
     pub by: Option<String>,
     /// When it was set, or, if the API server does not know, first seen.
@@ -45,7 +45,7 @@ impl Stop {
         let set_at = managed.and_then(|managed| timestamp::parse(managed.time.as_deref()?));
         Some(Self {
             lease: lease.to_owned(),
-            says: text(value),
+            value: text(value),
             by: managed.map(|managed| text(&managed.manager)),
             since: set_at
                 .or_else(|| before.map(|stop| stop.since))
@@ -58,15 +58,15 @@ impl fmt::Display for Stop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             lease,
-            says,
+            value,
             by,
             since,
         } = self;
-        let by = by.as_deref().unwrap_or("somebody");
+        let by = by.as_deref().unwrap_or("an unknown client");
         let since = timestamp::print_seconds(*since);
         write!(
             f,
-            "all writes, by {by}, since {since}: the Lease {lease} has the annotation `{STOP_ANNOTATION}: {says}`"
+            "all writes, by {by}, since {since}: the Lease {lease} has the annotation `{STOP_ANNOTATION}: {value}`"
         )
     }
 }

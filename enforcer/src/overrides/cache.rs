@@ -1,6 +1,6 @@
-//! What is known of the overrides that failing pods inherit from their Jobs and namespaces.
+//! A cache of the overrides that failing pods inherit from their Jobs and namespaces.
 //!
-//! A pod is heard of by the watch; that somebody annotates its Job is not. So what a source asks for is read when the
+//! The watch reports changes of pods, not of their Jobs. So what a source asks for is read when the
 //! first pod of it fails, every minute while it asks for something, and before a verdict is carried out (in
 //! `pods::jobs`). What is kept is bounded by the pods that fail.
 
@@ -24,7 +24,7 @@ const ERROR_PAUSE_MIN: Duration = Duration::from_secs(10);
 /// The longest pause between two attempts to read a source.
 const ERROR_PAUSE_MAX: Duration = Duration::from_secs(300);
 
-/// Failing pods, and what is known of their sources.
+/// Failing pods, and the overrides of their sources.
 #[derive(Debug, Default)]
 pub struct OverrideCache {
     kinds: Vec<Kind>,
@@ -37,7 +37,7 @@ pub struct OverrideCache {
     listing: u32,
 }
 
-/// What is known of one source.
+/// The state of one source.
 #[derive(Debug)]
 struct Known {
     /// Nothing before it was read for the first time.
@@ -67,7 +67,7 @@ impl OverrideCache {
         }
     }
 
-    /// What is asked for on behalf of the pod within the bounds, as far as is known.
+    /// The overrides of the pod within the bounds, as far as they are known.
     pub fn overrides(&self, pod: &WirePod, bounds: &Bounds) -> Overrides {
         let sources = Source::of(pod, &self.kinds);
         let inherited = sources
@@ -181,7 +181,7 @@ impl OverrideCache {
         self.schedule.first().map(|(at, _)| *at)
     }
 
-    /// A source was asked. If it asks for something else than before, its pods are to be looked at anew.
+    /// A source was read. Returns the pods to read again if its overrides have changed.
     pub fn learn(&mut self, now: Timestamp, (source, answer): &Asked) -> Vec<PodRef> {
         let Some(known) = self.sources.get_mut(source) else {
             return Vec::new();

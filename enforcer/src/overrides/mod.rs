@@ -1,7 +1,7 @@
-//! What is asked for on behalf of a pod, by annotations of the Job and of the namespace that it belongs to.
+//! Overrides that pods inherit from annotations of their Job and namespace.
 //!
-//! Kubernetes copies the annotations of a Job's pod template to its pods, and those of the Job itself to nobody, so they
-//! have to be read. That takes rights that an enforcer does not have otherwise; so it reads them only if it is told to.
+//! Kubernetes copies the annotations of a Job's pod template to its pods, but not those of the Job itself, so they
+//! have to be read. That takes additional permissions, so the enforcer reads them only with a flag.
 
 pub mod cache;
 mod source;

@@ -1,4 +1,4 @@
-//! The objects that ask for something on behalf of pods, and how they are read.
+//! The Jobs and namespaces whose annotations pods inherit, and how they are read.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use crate::api::{Api, ApiError, ApiPath, Call, Name, rights};
 
-/// Of what annotations are read, besides the pods themselves.
+/// The kinds of objects whose annotations are read besides those of pods.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Kind {
     /// The Jobs that control pods
@@ -19,7 +19,7 @@ pub enum Kind {
     Namespaces,
 }
 
-/// One object that asks for something on behalf of pods.
+/// One object whose annotations are overrides of its pods.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Source {
     /// A Job.
@@ -39,8 +39,8 @@ pub enum Source {
 }
 
 impl Source {
-    /// Those of `kinds` that the pod belongs to, the most specific first. Whoever creates a pod names its Job as they
-    /// like: there is none under what is no name.
+    /// Those of `kinds` that the pod belongs to, the most specific first. The creator of a pod can name any Job as
+    /// its owner: an invalid name has no source.
     pub fn of(pod: &WirePod, kinds: &[Kind]) -> Vec<Self> {
         let Ok(namespace) = pod.metadata.namespace.parse::<Name>() else {
             return Vec::new();
@@ -73,7 +73,7 @@ impl Source {
     /// What it asks for; nothing if it is gone.
     ///
     /// # Errors
-    /// If it cannot be read: nobody knows what it asks for then.
+    /// If it cannot be read: its overrides are then unknown.
     pub async fn ask(&self, api: &Api, deadline: Duration) -> Result<Overrides, ApiError> {
         #[derive(Deserialize)]
         struct Object {
@@ -85,7 +85,7 @@ impl Source {
             Err(error) => return Err(error),
         };
         let object: Object = serde_json::from_slice(&bytes)
-            .map_err(|error| ApiError::Unreadable(error.to_string()))?;
+            .map_err(|error| ApiError::InvalidResponse(error.to_string()))?;
         let is_another = matches!(self, Self::Job { uid, .. } if *uid != object.metadata.uid);
         Ok(if is_another {
             Overrides::default()

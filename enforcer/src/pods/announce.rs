@@ -1,7 +1,7 @@
-//! Kubernetes events about verdicts, on the pod and on the Job that owns it.
+//! Sends Kubernetes Events about verdicts, on the pod and on the Job that owns it.
 //!
-//! They are told one verdict after the other, apart from the writes: neither the next verdict nor the end of this one
-//! waits for them. One that gets lost is not sent again: the pod's condition says the same.
+//! They are sent one verdict after the other, independent of the writes, which do not wait for them. A lost event is not
+//! sent again: the pod's condition says the same.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +13,7 @@ use pullstop_core::wire::{OwnerReference, WirePod};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
+use super::kind::VerdictWrite;
 use super::patch;
 use super::pauses::Pauses;
 use super::rounds::Rounds;
@@ -32,6 +33,7 @@ pub struct Announcement {
     pod: PodRef,
     /// References to the objects that it is about.
     regarding: Vec<Value>,
+    action: &'static str,
     reason: &'static str,
     message: String,
     at: Timestamp,
@@ -42,14 +44,15 @@ impl Announcement {
     pub fn new(
         seen: &WirePod,
         pod: &PodRef,
-        reason: &'static str,
+        verdict: VerdictWrite,
         message: String,
         at: Timestamp,
     ) -> Self {
         Self {
             pod: pod.clone(),
             regarding: regarding(seen, pod),
-            reason,
+            action: verdict.event_action(),
+            reason: verdict.event_reason(),
             message,
             at,
         }
@@ -87,7 +90,7 @@ pub struct Announcer {
 }
 
 impl Announcer {
-    /// One that sends to `api`, and where it is told what.
+    /// An announcer that sends to `api`, and its queue.
     pub fn new(api: Api, metrics: Arc<Metrics>, identity: String) -> (Self, Announcements) {
         let (sender, waiting) = mpsc::channel(WAITING_MAX);
         let announcements = Announcements {
@@ -106,7 +109,7 @@ impl Announcer {
         (announcer, announcements)
     }
 
-    /// Sends until nobody can hand in any more.
+    /// Sends until the queue is closed and empty.
     pub async fn run(mut self) {
         let mut is_open = true;
         while is_open || self.rounds.len() > 0 {
@@ -144,13 +147,21 @@ impl Announcer {
     async fn send(&mut self, announcement: &Announcement, about: &Value) {
         let Announcement {
             pod,
+            action,
             reason,
             message,
             at,
             ..
         } = announcement;
         let namespace = pod.namespace();
-        let event = patch::event(about, namespace, reason, message, &self.identity, *at);
+        let event = patch::event(
+            about,
+            namespace,
+            (action, reason),
+            message,
+            &self.identity,
+            *at,
+        );
         let sent = async {
             let namespace: Name = namespace.parse()?;
             let path = ApiPath::in_namespace("/apis/events.k8s.io/v1", &namespace, "events");
@@ -158,7 +169,7 @@ impl Announcer {
             self.api.call(call, CALL_TIMEOUT).await
         };
         let result = sent.await;
-        let label = result.as_ref().err().map_or("sent", ApiError::label);
+        let label = result.as_ref().err().map_or("success", ApiError::label);
         self.metrics.count(Metric::Events, &[("result", label)]);
         let Err(error) = result else { return };
         tracing::warn!(%error, %pod, "cannot send an event");

@@ -1,9 +1,9 @@
-//! All pods in view, listed once and then watched, as the driver is told of them.
+//! Lists pods once, then watches them, and sends what changes to the driver.
 //!
 //! The loop is written out here instead of taken from kube-runtime, because a gap must be told to the engine as such:
 //!
 //! ```text
-//! list all pages ──▶ watch from the list's version ──▶ watch again from the last version heard of
+//! list all pages ──▶ watch from the list's version ──▶ watch again from the last version received
 //!      ▲                        │                              │
 //!      └──── the version is too old (410), what was sent cannot be read, ◀──┘
 //!            versions go back, or watch after watch tells nothing
@@ -40,7 +40,7 @@ pub const FEED_EVENTS_MAX: usize = 8;
 /// An event of more bytes than this waits alone, as pages do: all that waits takes up little more than one page.
 const SMALL_EVENT_BYTES: usize = 1 << 18;
 
-/// What the driver is told.
+/// A change that the driver receives.
 #[derive(Debug)]
 pub enum FeedEvent {
     /// All pods that there are follow.
@@ -86,14 +86,14 @@ struct Place {
 
 /// Why a watch is not simply continued.
 enum Break {
-    /// List anew.
+    /// List all pods again.
     Relist(&'static str),
-    /// Nobody listens any more.
+    /// The receiver is gone.
     Closed,
 }
 
 impl Feed {
-    /// Lists and watches until nobody listens any more.
+    /// Lists and watches until the receiver is gone.
     pub async fn run(mut self) {
         let (mut backoff, mut versions) = (Backoff::default(), Versions::default());
         loop {
@@ -110,21 +110,22 @@ impl Feed {
                 Err(error) => {
                     self.metrics
                         .count(Metric::Lists, &[("result", error.label())]);
-                    tracing::warn!(%error, "cannot list pods; no verdict is carried out until that works");
+                    tracing::warn!(%error, "cannot list pods; no verdict is carried out until this succeeds");
                     tokio::time::sleep(backoff.pause(error.retry_after())).await;
                     continue;
                 }
             };
-            self.metrics.count(Metric::Lists, &[("result", "ok")]);
+            self.metrics.count(Metric::Lists, &[("result", "success")]);
             let began = Instant::now();
             match self.watch(&selector, version, &mut versions).await {
                 Break::Closed => return,
-                Break::Relist(why) => {
-                    self.metrics.count(Metric::WatchBreaks, &[("why", why)]);
-                    tracing::info!(why, "listing all pods anew");
+                Break::Relist(reason) => {
+                    self.metrics
+                        .count(Metric::WatchRestarts, &[("reason", reason)]);
+                    tracing::info!(reason, "listing all pods again");
                     if began.elapsed() > WATCH_LASTS {
                         backoff.reset();
-                    } else if why != REQUESTED {
+                    } else if reason != REQUESTED {
                         // A list that is at once too old again must not be repeated without pause.
                         tokio::time::sleep(backoff.pause(None)).await;
                     }
@@ -133,7 +134,7 @@ impl Feed {
         }
     }
 
-    /// Tells of all pods; returns the version of the list, or nothing if nobody listens.
+    /// Sends all pods; returns the version of the list, or nothing if the receiver is gone.
     async fn list(
         &self,
         selector: &str,
@@ -148,14 +149,15 @@ impl Feed {
             if versions.list(&page.version) {
                 tracing::warn!(
                     version = page.version,
-                    "versions have gone back: the cluster's state was restored from an earlier one"
+                    "resource versions decreased: the cluster was restored from a backup"
                 );
                 if self.tell(FeedEvent::Restored, 0).await.is_none() {
                     return Ok(None);
                 }
             }
             for _ in 0..page.damaged {
-                self.metrics.count(Metric::Damaged, &[("in", "list")]);
+                self.metrics
+                    .count(Metric::DecodeErrors, &[("source", "list")]);
             }
             version = page.version;
             if self
@@ -169,7 +171,7 @@ impl Feed {
         Ok(self.tell(FeedEvent::RelistEnd, 0).await.map(|()| version))
     }
 
-    /// Watches from `version` on, again and again, until the pods have to be listed anew.
+    /// Watches from `version` on, repeatedly, until all pods have to be listed again.
     async fn watch(&mut self, selector: &str, version: String, versions: &mut Versions) -> Break {
         let (mut backoff, mut in_vain) = (Backoff::default(), 0);
         let has_told = false;
@@ -198,15 +200,16 @@ impl Feed {
             if matches!(error, Some(ApiError::Gone)) {
                 return Break::Relist("expired");
             }
-            let why = error.as_ref().map_or("ended", ApiError::label);
-            self.metrics.count(Metric::WatchBreaks, &[("why", why)]);
+            let reason = error.as_ref().map_or("ended", ApiError::label);
+            self.metrics
+                .count(Metric::WatchRestarts, &[("reason", reason)]);
             in_vain = match &error {
                 _ if place.has_told => 0,
                 Some(error) if !is_about_the_version(error) => in_vain,
                 _ => in_vain + 1,
             };
             if in_vain == WATCHES_IN_VAIN_MAX {
-                return Break::Relist("in_vain");
+                return Break::Relist("no_progress");
             }
             let moved = place.version != before || began.elapsed() >= WATCH_LASTS / 2;
             if error.is_none() && moved && began.elapsed() >= WATCH_LASTS_MIN {
@@ -214,7 +217,7 @@ impl Feed {
                 continue;
             }
             if let Some(error) = &error {
-                tracing::warn!(%error, "the watch of pods has broken; it is continued");
+                tracing::warn!(%error, "the watch of pods ended with an error; restarting it");
             }
             if moved {
                 backoff.reset();
@@ -228,7 +231,7 @@ impl Feed {
         }
     }
 
-    /// Waits until the pods have to be listed anew, or nobody listens any more.
+    /// Waits until the pods have to be listed again, or the receiver is gone.
     async fn interrupted(&mut self) -> Break {
         tokio::select! {
             biased;
@@ -257,12 +260,12 @@ impl Feed {
             };
             let line = match line {
                 Err(_) => {
-                    return Ok(Some(ApiError::NoAnswer(
+                    return Ok(Some(ApiError::NoResponse(
                         "the watch did not end in time".to_owned(),
                     )));
                 }
                 Ok(Ok(None)) => return Ok(None),
-                Ok(Err(ApiError::Unreadable(_))) => return Err(Break::Relist("damaged")),
+                Ok(Err(ApiError::InvalidResponse(_))) => return Err(Break::Relist("decode_error")),
                 Ok(Err(error)) => return Ok(Some(error)),
                 Ok(Ok(Some(line))) => line,
             };
@@ -296,16 +299,17 @@ impl Feed {
             Line::Bookmark(at) => ("bookmark", FeedEvent::Bookmark, at),
             Line::Ended(error) => return Ok(Some(error)),
             Line::Damaged { version: at, why } => {
-                self.metrics.count(Metric::Damaged, &[("in", "watch")]);
-                tracing::warn!(why, "skipped an event of the watch that cannot be read");
-                // Without a version nobody knows what was missed.
-                place.version = at.ok_or(Break::Relist("damaged"))?;
+                self.metrics
+                    .count(Metric::DecodeErrors, &[("source", "watch")]);
+                tracing::warn!(reason = why, "skipped a watch event that cannot be decoded");
+                // Without a version it is unknown what was missed.
+                place.version = at.ok_or(Break::Relist("decode_error"))?;
                 return Ok(None);
             }
         };
         self.metrics.count(Metric::WatchEvents, &[("type", kind)]);
         if versions.watch(&at) {
-            return Err(Break::Relist("went_back"));
+            return Err(Break::Relist("version_decreased"));
         }
         (place.version, place.has_told) = (at, true);
         self.tell(event, bytes).await.ok_or(Break::Closed)?;
@@ -329,12 +333,12 @@ impl Feed {
 const fn is_about_the_version(error: &ApiError) -> bool {
     !matches!(
         error,
-        ApiError::NoAnswer(_)
+        ApiError::NoResponse(_)
             | ApiError::Throttled { .. }
             | ApiError::Unauthorized
             | ApiError::Forbidden(_)
     )
 }
 
-/// Why a watch ends when somebody asks for a list.
+/// The reason for a list that was requested.
 const REQUESTED: &str = "requested";

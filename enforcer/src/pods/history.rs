@@ -1,4 +1,4 @@
-//! What Kubernetes' Events tell of a pod that was failing before anybody watched it.
+//! Reads the Events of a pod that was failing when it was first seen.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -59,7 +59,7 @@ impl Past {
         let call = Call::get(&rights::LIST_EVENTS, path);
         let bytes = api.call(call, CALL_TIMEOUT).await?;
         let list: List = serde_json::from_slice(&bytes)
-            .map_err(|error| ApiError::Unreadable(error.to_string()))?;
+            .map_err(|error| ApiError::InvalidResponse(error.to_string()))?;
         let now = now();
         let events = list.items.into_iter();
         Ok(Self(events.filter_map(|wire| wire.event(now)).collect()))
@@ -162,10 +162,10 @@ impl Historian {
                 Err(error) => error,
             };
             if attempt == Self::TRIES_MAX {
-                tracing::info!(%error, namespace, uid, "cannot read the events of a pod; nothing is assumed of its past");
+                tracing::info!(%error, namespace, uid, "cannot read the Events of a pod; no earlier failures are assumed");
             } else {
                 let pause = error.retry_after().unwrap_or_default();
-                // Whoever asks for a pause asks all.
+                // A pause is for all reads.
                 tokio::time::sleep(pause.clamp(Duration::ZERO, Self::TRY_EVERY)).await;
                 drop(lane);
                 tokio::time::sleep(Self::TRY_EVERY).await;
@@ -262,7 +262,7 @@ impl WireEvent {
 }
 
 /// The times of an Event by the API server's clock instead of the node's, which may be wrong: the server has dated the first
-/// write, which came after the first time. An Event that had expired and was written anew keeps the node's times.
+/// write, which came after the first time. An Event that had expired and was written again keeps the node's times.
 fn by_the_servers_clock(
     first: Timestamp,
     last: Timestamp,
@@ -336,7 +336,7 @@ mod tests {
                 "2026-11-22T15:00:00Z",
                 "2026-11-22T15:03:00Z",
             ),
-            // It had expired, and was written anew.
+            // It had expired, and was written again.
             (
                 r#""count": 300, "firstTimestamp": "2026-11-22T11:00:00Z", "lastTimestamp": "2026-11-22T15:59:00Z",
                    "metadata": {"creationTimestamp": "2026-11-22T15:00:00Z"}"#,

@@ -1,4 +1,4 @@
-//! What is done about one pod: it is read again, written to under its version, and said how that ended.
+//! Jobs on one pod: read it, carry out a verdict, or store a checkpoint; each ends in a report.
 
 use pullstop_core::engine::{Decision, Memory, Outcome};
 use pullstop_core::names::WARNING_CONDITION;
@@ -14,7 +14,7 @@ use super::write::Writer;
 use crate::metrics::Metric;
 use crate::overrides::{Asked, Source};
 
-/// What is to be done about one pod.
+/// A job on one pod.
 #[derive(Debug)]
 pub enum Job {
     /// Carry out a verdict, unless more is asked for by now that these bounds allow.
@@ -53,7 +53,7 @@ pub struct Report {
     pub outcome: Option<Outcome>,
     /// What was found on the way.
     pub found: Found,
-    /// What was asked on the way of what the pod belongs to.
+    /// The annotations of Jobs and namespaces that were read on the way.
     pub asked: Vec<Asked>,
 }
 
@@ -62,7 +62,7 @@ pub struct Report {
 pub enum Found {
     /// The pod.
     Pod(Box<WirePod>),
-    /// Nobody of that name, or another pod.
+    /// No pod of that name, or another one.
     Nobody,
     /// It was not read, or could not be.
     Unknown,
@@ -85,8 +85,8 @@ impl Writer {
 
     async fn read(&self, pod: PodRef) -> Report {
         let (found, result) = match self.look(&pod).await {
-            Ok(Some(seen)) => (Found::Pod(Box::new(seen)), "found"),
-            Ok(None) => (Found::Nobody, "gone"),
+            Ok(Some(seen)) => (Found::Pod(Box::new(seen)), "success"),
+            Ok(None) => (Found::Nobody, "not_found"),
             Err(error) => (Found::Unknown, error.label()),
         };
         self.metrics.count(Metric::Reads, &[("result", result)]);
@@ -105,11 +105,11 @@ impl Writer {
         memories: &[Memory],
         unread: &[Source],
     ) -> Report {
-        let write = PodWrite::Remember;
+        let write = PodWrite::Checkpoint;
         let asked = self.ask_all(unread).await;
         let outcome = match all_overrides(&asked) {
             None => {
-                self.ended(write, "wishes_unknown");
+                self.ended(write, "overrides_unknown");
                 Outcome::Failed
             }
             Some(overrides)
@@ -117,7 +117,7 @@ impl Writer {
                     .iter()
                     .any(|overrides| *overrides != Overrides::default()) =>
             {
-                self.ended(write, "wishes_changed");
+                self.ended(write, "overrides_changed");
                 Outcome::Conflict
             }
             Some(_) => {
@@ -157,23 +157,23 @@ impl Writer {
             }
             Err(error) => {
                 self.ended(write, error.label());
-                tracing::warn!(%error, %pod, "cannot read the pod; nothing is written");
+                tracing::warn!(%error, %pod, "cannot read the pod; nothing was written");
                 return report(Outcome::Failed, Found::Unknown, Vec::new());
             }
         };
         if seen.metadata.resource_version != decision.resource_version.to_string() {
-            self.ended(write, "changed");
+            self.ended(write, "stale");
             return report(Outcome::Conflict, Found::Pod(Box::new(seen)), Vec::new());
         }
         let asked = self.ask_all(&Source::of(&seen, &self.kinds)).await;
         let Some(inherited) = all_overrides(&asked) else {
-            // Perhaps somebody asks for the pod to be left alone.
-            self.ended(write, "wishes_unknown");
+            // An annotation may exempt the pod.
+            self.ended(write, "overrides_unknown");
             return report(Outcome::Failed, Found::Unknown, asked);
         };
         let overrides = std::iter::once(seen.metadata.overrides()).chain(inherited);
         if bounds.first_allowed(overrides) != decision.overrides {
-            self.ended(write, "wishes_changed");
+            self.ended(write, "overrides_changed");
             return report(Outcome::Conflict, Found::Pod(Box::new(seen)), asked);
         }
         let outcome = self.act(verdict, &decision, &seen).await;
@@ -185,7 +185,7 @@ impl Writer {
         let write = PodWrite::Verdict(verdict);
         if verdict == VerdictWrite::Warn && is_warned_of(seen, decision) {
             // By the one that led before.
-            self.ended(write, "already");
+            self.ended(write, "unchanged");
             return Outcome::Accepted(decision.resource_version);
         }
         // What is written is read by others, who have other clocks.
@@ -200,9 +200,13 @@ impl Writer {
         let body = verdict.body(decision, &message, now);
         let outcome = self.patch(write, &decision.pod, &body).await;
         if let Outcome::Accepted(_) = outcome {
-            let reason = verdict.event_reason();
-            self.announcements
-                .send(Announcement::new(seen, &decision.pod, reason, message, now));
+            self.announcements.send(Announcement::new(
+                seen,
+                &decision.pod,
+                verdict,
+                message,
+                now,
+            ));
         }
         outcome
     }

@@ -1,9 +1,11 @@
-//! The kinds of writes to pods: what each is called, what it is allowed by, where it goes, and what is in it.
+//! The kinds of writes to pods: label, permission, path, body and event of each.
 //!
-//! Every `match` here is exhaustive on purpose: a new kind does not compile until all of that is said of it.
+//! Every `match` here is exhaustive on purpose: a new kind does not compile until it has all of these.
 
 use pullstop_core::engine::Decision;
-use pullstop_core::names::{FAILED_REASON, WARNING_EVENT_REASON};
+use pullstop_core::names::{
+    FAIL_EVENT_ACTION, FAILED_REASON, WARNING_EVENT_ACTION, WARNING_EVENT_REASON,
+};
 use pullstop_core::pod::PodRef;
 use pullstop_core::time::Timestamp;
 use serde_json::Value;
@@ -16,8 +18,8 @@ use crate::api::{ApiError, ApiPath, Right, rights};
 pub enum PodWrite {
     /// It carries out a verdict.
     Verdict(VerdictWrite),
-    /// It keeps what must survive a restart.
-    Remember,
+    /// It stores what must survive a restart.
+    Checkpoint,
 }
 
 /// A write that carries out a verdict.
@@ -32,18 +34,18 @@ pub enum VerdictWrite {
 }
 
 impl PodWrite {
-    /// What metrics and logs call it.
+    /// Its name in metrics and logs.
     pub const fn label(self) -> &'static str {
         match self {
             Self::Verdict(write) => write.label(),
-            Self::Remember => "remember",
+            Self::Checkpoint => "checkpoint",
         }
     }
 
-    /// What it needs.
+    /// The permission that it needs.
     pub const fn right(self) -> &'static Right {
         match self {
-            Self::Verdict(VerdictWrite::Fail | VerdictWrite::Warn) | Self::Remember => {
+            Self::Verdict(VerdictWrite::Fail | VerdictWrite::Warn) | Self::Checkpoint => {
                 &rights::PATCH_POD_STATUS
             }
             Self::Verdict(VerdictWrite::Deadline) => &rights::PATCH_POD,
@@ -54,7 +56,7 @@ impl PodWrite {
     pub(super) fn path(self, pod: &PodRef) -> Result<ApiPath, ApiError> {
         let pod = path(pod)?;
         Ok(match self {
-            Self::Verdict(VerdictWrite::Fail | VerdictWrite::Warn) | Self::Remember => {
+            Self::Verdict(VerdictWrite::Fail | VerdictWrite::Warn) | Self::Checkpoint => {
                 pod.word("status")
             }
             Self::Verdict(VerdictWrite::Deadline) => pod,
@@ -63,7 +65,7 @@ impl PodWrite {
 }
 
 impl VerdictWrite {
-    /// What metrics and logs call it.
+    /// Its name in metrics and logs.
     pub const fn label(self) -> &'static str {
         match self {
             Self::Fail => "fail",
@@ -81,11 +83,19 @@ impl VerdictWrite {
         }
     }
 
-    /// The reason of the event that tells of it.
+    /// The `reason` of its event.
     pub(super) const fn event_reason(self) -> &'static str {
         match self {
             Self::Fail | Self::Deadline => FAILED_REASON,
             Self::Warn => WARNING_EVENT_REASON,
+        }
+    }
+
+    /// The `action` of its event.
+    pub(super) const fn event_action(self) -> &'static str {
+        match self {
+            Self::Fail | Self::Deadline => FAIL_EVENT_ACTION,
+            Self::Warn => WARNING_EVENT_ACTION,
         }
     }
 }
@@ -106,7 +116,7 @@ mod tests {
         PodWrite::Verdict(VerdictWrite::Fail),
         PodWrite::Verdict(VerdictWrite::Deadline),
         PodWrite::Verdict(VerdictWrite::Warn),
-        PodWrite::Remember,
+        PodWrite::Checkpoint,
     ];
 
     fn pod() -> PodRef {
@@ -138,7 +148,7 @@ mod tests {
                 ("fail", false),
                 ("deadline", true),
                 ("warn", false),
-                ("remember", false)
+                ("checkpoint", false)
             ]
         );
     }

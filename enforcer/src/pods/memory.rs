@@ -1,4 +1,4 @@
-//! What must survive a restart, as it stands in the pod's condition.
+//! Checkpoints: what must survive a restart, stored in the pod's condition.
 
 use std::collections::BTreeMap;
 
@@ -56,7 +56,7 @@ pub fn moved(memory: &Memory, moved: impl Fn(Timestamp) -> Timestamp) -> Memory 
     }
 }
 
-/// Lends the engine's view of the pod, with what its condition remembers and what is asked for on its behalf.
+/// Lends the engine's view of the pod, with its checkpoint and its overrides.
 ///
 /// # Errors
 /// If the pod lacks what a snapshot cannot do without.
@@ -166,7 +166,7 @@ impl Stored {
         }
     }
 
-    /// None if another version wrote something that this one does not understand: it starts to count anew.
+    /// None if another version wrote something that this one does not understand: counting starts from zero.
     fn memory(&self) -> Option<Memory> {
         let tally = |tally: &StoredTally| {
             Some(Tally {

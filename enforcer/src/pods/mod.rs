@@ -1,4 +1,4 @@
-//! Pods: how they are read, watched and written.
+//! Reads, watches and writes pods.
 
 pub mod announce;
 mod cut;

@@ -1,4 +1,4 @@
-//! All pods, page by page.
+//! Lists all pods page by page.
 //!
 //! What a page takes up is bounded, whatever is in the pods. While one is read, the one behind it is on its way, one waits
 //! for the driver and one is taken in by it: that is the text of two, and the pods of three, which have less than their text.
@@ -46,7 +46,7 @@ impl<'a> Pages<'a> {
     /// The next page; nothing after the last.
     ///
     /// # Errors
-    /// If it cannot be read, or the one behind it cannot. The list has to begin anew then.
+    /// If it cannot be read, or the one behind it cannot. The list has to start again then.
     pub async fn next(&mut self) -> Result<Option<Page>, ApiError> {
         let bytes = match std::mem::replace(&mut self.coming, Coming::Nothing) {
             Coming::First => self.source.fetch("").await?,
@@ -63,7 +63,7 @@ impl<'a> Pages<'a> {
             }
         };
         let (page, coming) = tokio::join!(reading, fetching);
-        let page = page.map_err(|error| ApiError::Unreadable(error.to_string()))??;
+        let page = page.map_err(|error| ApiError::InvalidResponse(error.to_string()))??;
         self.coming = match coming? {
             Coming::Nothing if !page.next.is_empty() => {
                 Coming::Page(self.source.fetch(&page.next).await?)
@@ -102,8 +102,8 @@ impl<'a> Source<'a> {
     /// one that cannot be read.
     pub(crate) async fn fetch(&mut self, from: &str) -> Result<Vec<u8>, ApiError> {
         if self.round.goes_on_for_ever(from) {
-            let why = "the pages of the list lead back to one that was there before";
-            return Err(ApiError::Unreadable(why.to_owned()));
+            let why = "the list does not end: its continue token repeats";
+            return Err(ApiError::InvalidResponse(why.to_owned()));
         }
         loop {
             let call = Call::get(&rights::LIST_PODS, self.path(from));
@@ -118,7 +118,7 @@ impl<'a> Source<'a> {
                     self.limit /= 2;
                     tracing::info!(
                         limit = self.limit,
-                        "a page of pods is too large; fewer are asked for"
+                        "a page of pods is too large; requesting a smaller one"
                     );
                 }
                 Err(ApiError::TooLarge { beginning }) => {

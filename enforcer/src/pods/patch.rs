@@ -1,9 +1,9 @@
-//! The writes to pods, as JSON. docs/design.md says why the durable write is as it is.
+//! The bodies of writes to pods, as JSON. docs/design.md explains the durable write.
 
 use pullstop_core::engine::{Decision, Memory};
 use pullstop_core::names::{
-    EVENT_ACTION, EVENT_CONTROLLER, FAILED_ANNOTATION, FAILED_CONDITION, FAILED_REASON,
-    FAILING_REASON, WARNING_CONDITION,
+    EVENT_CONTROLLER, FAILED_ANNOTATION, FAILED_CONDITION, FAILED_REASON, FAILING_REASON,
+    WARNING_CONDITION,
 };
 use pullstop_core::pod::{PodRef, ResourceVersion};
 use pullstop_core::time::{Human, Timestamp};
@@ -107,7 +107,7 @@ pub fn deadline(decision: &Decision) -> Value {
 pub fn event(
     about: &Value,
     namespace: &str,
-    reason: &str,
+    (action, reason): (&str, &str),
     message: &str,
     reporter: &str,
     now: Timestamp,
@@ -120,7 +120,7 @@ pub fn event(
         "eventTime": timestamp::print_micros(now),
         "reportingController": EVENT_CONTROLLER,
         "reportingInstance": shorten(reporter, 128),
-        "action": EVENT_ACTION,
+        "action": action,
         "reason": reason,
         "note": message,
         "type": "Warning",

@@ -1,4 +1,4 @@
-//! Who is to be left alone for a while: one namespace, or the API server as a whole.
+//! Pauses after 429 and 503: of one namespace, or of the API server as a whole.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

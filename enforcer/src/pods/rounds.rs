@@ -1,4 +1,4 @@
-//! What waits for its turn: among namespaces one after the other, within a namespace first come, first served.
+//! A fair queue: round-robin among namespaces, first in first out within each.
 //!
 //! So what one namespace has waiting costs another at most one turn each time.
 

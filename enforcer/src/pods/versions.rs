@@ -1,4 +1,6 @@
-//! The resource versions that go by. They only grow, unless the cluster's state was restored from an earlier one.
+//! Follows resource versions, to notice when the cluster was restored from a backup.
+//!
+//! They only grow, unless the cluster's state was restored from an earlier one.
 
 /// The highest version of which is known.
 ///

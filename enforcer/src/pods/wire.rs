@@ -1,4 +1,4 @@
-//! Lists and watch events of pods, read so that a damaged pod spoils no other.
+//! Decodes lists and watch events of pods, so that one damaged pod does not affect the others.
 
 use memchr::memmem;
 use pullstop_core::pod::Phase;
@@ -73,12 +73,12 @@ const ITEMS: &[u8] = br#","items":["#;
 /// If it is no list.
 pub fn page(mut bytes: Vec<u8>) -> Result<Page, ApiError> {
     cut(&mut bytes);
-    let text =
-        std::str::from_utf8(&bytes).map_err(|error| ApiError::Unreadable(error.to_string()))?;
+    let text = std::str::from_utf8(&bytes)
+        .map_err(|error| ApiError::InvalidResponse(error.to_string()))?;
     // If a pod is not as it should be, only reading each by itself can tell which one.
     in_one_go(text)
         .or_else(|_| each_by_itself(text))
-        .map_err(|error| ApiError::Unreadable(error.to_string()))
+        .map_err(|error| ApiError::InvalidResponse(error.to_string()))
 }
 
 /// Reads one line of a watch.
@@ -275,7 +275,7 @@ fn error(raw: &RawValue) -> ApiError {
     let code = status.map_or(500, |status| status.code);
     match crate::api::classify(code, None, raw.get().as_bytes()) {
         Err(error) => error,
-        Ok(()) => ApiError::Unreadable("the watch ended without saying why".to_owned()),
+        Ok(()) => ApiError::InvalidResponse("the watch ended without saying why".to_owned()),
     }
 }
 

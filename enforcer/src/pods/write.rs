@@ -1,4 +1,4 @@
-//! Requests about single pods: writes only while the lease is held.
+//! Requests about single pods; writes are sent only while the lease is held.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -35,7 +35,7 @@ pub struct Writer {
     pub claim: watch::Receiver<Claim>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
-    /// Where written verdicts are told of.
+    /// Sends the events about stored verdicts.
     pub announcements: Announcements,
     /// Whose annotations count besides the pods' own.
     pub kinds: Vec<Kind>,
@@ -65,7 +65,7 @@ impl Writer {
 
     /// The pauses that were asked for.
     pub(crate) fn pauses(&self) -> MutexGuard<'_, Pauses> {
-        // A pause is right whoever panicked while holding it.
+        // The pauses stay valid if a holder of the lock panicked.
         self.pauses.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -84,7 +84,7 @@ impl Writer {
             self.pause(source.namespace(), error);
             tracing::warn!(
                 %error, %source,
-                "cannot read the annotations; no verdict on a pod of it is carried out until that works"
+                "cannot read the annotations; verdicts on pods that inherit them are held"
             );
         }
         (source, answer)
@@ -104,7 +104,7 @@ impl Writer {
                 return Err(error);
             }
         };
-        let seen = wire::one_pod(&bytes).map_err(ApiError::Unreadable)?;
+        let seen = wire::one_pod(&bytes).map_err(ApiError::InvalidResponse)?;
         Ok((seen.metadata.uid == pod.uid()).then_some(seen))
     }
 
@@ -112,7 +112,7 @@ impl Writer {
     pub(super) async fn patch(&self, write: PodWrite, pod: &PodRef, body: &Value) -> Outcome {
         let until = self.clock.now().after(CALL_TIMEOUT);
         if !self.claim.borrow().covers(until) {
-            self.ended(write, "not_leading");
+            self.ended(write, "not_leader");
             return Outcome::Failed;
         }
         let sent = async {
@@ -126,18 +126,18 @@ impl Writer {
         };
         let (outcome, label) = match sent.await {
             Ok(bytes) => match version(&bytes) {
-                Some(version) => (Outcome::Accepted(version), "stored"),
-                None => (Outcome::Failed, "unreadable"),
+                Some(version) => (Outcome::Accepted(version), "success"),
+                None => (Outcome::Failed, "invalid_response"),
             },
             Err(error) => {
                 self.pause(pod.namespace(), &error);
                 match &error {
                     // As it should be: a decision about what a pod was is not carried out on what it is now.
                     ApiError::Conflict | ApiError::NotFound => {
-                        tracing::info!(%error, write = write.label(), %pod, "the pod has changed meanwhile; nothing was written");
+                        tracing::info!(%error, write = write.label(), %pod, "the pod has changed; nothing was written");
                     }
                     _ => {
-                        tracing::warn!(%error, write = write.label(), %pod, "a write to a pod was not stored, or nobody knows");
+                        tracing::warn!(%error, write = write.label(), %pod, "a write to a pod failed; it may or may not have been stored");
                     }
                 }
                 (outcome_of(&error), error.label())
@@ -151,8 +151,8 @@ impl Writer {
         self.pauses().apply(self.clock.now(), namespace, error);
     }
 
-    pub(super) fn ended(&self, write: PodWrite, outcome: &'static str) {
-        let labels = [("write", write.label()), ("outcome", outcome)];
+    pub(super) fn ended(&self, write: PodWrite, result: &'static str) {
+        let labels = [("kind", write.label()), ("result", result)];
         self.metrics.count(Metric::Writes, &labels);
     }
 }
@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn what_is_known_of_a_write_that_was_not_stored() {
-        let unknown = ApiError::NoAnswer(String::new());
+        let unknown = ApiError::NoResponse(String::new());
         assert_eq!(outcome_of(&ApiError::Conflict), Outcome::Conflict);
         assert_eq!(
             outcome_of(&ApiError::Invalid("uid: field is immutable".into())),

@@ -1,4 +1,4 @@
-//! What is thought of policy objects: which of them is in force, and why another is not.
+//! Decides which policy objects are active, and why another is not.
 
 use std::collections::BTreeMap;
 
@@ -34,8 +34,7 @@ struct Known {
 }
 
 impl Accepted {
-    /// Takes in all objects that there are, and says what is thought of each. Those that have not changed are not read
-    /// again.
+    /// Applies all objects, and returns the opinion on each. Unchanged objects are not parsed again.
     pub fn apply(&mut self, found: &[Object]) -> Vec<Opinion> {
         let is_there = |namespace: Option<&str>| {
             found
@@ -68,7 +67,7 @@ impl Accepted {
             is_crowded: false,
         };
         if !object.is_in_force() {
-            return of(Opinion::not_in_force());
+            return of(Opinion::not_selected());
         }
         self.parsed += 1;
         let policy = match object.policy() {
@@ -90,7 +89,7 @@ impl Accepted {
         of(Opinion::accepted())
     }
 
-    /// Whether the patterns of this namespace's policy fit beside those of the others that are in force. Who came first
+    /// Whether the patterns of this namespace's policy fit beside those of the other active ones. Who came first
     /// stays.
     fn make_room(&self, namespace: &str, policy: &Policy) -> Result<(), String> {
         let others = self
@@ -107,7 +106,7 @@ impl Accepted {
         }
         Err(format!(
             "its patterns have {wanted} bytes, and those of other namespaces leave {left} of {ALL_PATTERNS_BYTES_MAX}: \
-             shorten or remove some, or let the cluster's policy have what all need"
+             shorten or remove some, or move common ones to the cluster's policy"
         ))
     }
 
@@ -116,7 +115,7 @@ impl Accepted {
         self.cluster.is_some()
     }
 
-    /// The policies in force.
+    /// The active policies.
     pub fn policies(&self) -> Policies {
         let cluster = self.cluster.clone().unwrap_or_else(|| built_in().cluster);
         Policies {
@@ -159,7 +158,7 @@ mod tests {
         ]));
         let opinions = accepted.apply(&found);
         let reasons: Vec<&str> = opinions.iter().map(|opinion| opinion.reason).collect();
-        assert_eq!(reasons, ["Accepted", "NotInForce", "Accepted"]);
+        assert_eq!(reasons, ["Accepted", "NotSelected", "Accepted"]);
         let policies = accepted.policies();
         assert_eq!(policies.cluster.mode, Mode::Enforce);
         assert_eq!(policies.namespaces["team"].mode, Mode::Warn);
@@ -184,7 +183,7 @@ mod tests {
         assert_eq!(opinions[0].reason, "Invalid");
         assert_eq!(
             opinions[0].message,
-            "unknown mode `enforce`: did you mean `Enforce`?; `30` is not a duration: write `30s`; the last good policy stays in force"
+            "unknown mode `enforce`: did you mean `Enforce`?; `30` is not a duration: write `30s`; the last valid policy stays active"
         );
         assert_eq!(accepted.policies().cluster.mode, Mode::Warn);
     }
@@ -229,7 +228,7 @@ mod tests {
         assert_eq!(
             opinions[0].message,
             "the patterns have 400000 bytes together, and a policy's may have 65536: shorten or remove some; \
-             the last good policy stays in force"
+             the last valid policy stays active"
         );
         assert!(accepted.policies().namespaces.is_empty());
     }
@@ -279,12 +278,12 @@ mod tests {
         );
         let (_, end) = message.rsplit_once("; and ").unwrap();
         let (more, end) = end.split_once(' ').unwrap();
-        assert_eq!(end, "more; the last good policy stays in force");
+        assert_eq!(end, "more; the last valid policy stays active");
         let told = message.matches("unknown mode").count();
         assert_eq!(told + more.parse::<usize>().unwrap(), 400);
         let long = Opinion::invalid(&["ü".repeat(1_000_000)]).message;
         assert!(
-            long.ends_with("…; the last good policy stays in force"),
+            long.ends_with("…; the last valid policy stays active"),
             "{long}"
         );
         assert!(long.len() < 1100);

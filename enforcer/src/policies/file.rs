@@ -1,4 +1,4 @@
-//! The policy in a file.
+//! Follows the policy in a file.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,12 +13,12 @@ use crate::policy;
 /// How often the file is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
-/// A read that takes longer is told of: a file system that does not answer, most likely.
+/// A slower read is logged: most likely the file system does not respond.
 const SLOW: Duration = Duration::from_secs(10);
 
-/// Follows the file until nobody listens any more. What is wrong with a changed one is logged with its place.
+/// Follows the file until the receiver is gone. Errors in a changed file are logged with their places.
 ///
-/// The file is read on a thread of its own, so that one that hangs keeps nobody but itself.
+/// The file is read on a thread of its own, so that one that hangs blocks nothing else.
 pub async fn follow(file: PathBuf, policies: watch::Sender<Policies>, metrics: Arc<Metrics>) {
     let mut known: Option<Result<Policy, Vec<String>>> =
         Some(Ok(policies.borrow().cluster.clone()));
@@ -37,11 +37,11 @@ pub async fn follow(file: PathBuf, policies: watch::Sender<Policies>, metrics: A
                 policies.send_replace(Policies::from(policy.clone()));
             }
             Err(errors) => {
-                metrics.count(Metric::PolicyLoads, &[("result", "refused")]);
+                metrics.count(Metric::PolicyLoads, &[("result", "rejected")]);
                 for error in errors {
                     tracing::error!(
                         error,
-                        "the policy is not valid; the last good one stays in force"
+                        "the policy is invalid; the last valid one stays active"
                     );
                 }
             }
@@ -59,7 +59,7 @@ async fn read(file: &Path) -> Option<Result<Policy, Vec<String>>> {
     } else {
         tracing::error!(
             file = %file.display(),
-            "the policy cannot be read: its file does not answer; the last good one stays in force"
+            "cannot read the policy: reading its file takes too long; the last valid one stays active"
         );
         reading.await
     };
@@ -94,7 +94,7 @@ mod tests {
         assert!(
             metrics
                 .text()
-                .contains("pullstop_policy_loads_total{result=\"refused\"} 1\n")
+                .contains("pullstop_policy_loads_total{result=\"rejected\"} 1\n")
         );
         std::fs::remove_file(&file).unwrap();
         tokio::time::sleep(LOOK_EVERY * 3).await;

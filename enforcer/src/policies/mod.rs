@@ -1,4 +1,4 @@
-//! Where the policies in force come from, and how they change while the program runs.
+//! The active policies: where they come from, and how they change while the program runs.
 //!
 //! A policy that is wrong never comes into force: the last good one stays. Both sources are looked at again and again
 //! instead of being watched. That is simple, notices every kind of change (a `ConfigMap` swaps links, an editor

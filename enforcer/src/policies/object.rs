@@ -1,4 +1,4 @@
-//! One policy object: what it asks for, and what its status says.
+//! One policy object: its spec, and the status that the enforcer writes.
 
 use pullstop_core::names::ACCEPTED;
 use pullstop_core::policy::Policy;
@@ -54,7 +54,7 @@ struct Condition {
 }
 
 impl Object {
-    /// Whether it is the one of its place that is in force if it is valid.
+    /// Whether it is the active one of its cluster or namespace, if it is valid.
     pub(super) fn is_in_force(&self) -> bool {
         self.metadata.name == NAME
     }
@@ -87,7 +87,7 @@ impl Object {
             metadata["namespace"] = json!(namespace);
         }
         let spec = self.spec.as_ref().map_or("{}", |spec| spec.get());
-        // JSON is YAML. Places in it mean nothing to whoever wrote the object.
+        // JSON is YAML. Places in it mean nothing to the author of the object.
         let document = format!(
             r#"{{"apiVersion":"{API_VERSION}","kind":"{kind}","metadata":{metadata},"spec":{spec}}}"#
         );

@@ -1,6 +1,7 @@
-//! Policies as objects in the cluster: `ClusterPullFailurePolicy` and `PullFailurePolicy`.
+//! Follows the policy objects in the cluster: `ClusterPullFailurePolicy` and `PullFailurePolicy`.
 //!
-//! One of each place is in force, the one called `default`. What is thought of each stands in its status.
+//! The object named `default` is active, one for the cluster and one per namespace. The status of each object says
+//! whether it was accepted.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -32,7 +33,7 @@ const PAGE_OBJECTS: u32 = 20;
 /// More than a cluster has namespaces.
 const OBJECTS_MAX: usize = 100_000;
 
-/// Policy objects and what is thought of them.
+/// Follows policy objects and writes their status.
 #[derive(Debug)]
 pub struct Objects {
     /// Where they are.
@@ -46,7 +47,7 @@ pub struct Objects {
 }
 
 impl Objects {
-    /// Follows the objects until nobody listens any more.
+    /// Follows the objects until the receiver is gone.
     pub async fn follow(self, policies: watch::Sender<Policies>) {
         let mut accepted = Accepted::default();
         let mut told: Option<ApiError> = None;
@@ -68,7 +69,7 @@ impl Objects {
                 }
                 Err(error) => {
                     if told.as_ref() != Some(&error) {
-                        tracing::warn!(%error, "cannot read policy objects (are the CRDs of deploy/ installed?); what is in force stays");
+                        tracing::warn!(%error, "cannot read policy objects (are the CRDs of deploy/ installed?); the current policies stay active");
                     }
                     told = Some(error);
                 }
@@ -77,8 +78,8 @@ impl Objects {
         }
     }
 
-    /// Writes into the objects' statuses what is thought of them, where that does not stand there yet. What was `told`
-    /// before is not logged again, however often writing it fails.
+    /// Writes the status of objects where it has changed. What was `told` before is not logged again, however often the
+    /// write fails.
     async fn say(
         &self,
         found: &[Object],
@@ -115,7 +116,7 @@ impl Objects {
 
     fn tell(&self, path: &str, opinion: &Opinion) {
         let accepted = opinion.reason == ACCEPTED;
-        let result = if accepted { "accepted" } else { "refused" };
+        let result = if accepted { "accepted" } else { "rejected" };
         self.metrics
             .count(Metric::PolicyLoads, &[("result", result)]);
         if !accepted {
@@ -124,13 +125,13 @@ impl Objects {
                 policy = path,
                 reason,
                 error = message,
-                "a policy is not in force"
+                "a policy is not active"
             );
         }
     }
 }
 
-/// The policies that are in force now, and what is wrong with those that are not.
+/// The active policies, and the errors of invalid ones.
 ///
 /// # Errors
 /// If the objects cannot be read; [`ApiError::NotFound`] if there are no such objects in this cluster.
@@ -164,7 +165,9 @@ async fn read(api: &Api) -> Result<Vec<Object>, ApiError> {
                 break;
             }
             if next == from || all.len() > OBJECTS_MAX {
-                return Err(ApiError::Unreadable("the list does not end".to_owned()));
+                return Err(ApiError::InvalidResponse(
+                    "the list does not end".to_owned(),
+                ));
             }
             from = next;
         }
@@ -176,8 +179,8 @@ async fn read(api: &Api) -> Result<Vec<Object>, ApiError> {
 async fn parse(page: Vec<u8>) -> Result<List, ApiError> {
     let parsed = tokio::task::spawn_blocking(move || serde_json::from_slice(&page)).await;
     parsed
-        .map_err(|error| ApiError::Unreadable(error.to_string()))?
-        .map_err(|error| ApiError::Unreadable(error.to_string()))
+        .map_err(|error| ApiError::InvalidResponse(error.to_string()))?
+        .map_err(|error| ApiError::InvalidResponse(error.to_string()))
 }
 
 /// Takes the objects in on a thread of its own: a policy may be long, and pods do not wait for it.
@@ -186,7 +189,7 @@ async fn aside(mut accepted: Accepted, found: Arc<Vec<Object>>) -> (Accepted, Ve
         let opinions = accepted.apply(&found);
         (accepted, opinions)
     });
-    // It panics on no input, and nobody aborts it.
+    // It never panics and is never aborted.
     taking_in.await.unwrap_or_default()
 }
 

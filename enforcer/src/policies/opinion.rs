@@ -1,22 +1,22 @@
-//! What is thought of one policy object.
+//! The status of one policy object: accepted, invalid or not selected.
 
 use std::fmt::Write;
 
-use pullstop_core::names::{ACCEPTED, INVALID_REASON, NOT_IN_FORCE_REASON};
+use pullstop_core::names::{ACCEPTED, INVALID_REASON, NOT_SELECTED_REASON};
 use pullstop_core::text::printable;
 
 use crate::api::shorten;
 
-/// The policy that is in force.
+/// The name of the active policy.
 pub const NAME: &str = "default";
 
 /// Kubernetes allows a condition's message this many characters, and refuses the whole status if it has more.
 pub const MESSAGE_BYTES_MAX: usize = 32_768;
 
-/// What is thought of one policy.
+/// The opinion on one policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Opinion {
-    /// Why it is in force or not, in one word.
+    /// Why it is active or not, in one word.
     pub reason: &'static str,
     /// The same for people; at most [`MESSAGE_BYTES_MAX`] bytes.
     pub message: String,
@@ -26,15 +26,15 @@ impl Opinion {
     pub(super) fn accepted() -> Self {
         Self {
             reason: ACCEPTED,
-            message: "the policy is in force".to_owned(),
+            message: "the policy is active".to_owned(),
         }
     }
 
-    pub(super) fn not_in_force() -> Self {
+    pub(super) fn not_selected() -> Self {
         let message =
-            format!("only the policy called `{NAME}` is in force: rename this one, or remove it");
+            format!("only the policy named `{NAME}` is active: rename this one, or remove it");
         Self {
-            reason: NOT_IN_FORCE_REASON,
+            reason: NOT_SELECTED_REASON,
             message,
         }
     }
@@ -56,7 +56,7 @@ impl Opinion {
             message.push_str(&error);
             message.push_str("; ");
         }
-        message.push_str("the last good policy stays in force");
+        message.push_str("the last valid policy stays active");
         Self {
             reason: INVALID_REASON,
             message,

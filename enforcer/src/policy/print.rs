@@ -1,4 +1,4 @@
-//! The built-in policy as a document, to start from.
+//! `enforcer policy print`: the built-in policy as a document.
 
 use std::io::{self, Write};
 
@@ -12,21 +12,21 @@ pub(super) fn built_in(out: &mut dyn Write) -> io::Result<()> {
     let policy = Policy::default();
     write!(
         out,
-        "# The built-in policy. What a policy leaves out is as it stands here; a list that it gives replaces the list.\n\
-         # All fields are described in docs/policy.md.\n\
+        "# The built-in policy. A field that a policy leaves out has the value shown here; a list replaces the list shown here.\n\
+         # docs/policy.md describes all fields.\n\
          apiVersion: {API_VERSION}\nkind: {CLUSTER_KIND}\nmetadata:\n  name: default\nspec:\n"
     )?;
     writeln!(
         out,
-        "  # Enforce fails pods, Warn sets conditions and sends events only, DryRun writes nothing and says what it would\n  \
-         # do, Disabled does nothing.\n  mode: {}",
+        "  # Enforce fails pods, Warn only sets conditions and sends Events, DryRun writes nothing and logs what it would do,\n  \
+         # Disabled does nothing.\n  mode: {}",
         mode_name(policy.mode)
     )?;
     scope(&policy, out)?;
     writeln!(
         out,
-        "  # When failures are too many: attempts and duration must both be reached. The cause of the latest failure says\n  \
-         # which rule judges; a cause that none names is never judged.\n  rules:"
+        "  # When a container has failed too often: it must reach both attempts and duration. The cause of the latest failure\n  \
+         # selects the rule. A cause that no rule names never leads to a verdict.\n  rules:"
     )?;
     for each in policy.rules() {
         rule(each, out)?;
@@ -34,7 +34,7 @@ pub(super) fn built_in(out: &mut dyn Write) -> io::Result<()> {
     overrides(&policy, out)?;
     writeln!(
         out,
-        "  # How long one pull may take; for so long, one that may be in flight holds a verdict.\n  pullTimeout: {}",
+        "  # How long one pull may take. A pull that may be in flight holds a verdict for at most this long.\n  pullTimeout: {}",
         Human(policy.pull_timeout)
     )?;
     put_back(&policy, out)
@@ -47,8 +47,8 @@ fn scope(policy: &Policy, out: &mut dyn Write) -> io::Result<()> {
     let owners = list(scope.owners.iter().map(String::as_str));
     writeln!(
         out,
-        "  # Whose pods are judged: in these phases, with a controller of these kinds, or without one and with these\n  \
-         # restart policies. `namespaces: {{include: [a, team-*], exclude: [b]}}` narrows it.\n  scope:\n    \
+        "  # Which pods are judged: pods in these phases whose controller is of these kinds, and pods without a controller\n  \
+         # that have these restart policies. `namespaces: {{include: [a, team-*], exclude: [b]}}` narrows it.\n  scope:\n    \
          phases: {phases}\n    owners: {owners}\n    barePods: {bare_pods}"
     )
 }
@@ -72,7 +72,7 @@ fn overrides(policy: &Policy, out: &mut dyn Write) -> io::Result<()> {
     let modes = policy.overrides.modes.iter().copied().map(mode_name);
     writeln!(
         out,
-        "  # What pods may ask for with the annotations pullstop.dev/mode and pullstop.dev/patience.\n  overrides:\n    \
+        "  # What pods may set with the annotations pullstop.dev/mode and pullstop.dev/patience.\n  overrides:\n    \
          modes: {}\n    maxPatience: {}",
         list(modes),
         Human(policy.overrides.patience_max)
@@ -86,8 +86,7 @@ fn put_back(policy: &Policy, out: &mut dyn Write) -> io::Result<()> {
     };
     writeln!(
         out,
-        "  # How often the write is made if the kubelet puts a failed pod back, and what comes after that: None, or\n  \
-         # ActiveDeadlineSeconds.\n  putBack:\n    maxWrites: {}\n    fallback: {fallback}",
+        "  # How often a pod is failed if the kubelet reverts it, and what follows then: None or ActiveDeadlineSeconds.\n  putBack:\n    maxWrites: {}\n    fallback: {fallback}",
         policy.put_back.writes_max
     )
 }

@@ -1,4 +1,4 @@
-//! `enforcer record`: a live watch, written down for `simulator replay`.
+//! `enforcer record`: records a live watch for `simulator replay`.
 
 mod pseudonyms;
 mod slim;
@@ -22,21 +22,21 @@ use crate::connect::ConnectArgs;
 use crate::metrics::Metrics;
 use crate::pods::pages::Source;
 
-/// What `enforcer record` is told.
+/// Arguments of `enforcer record`.
 #[derive(Debug, Parser)]
 #[command(
     after_help = "Example:\n  enforcer record --for 1h --pseudonyms pods.jsonl\n  simulator replay pods.jsonl"
 )]
 pub struct RecordArgs {
-    /// Where to write: one JSON object a line; an existing file is written over
+    /// File to write, one JSON object per line; an existing file is overwritten
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// How long to record; until it is interrupted if left out
+    /// How long to record; by default until interrupted
     #[arg(long = "for", value_name = "DURATION", value_parser = parse_duration)]
     lasts: Option<Duration>,
     #[command(flatten)]
     connect: ConnectArgs,
-    /// Replace the names of namespaces, pods, nodes, owners, images and hosts by others
+    /// Replace the names of namespaces, pods, nodes, owners, images and hosts with pseudonyms
     #[arg(long)]
     pseudonyms: bool,
 }
@@ -46,11 +46,7 @@ pub(crate) fn run(args: &RecordArgs, err: &mut dyn Write) -> io::Result<u8> {
     let file = match File::create(&args.file) {
         Ok(file) => file,
         Err(error) => {
-            writeln!(
-                err,
-                "error: {}: cannot be written: {error}",
-                args.file.display()
-            )?;
+            writeln!(err, "error: {}: cannot write: {error}", args.file.display())?;
             return Ok(crate::exit::INVALID);
         }
     };
@@ -204,7 +200,7 @@ impl<W: Write> Recorder<'_, W> {
         }
     }
 
-    /// Writes one event down; returns the version up to which all is told.
+    /// Records one event; returns the version up to which everything is recorded.
     fn apply(&mut self, line: &[u8]) -> Result<Option<String>, Stop> {
         let event = parse(line)?;
         let object = &event["object"];
@@ -218,7 +214,9 @@ impl<W: Write> Recorder<'_, W> {
             }
             Some("BOOKMARK") => {}
             Some(kind) => self.write(kind, object)?,
-            None => return Err(ApiError::Unreadable("an event without type".to_owned()).into()),
+            None => {
+                return Err(ApiError::InvalidResponse("an event without type".to_owned()).into());
+            }
         }
         Ok(
             Some(text(&object["metadata"]["resourceVersion"]))
@@ -242,7 +240,7 @@ impl<W: Write> Recorder<'_, W> {
 }
 
 fn parse(bytes: &[u8]) -> Result<Value, ApiError> {
-    serde_json::from_slice(bytes).map_err(|error| ApiError::Unreadable(error.to_string()))
+    serde_json::from_slice(bytes).map_err(|error| ApiError::InvalidResponse(error.to_string()))
 }
 
 fn text(value: &Value) -> String {

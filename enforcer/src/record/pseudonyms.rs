@@ -1,5 +1,6 @@
-//! Other names for what is private, the same everywhere. Names of containers stay: they are words such as `main` or
-//! `image`, which messages use for other things.
+//! Replaces private names with pseudonyms, consistently.
+//!
+//! Names of containers stay: they are words such as `main` or `image`, which messages use for other things.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What a recording keeps of a pod: what decisions need, and what tells how the story ended.
+//! Keeps of a recorded pod only what decisions need, and how it ended.
 
 use pullstop_core::names::PREFIX;
 use serde_json::{Map, Value};

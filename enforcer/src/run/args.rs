@@ -1,4 +1,4 @@
-//! What `enforcer run` is told on its command line.
+//! Arguments of `enforcer run`.
 
 use std::path::PathBuf;
 
@@ -10,11 +10,11 @@ use crate::http::{ListenAddress, Listeners};
 use crate::overrides::Kind;
 use crate::pods::history;
 
-/// What `enforcer run` is told.
+/// Arguments of `enforcer run`.
 #[derive(Clone, Debug, Parser)]
 #[command(
-    after_help = "The cluster is the one that KUBECONFIG names, or the one that the program runs in. RUST_LOG sets what \
-    is logged, such as `info` or `pullstop_enforcer=debug`.\n\nExit codes: 0 ended by a signal, 2 invalid input, 3 internal error."
+    after_help = "The cluster comes from KUBECONFIG, or is the one that the program runs in. RUST_LOG sets the log level, \
+    such as `info` or `pullstop_enforcer=debug`.\n\nExit codes: 0 ended by a signal, 2 invalid input, 3 internal error."
 )]
 #[expect(
     clippy::struct_excessive_bools,
@@ -24,56 +24,54 @@ pub struct RunArgs {
     /// Which cluster
     #[command(flatten)]
     pub cluster: ClusterArgs,
-    /// Policy to judge by; it may change while the program runs
+    /// Policy file; the enforcer follows its changes
     #[arg(long, value_name = "FILE", conflicts_with = "policy_objects")]
     pub policy: Option<PathBuf>,
-    /// Judge by the policy objects called `default` in the cluster; without any, the built-in rules in a dry run
+    /// Use the policy objects named `default` in the cluster; without one, the built-in policy in a dry run
     #[arg(long)]
     pub policy_objects: bool,
-    /// Write nothing, whatever the policy says
+    /// Write nothing, even if the policy enforces
     #[arg(long)]
     pub dry_run: bool,
-    /// Only pods of these namespaces: names, or beginnings of names followed by `*`. Several enforcers can share a
-    /// cluster so; each needs a Lease of its own
+    /// Only pods of these namespaces: names, or prefixes followed by `*`. Several enforcers can share a cluster this way;
+    /// each needs its own Lease
     #[arg(long, value_name = "NAMESPACE", value_delimiter = ',')]
     pub namespaces: Vec<String>,
-    /// Pods of all namespaces, which is the default
+    /// Pods of all namespaces (the default)
     #[arg(long, short = 'A', conflicts_with_all = ["namespaces", "namespace_selector"])]
     pub all_namespaces: bool,
-    /// Only pods of namespaces with such labels, such as `shard=a` or `shard in (a, b)`. Takes the rights of
-    /// deploy/overlays/shard
+    /// Only pods of namespaces that match this label selector, such as `shard=a` or `shard in (a, b)`. Needs the
+    /// permissions of deploy/overlays/shard
     #[arg(long, value_name = "SELECTOR")]
     pub namespace_selector: Option<String>,
-    /// Read `pullstop.dev/` annotations of these too, and not of pods only. Takes the rights of
-    /// deploy/overlays/annotations
+    /// Also read `pullstop.dev/` annotations of these. Needs the permissions of deploy/overlays/annotations
     #[arg(long, value_name = "KIND", value_enum, value_delimiter = ',')]
     pub annotations_of: Vec<Kind>,
-    /// Read what was before a pod was first seen failing, so that pods that were stuck before this runs are judged by that
-    /// too. Takes the rights of deploy/overlays/history
+    /// Also count failures from before the enforcer first saw the pod. Needs the permissions of deploy/overlays/history
     #[arg(long, value_name = "SOURCE", value_enum)]
     pub history: Option<history::Source>,
-    /// Where `/metrics` is served: `:8080` is on all addresses of the machine, port 0 any free one
+    /// Address for `/metrics`; `:8080` means all addresses of the machine, port 0 any free port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     pub listen: ListenAddress,
-    /// Where `/livez` and `/readyz` are served; by default one port behind that of `--listen`
+    /// Address for `/livez` and `/readyz`; by default the port after that of `--listen`
     #[arg(long, value_name = "ADDRESS")]
     pub probes_listen: Option<ListenAddress>,
-    /// Where `/debug/state` is served, to anybody who asks: it names pods and images of all namespaces
+    /// Address for `/debug/state`, which shows pods and images of all namespaces without authentication
     #[arg(long, value_name = "ADDRESS")]
     pub debug_listen: Option<ListenAddress>,
-    /// Name of the Lease that replicas agree by
+    /// Name of the Lease for leader election
     #[arg(long, value_name = "NAME", default_value = LEASE)]
     pub lease: String,
-    /// Namespace of the Lease; by default the one that the program runs in
+    /// Namespace of the Lease; by default the namespace that the program runs in
     #[arg(long, value_name = "NAMESPACE")]
     pub lease_namespace: Option<String>,
-    /// Run without a Lease: there must be no other replica
+    /// Run without leader election; there must be no other replica
     #[arg(long)]
     pub no_lease: bool,
-    /// The cluster is one of `simulator serve`: its clock counts, which may be fast. Refused by any other cluster
+    /// Use the clock of a cluster of `simulator serve`, which may be fast; no other cluster works
     #[arg(long, requires = "no_lease")]
     pub simulated: bool,
-    /// How to log
+    /// Log format
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
 }
@@ -94,11 +92,11 @@ impl RunArgs {
     }
 }
 
-/// How logs look.
+/// The log format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    /// For people
+    /// Plain text
     Text,
-    /// For programs: one JSON object a line
+    /// One JSON object per line
     Json,
 }

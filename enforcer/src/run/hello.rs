@@ -1,4 +1,4 @@
-//! The first line of the log: what this is, on what it works, and by what it judges.
+//! The first line of the log: version, cluster, namespaces, policy, addresses and Lease.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use crate::api::{Api, ApiPath, Call, rights};
 use crate::connect::Cluster;
 use crate::policies::opinion::NAME;
 
-/// Nobody waits longer to be told what can be asked for at any time.
+/// The start does not wait longer for the server's version.
 const VERSION_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Says it.
+/// Logs it.
 pub(super) async fn say(args: &RunArgs, parts: &Parts, cluster: &Cluster) {
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
@@ -22,7 +22,7 @@ pub(super) async fn say(args: &RunArgs, parts: &Parts, cluster: &Cluster) {
         cluster = %cluster.found,
         namespaces = namespaces(args),
         policy = policy(args),
-        mode = if args.dry_run { "dry run, whatever the policy says" } else { "as the policy says" },
+        mode = if args.dry_run { "dry run by --dry-run" } else { "set by the policy" },
         listening = %parts.listeners,
         identity = parts.identity,
         lease = lease(args, &parts.namespace),
@@ -32,7 +32,7 @@ pub(super) async fn say(args: &RunArgs, parts: &Parts, cluster: &Cluster) {
 
 fn namespaces(args: &RunArgs) -> String {
     match &args.namespace_selector {
-        Some(selector) => format!("those with labels {selector}"),
+        Some(selector) => format!("with labels {selector}"),
         None if args.namespaces.is_empty() => "all".to_owned(),
         None => args.namespaces.join(", "),
     }
@@ -41,8 +41,8 @@ fn namespaces(args: &RunArgs) -> String {
 fn policy(args: &RunArgs) -> String {
     match &args.policy {
         Some(file) => format!("file {}", file.display()),
-        None if args.policy_objects => format!("objects called `{NAME}`"),
-        None => "built-in, in a dry run".to_owned(),
+        None if args.policy_objects => format!("objects named `{NAME}`"),
+        None => "built-in, dry run".to_owned(),
     }
 }
 
@@ -65,7 +65,7 @@ async fn server_version(api: &Api) -> String {
     match api.call(call, VERSION_TIMEOUT).await {
         Ok(bytes) => match serde_json::from_slice::<Version>(&bytes) {
             Ok(version) => version.git_version,
-            Err(_) => "unknown: it does not say".to_owned(),
+            Err(_) => "unknown: the response has no version".to_owned(),
         },
         Err(error) => format!("unknown: {error}"),
     }

@@ -1,4 +1,4 @@
-//! What the program stands on, and what is made of that.
+//! The parts of a running enforcer, and how they are connected.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use crate::pods::write::Writer;
 use crate::policies::{self, objects::Objects};
 use pullstop_core::policy::Policies;
 
-/// What the program stands on.
+/// What the parts need.
 #[derive(Debug)]
 pub struct Parts {
     /// The API server.
@@ -125,7 +125,7 @@ impl Parts {
         }
     }
 
-    /// Takes part in the election until it is to retire; without an election, it leads for ever.
+    /// Takes part in the election until it is to retire; without an election, it leads forever.
     pub(super) async fn lead(
         &self,
         args: &RunArgs,

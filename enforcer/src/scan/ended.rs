@@ -1,4 +1,4 @@
-//! What is recorded of pods that have ended, or were failed and put back.
+//! Reads what was recorded in pods that ended, or were failed and then reverted.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

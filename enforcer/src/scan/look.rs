@@ -1,4 +1,4 @@
-//! What is thought of pods at one moment, without a past but what their conditions and Events tell.
+//! Judges pods at one moment, from their status, checkpoints and Events.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -23,7 +23,7 @@ use crate::stuck::is_stuck;
 pub struct Subject<'a> {
     /// The pod.
     pub pod: &'a WirePod,
-    /// What is asked for on its behalf.
+    /// Its overrides.
     pub overrides: Overrides,
     /// What Events tell of it, if they were read.
     pub past: Option<&'a Past>,
@@ -185,7 +185,7 @@ fn stuck(pod: &PodSnapshot<'_>, container: &ContainerSnapshot<'_>) -> Option<Stu
         failures,
         since: tallies.and_then(|tallies| tallies.iter().map(|tally| tally.first_at).min()),
         known: tallies.map_or(Known::Glance, |_| Known::Memory),
-        verdict: Verdict::Waits("nothing has been counted".to_owned()),
+        verdict: Verdict::Waits("no failure has been counted".to_owned()),
         trail: Vec::new(),
     })
 }

@@ -1,4 +1,4 @@
-//! `enforcer scan` and `enforcer explain`: one look at pods, without writing anything.
+//! `enforcer scan` and `enforcer explain`: read pods once, write nothing.
 
 pub mod ended;
 pub mod look;
@@ -23,7 +23,7 @@ use crate::clock::Clock;
 use crate::connect::{ClusterArgs, ConnectArgs};
 use crate::overrides::{Kind, Source};
 
-/// What `enforcer scan` is told.
+/// Arguments of `enforcer scan`.
 #[derive(Debug, Parser)]
 #[command(
     after_help = "Examples:\n  enforcer scan --output wide\n  enforcer scan --failed\n  kubectl get pods,events -A -o json > all.json; \
@@ -34,10 +34,10 @@ pub struct ScanArgs {
     view_args: ViewArgs,
     #[command(flatten)]
     connect: ConnectArgs,
-    /// List the pods that were failed for their images instead: why, when, and whether the kubelet has agreed
+    /// List pods that Pullstop has failed instead: why, when, and whether the kubelet has confirmed it
     #[arg(long)]
     failed: bool,
-    /// How to print
+    /// Output format
     #[arg(long, short, value_enum, default_value_t = Output::Table)]
     output: Output,
 }
@@ -49,7 +49,7 @@ impl ScanArgs {
     }
 }
 
-/// What `enforcer explain` is told.
+/// Arguments of `enforcer explain`.
 #[derive(Debug, Parser)]
 pub struct ExplainArgs {
     /// The pod
@@ -64,18 +64,17 @@ pub struct ExplainArgs {
 /// What is looked at, and by which policy.
 #[derive(Debug, Parser)]
 struct ViewArgs {
-    /// Pods as `kubectl get pods -o json` prints them, instead of the cluster's; with their events as `kubectl get
-    /// pods,events -o json` prints them
+    /// Read this output of `kubectl get pods -o json`, or with events of `kubectl get pods,events -o json`, instead of the
+    /// cluster
     #[arg(long, value_name = "FILE")]
     from: Option<PathBuf>,
-    /// Policy to judge by instead of the one that is in force in the cluster, or without one the built-in rules; a dry run
-    /// is shown as if it enforced
+    /// Use this policy instead of the cluster's, or the built-in one if there is none; a dry run is shown as if it enforced
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
-    /// The moment to judge at instead of now, such as 2026-11-22T15:06:00Z
+    /// Judge at this time instead of now, such as 2026-11-22T15:06:00Z
     #[arg(long, value_name = "TIME", value_parser = moment)]
     at: Option<Timestamp>,
-    /// Read `pullstop.dev/` annotations of these too, and not of pods only
+    /// Also read `pullstop.dev/` annotations of these
     #[arg(
         long,
         value_name = "KIND",
@@ -86,14 +85,14 @@ struct ViewArgs {
     annotations_of: Vec<Kind>,
 }
 
-/// How to print.
+/// The output format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Output {
     /// A table
     Table,
-    /// A table that also says of which image, and why
+    /// A table with the image and an explanation
     Wide,
-    /// One JSON object a line
+    /// One JSON object per line
     Json,
 }
 
@@ -117,7 +116,7 @@ pub(crate) fn scan(args: &ScanArgs, out: &mut dyn Write, err: &mut dyn Write) ->
             .collect();
         match args.output {
             Output::Json => print::failed_json(&all, out)?,
-            _ if all.is_empty() => writeln!(err, "no pod was failed for its image")?,
+            _ if all.is_empty() => writeln!(err, "Pullstop has failed no pod")?,
             Output::Table => print::failed_table(&all, view_args.now(), false, out)?,
             Output::Wide => print::failed_table(&all, view_args.now(), true, out)?,
         }
@@ -130,7 +129,7 @@ pub(crate) fn scan(args: &ScanArgs, out: &mut dyn Write, err: &mut dyn Write) ->
     };
     match args.output {
         Output::Json => print::json(&all, out)?,
-        _ if all.is_empty() => writeln!(err, "no pod waits for an image that it cannot get")?,
+        _ if all.is_empty() => writeln!(err, "no pod is stuck on an image")?,
         Output::Table => print::table(&all, view_args.now(), false, out)?,
         Output::Wide => print::table(&all, view_args.now(), true, out)?,
     }
@@ -166,10 +165,7 @@ pub(crate) fn explain(
         Err(failure) => return failure.tell(err),
     };
     if all.is_empty() {
-        writeln!(
-            out,
-            "{namespace}/{name}: no container waits for an image that it cannot get"
-        )?;
+        writeln!(out, "{namespace}/{name}: no container is stuck on an image")?;
     }
     for (stuck, policy) in &all {
         print::story(stuck, policy, view_args.now(), out)?;
@@ -220,11 +216,11 @@ impl ViewArgs {
             )
             .map_err(Failure::Cluster)?,
         };
-        let policies = own.or_else(|| view.policies.take()).unwrap_or_else(|| {
-            InForce::built_in("a file tells of no policy: --policy FILE names one")
-        });
+        let policies = own
+            .or_else(|| view.policies.take())
+            .unwrap_or_else(|| InForce::built_in("a file has no policy (use --policy FILE)"));
         view.remarks.extend(policies.complaints.iter().map(|wrong| {
-            format!("{wrong} (an enforcer that knows an earlier, good one still goes by that)")
+            format!("{wrong} (an enforcer that has read an earlier, valid version still uses it)")
         }));
         Ok((view, policies))
     }
@@ -279,14 +275,13 @@ impl ViewArgs {
 
 fn pod_name(text: &str) -> Result<(Name, Name), String> {
     let Some((namespace, name)) = text.split_once('/') else {
-        return Err(
-            "write the namespace, a slash and the name, such as `default/my-pod`".to_owned(),
-        );
+        return Err("expected NAMESPACE/POD, such as `default/my-pod`".to_owned());
     };
     let parse = |name: &str| name.parse().map_err(|error: NoName| error.to_string());
     Ok((parse(namespace)?, parse(name)?))
 }
 
 fn moment(text: &str) -> Result<Timestamp, String> {
-    timestamp::parse(text).ok_or_else(|| "write a moment such as `2026-11-22T15:06:00Z`".to_owned())
+    timestamp::parse(text)
+        .ok_or_else(|| "expected a time such as `2026-11-22T15:06:00Z`".to_owned())
 }

@@ -1,4 +1,4 @@
-//! What a scan sees: pods, what they belong to, what Events tell of them, and the policies that are in force.
+//! Reads what a scan needs: pods, their Events, inherited annotations, and the active policies.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -45,7 +45,7 @@ pub(super) struct View {
     pub(super) pods: Vec<WirePod>,
     /// How the one pod has ended, if one is wanted.
     pub(super) end: Option<End>,
-    /// What is asked for by what stuck pods belong to.
+    /// Overrides that stuck pods inherit.
     pub(super) inherited: BTreeMap<Source, Overrides>,
     /// What Events tell, by the pod's uid.
     pub(super) pasts: BTreeMap<String, Past>,
@@ -177,7 +177,7 @@ impl View {
         self.pods.extend(page.pods);
     }
 
-    /// What is asked for by what stuck pods belong to.
+    /// Overrides that stuck pods inherit.
     async fn inherit(
         &mut self,
         api: &Api,
@@ -224,8 +224,7 @@ impl View {
         self.pasts = pasts;
         self.remarks.extend(refused.map(|error| {
             format!(
-                "events cannot be read: {error}; failures and times are what shows at this moment, or was remembered, \
-                 and may be far more"
+                "cannot read Events: {error}; failures and times come from the pods alone, and may be far too low"
             )
         }));
     }
@@ -246,8 +245,8 @@ fn not_pods(name: &str, bytes: &[u8]) -> String {
             error.line(),
             error.column()
         ),
-        Ok(_) => format!(
-            "{name}: there are no pods in it: give what `kubectl get pods -A -o json` prints"
-        ),
+        Ok(_) => {
+            format!("{name}: it contains no pods: give the output of `kubectl get pods -A -o json`")
+        }
     }
 }

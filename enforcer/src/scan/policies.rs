@@ -1,4 +1,4 @@
-//! By which policy a scan judges, and why by that one.
+//! Selects the policies that a scan judges by.
 
 use std::path::Path;
 
@@ -17,7 +17,7 @@ pub(super) struct InForce {
     cluster: String,
     /// Why it is that one, if it is not the cluster's own.
     why: Option<String>,
-    /// What is wrong with policies that are not in force.
+    /// The errors of invalid policies.
     pub(super) complaints: Vec<String>,
 }
 
@@ -26,7 +26,7 @@ impl InForce {
     pub(super) fn built_in(why: &str) -> Self {
         Self {
             policies: built_in(),
-            cluster: "the built-in rules".to_owned(),
+            cluster: "the built-in policy".to_owned(),
             why: Some(why.to_owned()),
             complaints: Vec::new(),
         }
@@ -45,7 +45,7 @@ impl InForce {
         })
     }
 
-    /// The policy objects of a cluster, as an enforcer goes by them that runs with `--policy-objects`.
+    /// The policy objects of a cluster, as an enforcer with `--policy-objects` uses them.
     ///
     /// # Errors
     /// If the cluster does not answer.
@@ -56,7 +56,7 @@ impl InForce {
                 return Ok(Self::built_in("the cluster has no policy objects"));
             }
             Err(ApiError::Forbidden(said)) => {
-                let why = format!("policy objects may not be read: {said}");
+                let why = format!("policy objects are forbidden: {said}");
                 return Ok(Self::built_in(&why));
             }
             Err(error) => return Err(format!("cannot read policy objects: {error}")),
@@ -65,7 +65,7 @@ impl InForce {
         let cluster = if has_own {
             format!("ClusterPullFailurePolicy `{}`", opinion::NAME)
         } else {
-            "the built-in rules".to_owned()
+            "the built-in policy".to_owned()
         };
         let none = format!(
             "the cluster has no ClusterPullFailurePolicy `{}`",
@@ -83,12 +83,12 @@ impl InForce {
     pub(super) fn line(&self) -> String {
         let mut line = format!("policy: {}", self.cluster);
         if let Some(why) = &self.why {
-            line.push_str(", since ");
+            line.push_str(", because ");
             line.push_str(why);
         }
         line.push_str(match self.policies.cluster.mode {
-            Mode::DryRun => "; it is a dry run, shown as if it enforced",
-            Mode::Enforce | Mode::Warn | Mode::Off => "; its mode is ",
+            Mode::DryRun => "; mode DryRun, shown as if it enforced",
+            Mode::Enforce | Mode::Warn | Mode::Off => "; mode ",
         });
         if self.policies.cluster.mode != Mode::DryRun {
             line.push_str(mode_name(self.policies.cluster.mode));
@@ -100,7 +100,7 @@ impl InForce {
             .map(String::as_str)
             .collect();
         if !own.is_empty() {
-            line.push_str("; namespaces with a policy of their own: ");
+            line.push_str("; namespaces with their own policy: ");
             line.push_str(&own.join(", "));
         }
         line

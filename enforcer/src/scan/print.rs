@@ -1,4 +1,4 @@
-//! Stuck pods for people and for programs.
+//! Output of `scan` and `explain`: tables, stories and JSON.
 
 use std::io::{self, Write};
 
@@ -30,7 +30,7 @@ pub(super) fn table(
         "WHEN",
     ];
     if wide {
-        head.extend(["IMAGE", "WHY"]);
+        head.extend(["IMAGE", "EXPLANATION"]);
     }
     let rows = all.iter().map(|(stuck, _)| {
         let mut row = vec![
@@ -121,14 +121,14 @@ pub(super) fn json(all: &[(Stuck, String)], out: &mut dyn Write) -> io::Result<(
             "cause": stuck.cause.map(Cause::as_str),
             "failures": stuck.failures,
             "since": stuck.since.map(timestamp::print),
-            "known": stuck.known.name(),
+            "source": stuck.known.name(),
             "policy": policy,
             "verdict": stuck.verdict.name(),
-            "when": match &stuck.verdict {
+            "dueAt": match &stuck.verdict {
                 Verdict::Later(_, at) => Some(timestamp::print(*at)),
                 _ => None,
             },
-            "why": stuck.verdict.why(),
+            "explanation": stuck.verdict.why(),
             "trail": stuck.trail,
         });
         writeln!(out, "{object}")?;
@@ -150,7 +150,7 @@ pub(super) fn failed_json(all: &[Record], out: &mut dyn Write) -> io::Result<()>
             "rule": failed.rule,
             "message": failed.message,
             "failedAt": failed.at.map(timestamp::print),
-            "kubeletAgreed": record.kubelet_agreed,
+            "kubeletConfirmed": record.kubelet_agreed,
         });
         writeln!(out, "{object}")?;
     }
@@ -171,7 +171,7 @@ pub(super) fn ended(
     match &record.failed {
         Some(failed) => {
             say(format!(
-                "{namespace}/{name}: failed for its image{}",
+                "{namespace}/{name}: failed by Pullstop{}",
                 when(failed, now)
             ))?;
             say(format!("  cause     {}", failed.cause))?;
@@ -182,16 +182,14 @@ pub(super) fn ended(
             say(format!("  kubelet   {}", agreement(record)))?;
         }
         None if record.phase == Phase::Succeeded => {
-            say(format!(
-                "{namespace}/{name}: has succeeded; it waits for no image any more"
-            ))?;
+            say(format!("{namespace}/{name}: has succeeded"))?;
         }
         None => say(format!(
             "{namespace}/{name}: has failed, but not by Pullstop"
         ))?,
     }
     if record.was_counting {
-        say("  pulls     had failed before; what was counted stands in its condition".to_owned())?;
+        say("  pulls     had failed before; the counts are in its condition".to_owned())?;
     }
     let (Some(end), true) = (end, record.phase == Phase::Failed) else {
         return Ok(());
@@ -199,7 +197,7 @@ pub(super) fn ended(
     let why = end.why();
     match &record.failed {
         Some(_) if why.is_empty() => {
-            let gap = "no reason yet: the kubelet is still ending its containers, and brings it back when that is done";
+            let gap = "no reason yet: the kubelet is still stopping the containers, and restores the reason afterwards";
             say(format!("  status    {gap}"))?;
         }
         Some(failed) if why.ends_with(&failed.message) => {}
@@ -218,7 +216,7 @@ pub(super) fn put_back(record: &Record, now: Timestamp, out: &mut dyn Write) -> 
         return Ok(());
     };
     let what = format!(
-        "  earlier   failed{}, for {}; the kubelet has put it back",
+        "  earlier   failed{} by Pullstop: {}; the kubelet has reverted it",
         when(failed, now),
         failed.cause
     );
@@ -237,9 +235,9 @@ fn when(failed: &Failed, now: Timestamp) -> String {
 
 const fn agreement(record: &Record) -> &'static str {
     if record.kubelet_agreed {
-        "has agreed"
+        "confirmed"
     } else {
-        "has not agreed yet"
+        "not confirmed yet"
     }
 }
 
@@ -280,7 +278,7 @@ pub(super) fn story(
     match (stuck.since, stuck.known) {
         (Some(since), known) => {
             let by = match known {
-                Known::Events => "; its events tell of so many, and there may have been more",
+                Known::Events => "; a lower bound from Events",
                 Known::Glance | Known::Memory => "",
             };
             writeln!(
@@ -294,7 +292,7 @@ pub(super) fn story(
         (None, _) if stuck.failures > 0 => {
             writeln!(
                 out,
-                "  failures  {}: nothing is known of earlier ones",
+                "  failures  {}; earlier ones are unknown",
                 failures(stuck)
             )?;
         }
@@ -315,7 +313,7 @@ impl Verdict {
             | Self::Later(enforcement, _)
             | Self::NextFailure(enforcement) => enforcement.as_str(),
             Self::Held(_) => "held",
-            Self::Waits(_) => "waits",
+            Self::Waits(_) => "waiting",
         }
     }
 
@@ -333,9 +331,9 @@ impl Verdict {
             Self::OutOfScope(why) | Self::Held(why) | Self::Waits(why) => why,
             Self::Now(_) => "both limits of the rule are reached",
             Self::NextFailure(_) => {
-                "both limits of the rule are reached; a pull may be in flight, so the next one that fails decides"
+                "both limits of the rule are reached; a pull may be in flight, so the next failed pull decides"
             }
-            Self::Later(..) => "its time is not over",
+            Self::Later(..) => "the duration of the rule is not reached",
         }
     }
 
@@ -343,8 +341,8 @@ impl Verdict {
         match self {
             Self::OutOfScope(why) => format!("not judged: {why}"),
             Self::Held(why) => format!("held: {why}"),
-            Self::Waits(why) => format!("waits: {why}"),
-            Self::NextFailure(_) => format!("{} when its next pull has failed", self.name()),
+            Self::Waits(why) => format!("waiting: {why}"),
+            Self::NextFailure(_) => format!("{} after its next failed pull", self.name()),
             Self::Now(_) | Self::Later(..) => format!("{} {}", self.name(), self.when(now)),
         }
     }
@@ -353,8 +351,8 @@ impl Verdict {
 impl Known {
     const fn name(self) -> &'static str {
         match self {
-            Self::Glance => "glance",
-            Self::Memory => "memory",
+            Self::Glance => "status",
+            Self::Memory => "checkpoint",
             Self::Events => "events",
         }
     }

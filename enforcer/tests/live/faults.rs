@@ -193,7 +193,7 @@ async fn a_gap_in_the_watch_condemns_nobody_and_forgets_nobody() {
     replica.cut_off.send_replace(false);
     sleep(Duration::from_secs(80)).await;
     assert_eq!(
-        replica.metric("pullstop_writes_total{write=\"fail\",outcome=\"stored\"}"),
+        replica.metric("pullstop_writes_total{kind=\"fail\",result=\"success\"}"),
         ""
     );
     replica.kill();
@@ -215,7 +215,7 @@ async fn a_version_that_is_too_old_leads_to_a_new_list() {
     cluster.state().compacted = 0;
     assert_eq!(replica.metric("pullstop_tracked_pods"), "1");
     assert_ne!(
-        replica.metric("pullstop_watch_breaks_total{why=\"expired\"}"),
+        replica.metric("pullstop_watch_restarts_total{reason=\"expired\"}"),
         ""
     );
     replica.kill();

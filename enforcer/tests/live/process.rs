@@ -176,7 +176,7 @@ async fn the_program_finds_its_cluster_fails_a_pod_and_ends_in_order() {
     let verdicts =
         "pullstop_verdicts_total{action=\"fail\",dry_run=\"false\",cause=\"InvalidReference\"} 1\n";
     assert!(ask(metrics, "/metrics").contains(verdicts));
-    assert!(ask(debug, "/debug/state").contains("\"leads\": true"));
+    assert!(ask(debug, "/debug/state").contains("\"leader\": true"));
 
     let pid = program.0.id().to_string();
     assert!(

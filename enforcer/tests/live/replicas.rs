@@ -91,7 +91,7 @@ async fn of_two_replicas_one_writes_and_the_other_takes_over() {
         (a.metric("pullstop_leader"), b.metric("pullstop_leader")),
         ("0".into(), "1".into())
     );
-    let stored = "pullstop_writes_total{write=\"fail\",outcome=\"stored\"}";
+    let stored = "pullstop_writes_total{kind=\"fail\",result=\"success\"}";
     assert_eq!(
         (a.metric(stored), b.metric(stored)),
         (String::new(), "1".into())

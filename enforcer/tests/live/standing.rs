@@ -79,7 +79,7 @@ async fn the_kill_switch_is_no_change_of_policy() {
     let (cluster, clock) = (Cluster::new(), Clock::start());
     let replica = Replica::start(&cluster, clock, "a", standard(), &[]);
     sleep(Duration::from_secs(10)).await;
-    let in_force = log.lines("policy in force").len();
+    let applied = log.lines("policy applied").len();
     let enforces = "pullstop_mode{mode=\"Enforce\"}";
     assert_eq!(replica.metric(enforces), "1");
     let turn = |metadata: serde_json::Value| {
@@ -99,7 +99,7 @@ async fn the_kill_switch_is_no_change_of_policy() {
     sleep(Duration::from_secs(10)).await;
     let stopped = log.lines("stopped: all writes, by kubectl-annotate, since 2026-11-27T11:12:13Z");
     assert_eq!(stopped.len(), 1, "{:?}", log.lines(""));
-    assert_eq!(log.lines("policy in force").len(), in_force);
+    assert_eq!(log.lines("policy applied").len(), applied);
     assert_eq!(replica.metric(enforces), "1", "{:?} it is", Mode::Enforce);
     assert_eq!(replica.metric("pullstop_stopped"), "1");
     assert_eq!(
@@ -108,7 +108,7 @@ async fn the_kill_switch_is_no_change_of_policy() {
     );
     turn(json!({"annotations": null, "managedFields": []}));
     sleep(Duration::from_secs(10)).await;
-    assert_eq!(log.lines("the kill switch is lifted after").len(), 1);
+    assert_eq!(log.lines("resumed: the kill switch is off after").len(), 1);
     assert_eq!(replica.metric("pullstop_stopped"), "0");
     assert_eq!(
         replica.metric("pullstop_stopped_since_timestamp_seconds"),

@@ -64,7 +64,7 @@ async fn a_missing_tag_is_failed_once_and_everybody_is_told() {
         ),
         "1"
     );
-    assert_eq!(replica.metric("pullstop_agreed_total"), "1");
+    assert_eq!(replica.metric("pullstop_kubelet_confirmed_total"), "1");
     assert_eq!(replica.metric("pullstop_leader"), "1");
     let writes = cluster.requests("PATCH", "/status");
     sleep(Duration::from_secs(3600)).await;
@@ -98,7 +98,7 @@ async fn a_pod_that_runs_in_the_end_is_left_alone_and_cleaned_up() {
     assert_eq!(ours(&pod), [json!(null); 0], "nothing of ours is left");
     assert_eq!(cluster.state().events.len(), 0);
     assert_eq!(
-        replica.metric("pullstop_recovered_threshold_ratio_count"),
+        replica.metric("pullstop_recovery_threshold_ratio_count"),
         "1"
     );
     assert_eq!(replica.metric("pullstop_tracked_pods"), "0");
@@ -165,7 +165,7 @@ async fn a_restart_does_not_warn_again() {
     let second = Replica::start(&cluster, clock, "b", policies, &[]);
     sleep(Duration::from_secs(900)).await;
     assert_eq!(
-        second.metric("pullstop_writes_total{write=\"warn\",outcome=\"already\"}"),
+        second.metric("pullstop_writes_total{kind=\"warn\",result=\"unchanged\"}"),
         "1"
     );
     assert_eq!(cluster.state().events.len(), 1);
@@ -232,13 +232,13 @@ async fn a_pod_that_is_put_back_again_and_again_is_written_three_times() {
         let kubelet = tokio::spawn(put_back(cluster.clone(), name.clone()));
         sleep(Duration::from_secs(900)).await;
         assert_eq!(
-            replica.metric("pullstop_writes_total{write=\"fail\",outcome=\"stored\"}"),
+            replica.metric("pullstop_writes_total{kind=\"fail\",result=\"success\"}"),
             "3"
         );
-        assert_eq!(replica.metric("pullstop_put_back_total"), "3");
+        assert_eq!(replica.metric("pullstop_reverted_total"), "3");
         let deadline = &cluster.pod(&name).unwrap()["spec"]["activeDeadlineSeconds"];
         if fallback == Fallback::None {
-            assert_eq!(replica.metric("pullstop_gave_up_total"), "1");
+            assert_eq!(replica.metric("pullstop_abandoned_total"), "1");
             assert!(deadline.is_null());
         } else {
             assert_eq!(*deadline, 1, "{}", replica.metrics.text());

@@ -37,7 +37,7 @@ async fn after_a_restore_pods_are_judged_by_what_they_are_now() {
     sleep(Duration::from_secs(120)).await;
     assert!(is_failed(&cluster, "p"), "{}", replica.metrics.text());
     assert!(is_failed(&cluster, "q"), "{}", replica.metrics.text());
-    let breaks = replica.metric("pullstop_watch_breaks_total{why=\"went_back\"}");
+    let breaks = replica.metric("pullstop_watch_restarts_total{reason=\"version_decreased\"}");
     assert_eq!(breaks, "1", "{}", replica.metrics.text());
     // It is noticed once.
     let before = lists(&cluster);

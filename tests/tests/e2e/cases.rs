@@ -47,8 +47,8 @@ async fn typos_fail_pods_and_their_jobs_for_the_right_reasons() {
         true_condition(&stage.job("limit"), "Failed"),
         Some("BackoffLimitExceeded")
     );
-    assert_eq!(replica.metric("pullstop_agreed_total"), "4");
-    assert_eq!(replica.metric("pullstop_put_back_total"), "");
+    assert_eq!(replica.metric("pullstop_kubelet_confirmed_total"), "4");
+    assert_eq!(replica.metric("pullstop_reverted_total"), "");
 }
 
 /// One image is pushed late, another pod's image is corrected by hand, and a registry is down for a while.
@@ -132,7 +132,7 @@ async fn a_bare_status_is_put_back_and_the_durable_write_holds() {
     assert_eq!(pod["status"]["reason"], "ImagePullFailed");
     let message = pod["status"]["message"].as_str().unwrap();
     assert!(message.contains("ManifestNotFound"), "{message}");
-    assert_eq!(replica.metric("pullstop_put_back_total"), "");
+    assert_eq!(replica.metric("pullstop_reverted_total"), "");
     assert_failed_once(&mut stage, "bare");
 }
 
@@ -170,7 +170,7 @@ async fn of_two_replicas_one_takes_over_when_the_other_hangs() {
     for pod in ["bare", "policy-0", "limit-0", "limit-1"] {
         assert_failed_once(&mut stage, pod);
     }
-    assert_eq!(second.metric("pullstop_agreed_total"), "4");
+    assert_eq!(second.metric("pullstop_kubelet_confirmed_total"), "4");
 }
 
 /// Failed once, for good, and with the words of the enforcer.

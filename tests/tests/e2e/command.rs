@@ -88,7 +88,7 @@ fn the_demonstration_says_what_is_missing() {
                 ("SIMULATOR", "true"),
                 ("ENFORCER", "true"),
             ],
-            "demo.sh: SPEED is `fast`, and has to be a whole number from 1 on, such as SPEED=10\n",
+            "demo.sh: SPEED is `fast`: it must be a whole number from 1 on, such as SPEED=10\n",
         ),
         (
             [
@@ -104,7 +104,7 @@ fn the_demonstration_says_what_is_missing() {
                 ("SIMULATOR", "false"),
                 ("ENFORCER", "true"),
             ],
-            "demo.sh: the simulated cluster did not start; the error stands above\n",
+            "demo.sh: the simulated cluster did not start; see the error above\n",
         ),
     ] {
         let ran = demo().envs(variables).output().unwrap();

@@ -66,7 +66,7 @@ async fn of_what_was_stuck_for_hours_the_back_off_is_enough() {
         assert!(with <= 330, "{pod}: {with} s");
         assert_eq!(ready_reason(&stage.pod(pod)), "PodFailed");
     }
-    assert_eq!(replica.metric("pullstop_put_back_total"), "");
+    assert_eq!(replica.metric("pullstop_reverted_total"), "");
 }
 
 /// A dry run writes nothing to pods, so that nothing is remembered for who comes after it.

@@ -160,7 +160,7 @@ fn bare_statuses_are_put_back_and_the_durable_write_holds() {
         for pod in cluster.failed(&back, PATIENCE_SECONDS).await {
             assert_failed(&pod, "ManifestNotFound");
         }
-        assert_eq!(replica.metric("pullstop_gave_up_total"), "");
+        assert_eq!(replica.metric("pullstop_abandoned_total"), "");
         replica.stop().await;
     });
 }
@@ -183,7 +183,7 @@ fn an_image_that_is_corrected_in_time_saves_its_pod() {
         sleep(LONG_AFTER_THE_RULE).await;
         let pod = cluster.pod("stuck").await;
         assert_ne!(pod["status"]["phase"], "Failed", "{pod:#}");
-        assert_eq!(replica.metric("pullstop_agreed_total"), "");
+        assert_eq!(replica.metric("pullstop_kubelet_confirmed_total"), "");
         replica.stop().await;
     });
 }
@@ -310,7 +310,7 @@ fn of_two_replicas_the_other_takes_over() {
             written(&pod),
             "failed twice"
         );
-        assert_eq!(second.metric("pullstop_agreed_total"), "1");
+        assert_eq!(second.metric("pullstop_kubelet_confirmed_total"), "1");
         first.stop().await;
         second.stop().await;
     });
@@ -357,12 +357,12 @@ fn of_two_hundred_stuck_pods_none_is_put_back_for_good() {
         for pod in cluster.pods().await {
             assert_failed(&pod, "ManifestNotFound");
         }
-        let agreed = replica.metric("pullstop_agreed_total");
+        let agreed = replica.metric("pullstop_kubelet_confirmed_total");
         assert_eq!(agreed, "200", "{}", replica.metrics.text());
-        assert_eq!(replica.metric("pullstop_gave_up_total"), "");
+        assert_eq!(replica.metric("pullstop_abandoned_total"), "");
         eprintln!(
             "put back for a moment: {:?}",
-            replica.metric("pullstop_put_back_total")
+            replica.metric("pullstop_reverted_total")
         );
         replica.stop().await;
     });

@@ -136,9 +136,9 @@ async fn every_recording_comes_to_the_right_end() {
                 wrong.push(format!("{trace}: no {pattern}: {end:?}"));
             }
         }
-        let agreed = replica.metric("pullstop_agreed_total");
+        let agreed = replica.metric("pullstop_kubelet_confirmed_total");
         assert_eq!(agreed.parse().unwrap_or(0), failed, "{trace}");
-        assert_eq!(replica.metric("pullstop_put_back_total"), "", "{trace}");
+        assert_eq!(replica.metric("pullstop_reverted_total"), "", "{trace}");
         replica.stop().await;
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

@@ -178,7 +178,7 @@ async fn what_is_written_after_the_judgement_counts() {
         world.annotate(&switch, json!({"pullstop.dev/mode": "off"}));
         sleep(Duration::from_secs(600)).await;
         assert_eq!(world.phase(), "Pending", "{switch:?}");
-        let changed = "pullstop_writes_total{write=\"fail\",outcome=\"wishes_changed\"}";
+        let changed = "pullstop_writes_total{kind=\"fail\",result=\"overrides_changed\"}";
         assert_eq!(world.metric(changed), "1", "{}", world.metrics.text());
         assert_eq!(world.told(), [""; 0]);
         world.stop.send_replace(true);
@@ -204,7 +204,7 @@ async fn without_the_rights_nobody_is_failed() {
             60,
         ),
         (
-            "pullstop_writes_total{write=\"fail\",outcome=\"wishes_unknown\"}",
+            "pullstop_writes_total{kind=\"fail\",result=\"overrides_unknown\"}",
             30,
         ),
     ] {
@@ -234,7 +234,7 @@ async fn while_they_cannot_be_read_verdicts_wait() {
         sleep(Duration::from_secs(600)).await;
         let what = format!("{resource} {fault:?}\n{}", world.metrics.text());
         assert_eq!(world.phase(), "Pending", "{what}");
-        let unknown = "pullstop_writes_total{write=\"fail\",outcome=\"wishes_unknown\"}";
+        let unknown = "pullstop_writes_total{kind=\"fail\",result=\"overrides_unknown\"}";
         let count: u32 = world.metric(unknown).parse().unwrap();
         assert!((3..20).contains(&count), "{what}");
         world.faults.clear();

@@ -53,7 +53,7 @@ async fn with_the_rights_of_the_overlay_the_past_counts() {
     );
     let message = pod["status"]["message"].as_str().unwrap();
     assert!(message.contains("since 2026-11-18T09:00:01Z"), "{message}");
-    let read = "pullstop_api_requests_total{call=\"list_events\",result=\"ok\"}";
+    let read = "pullstop_api_requests_total{call=\"list_events\",result=\"success\"}";
     assert_eq!(world.metric(read), "1");
     world.stop.send_replace(true);
 }

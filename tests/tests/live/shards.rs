@@ -65,7 +65,7 @@ async fn pods_of_other_shards_are_left_alone() {
             "{selector}\n{}",
             world.metrics.text()
         );
-        assert_eq!(world.metric("pullstop_view_is_whole"), "1", "{selector}");
+        assert_eq!(world.metric("pullstop_synced"), "1", "{selector}");
         assert!(!world.metrics.text().contains("forbidden"));
         world.stop.send_replace(true);
     }
@@ -102,7 +102,7 @@ async fn nothing_is_judged_before_the_selection_is_known() {
     sleep(Duration::from_secs(600)).await;
     assert_eq!(without_rights.phases(), ["Pending", "Pending"]);
     assert_eq!(
-        without_rights.metric("pullstop_view_is_whole"),
+        without_rights.metric("pullstop_synced"),
         "0",
         "so it is not ready"
     );

@@ -1,4 +1,4 @@
-//! What is always true of the store between two inputs, checked in builds with debug assertions.
+//! The invariants of the store, checked after every input in builds with debug assertions.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! Checking what only policies say.
+//! Checks of policy documents that types alone cannot make.
 
 use std::time::Duration;
 

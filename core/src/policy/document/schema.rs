@@ -1,4 +1,4 @@
-//! What the JSON Schema says of values that are checked by hand.
+//! The JSON Schema of values that are checked by hand.
 
 use schemars::JsonSchema;
 
