@@ -34,3 +34,15 @@ pub enum Mode {
     /// Pods are failed.
     Enforce,
 }
+
+impl Mode {
+    /// The name that policies give it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "Disabled",
+            Self::DryRun => "DryRun",
+            Self::Warn => "Warn",
+            Self::Enforce => "Enforce",
+        }
+    }
+}

@@ -6,7 +6,7 @@ use super::{Fallback, Mode, Policy, ScopeRules};
 use crate::pod::Phase;
 
 /// The active policies.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Policies {
     /// For all namespaces without one of their own.
     pub cluster: Policy,
@@ -23,6 +23,11 @@ impl Policies {
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = &Policy> {
         std::iter::once(&self.cluster).chain(self.namespaces.values())
+    }
+
+    /// All of them, to be changed.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Policy> {
+        std::iter::once(&mut self.cluster).chain(self.namespaces.values_mut())
     }
 
     /// The phases of pods that any of them is about: the pods that are to be watched.

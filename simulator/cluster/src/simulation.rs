@@ -2,7 +2,7 @@
 
 use pullstop_core::classify::TooManyPatterns;
 use pullstop_core::plugin::Profile;
-use pullstop_core::policy::Policy;
+use pullstop_core::policy::{Policies, Policy};
 
 use crate::scenario::Scenario;
 use crate::world::controller::MakeController;
@@ -13,9 +13,9 @@ use crate::world::{RunOptions, World};
 /// Who decides which pods to fail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decider {
-    /// Pullstop, by the scenario's policy.
+    /// Pullstop, by the scenario's policies.
     Scenario,
-    /// Pullstop, by this policy.
+    /// Pullstop, by this policy in all namespaces.
     Policy(Box<Policy>),
     /// A baseline, which looks at the pods that the scenario's policy covers.
     Baseline(Baseline),
@@ -31,15 +31,15 @@ pub fn world(
     decider: &Decider,
     keep: RunOptions,
 ) -> Result<World, TooManyPatterns> {
-    let policy: &Policy = match decider {
-        Decider::Policy(policy) => policy,
-        Decider::Scenario | Decider::Baseline(_) => &scenario.policy,
+    let policies: Policies = match decider {
+        Decider::Policy(policy) => Policies::from((**policy).clone()),
+        Decider::Scenario | Decider::Baseline(_) => scenario.policies.clone(),
     };
     // Nothing real is written here: a dry run is of interest for what it would do.
-    let policy = &policy.clone().rehearsed();
+    let policies = policies.rehearsed();
     // Tried once: what can be made now can be made after a restart.
-    Profile::standard(policy.clone())?;
-    let for_controllers = policy.clone();
+    Profile::standard(policies.clone())?;
+    let for_controllers = policies.clone();
     let baseline = match decider {
         Decider::Baseline(baseline) => Some(*baseline),
         Decider::Scenario | Decider::Policy(_) => None,
@@ -51,5 +51,5 @@ pub fn world(
             Some(baseline) => Box::new(Judge::new(baseline, profile)),
         })
     });
-    Ok(World::new(scenario, seed, policy, make, keep))
+    Ok(World::new(scenario, seed, &policies, make, keep))
 }

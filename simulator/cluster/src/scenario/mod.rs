@@ -20,7 +20,7 @@ pub mod write;
 use std::path::Path;
 use std::time::Duration;
 
-use pullstop_core::policy::Policy;
+use pullstop_core::policy::{Policies, Policy};
 use pullstop_core::yaml::DocumentError;
 
 pub use self::expect::Expectation;
@@ -102,7 +102,7 @@ pub struct Scenario {
     /// A verdict is false if the pod would have had its images within this time after it.
     pub patience: Duration,
     /// What the engine judges by.
-    pub policy: Policy,
+    pub policies: Policies,
     /// How the enforcer sees and writes.
     pub enforcer: Enforcer,
     /// Kubernetes' minor release: `36` is 1.36.

@@ -1,7 +1,9 @@
 //! Writes scenarios as YAML, for `simulator fuzz` and `simulator import`.
 //!
-//! Only what differs from the defaults is written. The policy and the expectations are not: the caller
+//! Only what differs from the defaults is written. The cluster's policy and the expectations are not: the caller
 //! knows better what to expect.
+
+mod policy;
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -39,6 +41,13 @@ pub fn to_yaml(scenario: &Scenario) -> String {
             .add("writeLatency", time(links.write_latency));
         let _ = writeln!(text, "  enforcer: {}", fields.flow());
     }
+    let policies: Vec<_> = scenario.policies.namespaces.iter().collect();
+    list(
+        &mut text,
+        "namespacePolicies",
+        &policies,
+        policy::namespace_policy,
+    );
     let _ = writeln!(
         text,
         "  cluster:\n    kubernetes: \"1.{}\"\n    nodes:",

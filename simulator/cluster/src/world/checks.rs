@@ -7,7 +7,8 @@ use std::fmt;
 use std::time::Duration;
 
 use pullstop_core::engine::{Decision, TransitionKind};
-use pullstop_core::policy::{Mode, Policy};
+use pullstop_core::plugin::Enforcement;
+use pullstop_core::policy::{Action, Limits, Mode, Policies, Policy};
 use pullstop_core::time::{Human, Timestamp};
 
 use super::ZERO;
@@ -23,7 +24,8 @@ use crate::scenario::fault::FaultKind;
 /// What must hold, and what did not.
 #[derive(Debug)]
 pub struct Checks {
-    policy: Policy,
+    /// As far as they go within the cluster's.
+    policies: Policies,
     /// The longest time from a change in a kubelet until the enforcer can have seen it, with its own writes' way.
     sight: Duration,
     /// Whether nothing disturbs the enforcer, so that its verdicts have a latest moment.
@@ -52,7 +54,7 @@ const BROKEN_MAX: usize = 100;
 
 impl Checks {
     /// Nothing is broken yet.
-    pub fn new(scenario: &Scenario, policy: &Policy) -> Self {
+    pub fn new(scenario: &Scenario, policies: &Policies) -> Self {
         let links = scenario.enforcer;
         let disturbs = |what: &FaultKind| {
             matches!(
@@ -68,7 +70,7 @@ impl Checks {
             )
         };
         Self {
-            policy: policy.clone(),
+            policies: policies.limited(&Limits::NONE),
             sight: links.watch_delay + links.write_latency * 4 + Duration::from_secs(1),
             is_undisturbed: !scenario.faults.iter().any(|fault| disturbs(&fault.what)),
             held: Vec::new(),
@@ -113,6 +115,7 @@ impl Checks {
             return;
         };
         self.check_threshold(c, verdict.pod, truth, decision);
+        self.check_mode(c.now, verdict.pod, truth, decision);
     }
 
     /// A write that fails a pod was stored. `pod` is how it stood before.
@@ -167,7 +170,7 @@ impl Checks {
                 what,
             });
         }
-        if self.is_undisturbed && self.policy.mode == Mode::Enforce {
+        if self.is_undisturbed {
             self.held.sort_unstable();
             self.check_latest(c, controller);
         }
@@ -176,7 +179,7 @@ impl Checks {
     /// 1 and 3: both thresholds are reached, by failures that really happened, of this image, since it last ran.
     fn check_threshold(&mut self, c: &Cluster, pod: PodId, truth: &PodTruth, decision: &Decision) {
         let Some(rule) = self
-            .policy
+            .policy_of(truth)
             .rules()
             .iter()
             .find(|rule| rule.name == decision.rule)
@@ -211,14 +214,37 @@ impl Checks {
         }
     }
 
+    /// 13: no verdict goes further than the pod's namespace and the cluster allow.
+    fn check_mode(&mut self, now: Timestamp, pod: PodId, truth: &PodTruth, decision: &Decision) {
+        let overrides = truth.template.overrides;
+        let mode = self.policy_of(truth).mode_for(overrides.mode);
+        let is_allowed = match decision.enforcement {
+            Enforcement::Fail => mode == Mode::Enforce,
+            Enforcement::Warn => mode >= Mode::Warn,
+            Enforcement::WouldFail | Enforcement::WouldWarn => mode >= Mode::DryRun,
+        };
+        if !is_allowed {
+            self.add(13, now, pod, || {
+                let enforcement = decision.enforcement;
+                format!("a verdict of `{enforcement}` where the policies allow {mode:?}")
+            });
+        }
+    }
+
+    /// What judges the pod.
+    fn policy_of(&self, truth: &PodTruth) -> &Policy {
+        self.policies.of(&truth.names.namespace)
+    }
+
     /// A pull of which nothing is heard for so long counts as hung, and one verdict that has waited for so long is
     /// allowed between two pulls that take as long.
     fn may_be_hung(&self, now: Timestamp, truth: &PodTruth, decision: &Decision) -> bool {
-        let patience = self.policy.pull_timeout;
+        let policy = self.policy_of(truth);
+        let patience = policy.pull_timeout;
         // By the arithmetic of the back-off the pull may have begun a little before it really did.
         let early = WORKER_SYNC * 3;
         let began = truth.attempts.last().and_then(|a| a.started_at);
-        let rule = self.policy.rule_for(decision.cause);
+        let rule = policy.rule_for(decision.cause);
         let overdue_at = rule.map(|rule| decision.first_failure_at.after(rule.duration + patience));
         began.is_some_and(|began| now.since(began) + early >= patience)
             || overdue_at.is_some_and(|at| at <= now)
@@ -270,10 +296,13 @@ impl Checks {
         if !truth.attempts.iter().all(|a| is_same(a) && has_cause(a)) {
             return None;
         }
-        let rule = self
-            .policy
+        let policy = self.policy_of(truth);
+        if policy.mode != Mode::Enforce {
+            return None;
+        }
+        let rule = policy
             .rule_for(cause)
-            .filter(|rule| rule.action == pullstop_core::policy::Action::Fail)?;
+            .filter(|rule| rule.action == Action::Fail)?;
         let failures: Vec<Timestamp> = truth.attempts.iter().filter_map(failed_at).collect();
         let by_attempts = *failures.get(rule.attempts.get() as usize - 1)?;
         // What is seen of the first failure comes up to one sync after it.

@@ -27,7 +27,7 @@ pub mod uid;
 use std::time::Duration;
 
 use pullstop_core::pod::Phase;
-use pullstop_core::policy::Policy;
+use pullstop_core::policy::Policies;
 use pullstop_core::time::Timestamp;
 
 use self::api::{Api, Change, ChangeKind};
@@ -93,12 +93,12 @@ pub struct RunOptions {
 }
 
 impl World {
-    /// The world of a scenario, at its beginning. The checks hold the enforcer to `policy`, and `make` makes what
+    /// The world of a scenario, at its beginning. The checks hold the enforcer to `policies`, and `make` makes what
     /// decides.
     pub fn new(
         scenario: &Scenario,
         seed: u64,
-        policy: &Policy,
+        policies: &Policies,
         make: MakeController,
         keep: RunOptions,
     ) -> Self {
@@ -123,7 +123,7 @@ impl World {
         let enforcer = Enforcer::new(make, scenario.enforcer, &mut cluster);
         faults::schedule(scenario, &mut cluster);
         Self {
-            checks: Checks::new(scenario, policy),
+            checks: Checks::new(scenario, policies),
             cluster,
             kubelets,
             control,

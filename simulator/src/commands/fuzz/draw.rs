@@ -22,7 +22,7 @@ use pullstop_cluster::scenario::{
 use pullstop_cluster::world::random::{Purpose, RandomStream, RandomStreams};
 use pullstop_core::names::FAILED_CONDITION;
 use pullstop_core::pod::{ContainerKind, Overrides, RestartPolicy};
-use pullstop_core::policy::Policy;
+use pullstop_core::policy::{Mode, Policies, Policy};
 
 use super::shrink::tidied;
 
@@ -50,12 +50,12 @@ pub fn scenario(seed: u64) -> Scenario {
     };
     draw.safety = draw.minutes(10, 120);
     let faults = draw.faults();
-    tidied(Scenario {
+    let mut scenario = Scenario {
         name: format!("fuzz-{seed}"),
         seed,
         duration: draw.safety + LIVENESS,
         patience: DEFAULT_PATIENCE,
-        policy: Policy::default(),
+        policies: Policies::default(),
         enforcer: draw.enforcer(),
         kubernetes_minor: 29 + draw.below(8),
         nodes: draw.nodes(),
@@ -82,7 +82,11 @@ pub fn scenario(seed: u64) -> Scenario {
         faults,
         expectations: Vec::new(),
         places: Places::default(),
-    })
+    };
+    // From a stream of its own: the rest of a world is what it was before there were such policies.
+    let chance = streams.stream(Purpose::Fuzz, 2);
+    Draw { chance, ..draw }.namespaces(&mut scenario);
+    tidied(scenario)
 }
 
 struct Draw {
@@ -123,6 +127,30 @@ impl Draw {
         Enforcer {
             watch_delay: Duration::from_millis(self.chance.between(1, 2000)),
             write_latency: Duration::from_millis(self.chance.between(1, 300)),
+        }
+    }
+
+    /// In some worlds a namespace with some of the workloads has a policy of its own, which may ask for more than the
+    /// cluster's allows.
+    fn namespaces(&mut self, scenario: &mut Scenario) {
+        const NAMESPACE: &str = "team";
+        if !self.chance.chance(30) {
+            return;
+        }
+        let built_in = Policy::default();
+        let mut rules = built_in.rules().to_vec();
+        for rule in &mut rules {
+            rule.attempts = rule.attempts.saturating_add(self.below(3));
+            rule.duration += self.minutes(0, 20);
+        }
+        let mode = self.one_of(&[Mode::Enforce, Mode::Enforce, Mode::Warn, Mode::Off]);
+        let policy = built_in.in_mode(mode).with_rules(rules).unwrap_or_default();
+        let namespaces = &mut scenario.policies.namespaces;
+        namespaces.insert(NAMESPACE.to_owned(), policy);
+        for workload in &mut scenario.workloads {
+            if self.coin() {
+                NAMESPACE.clone_into(&mut workload.namespace);
+            }
         }
     }
 

@@ -14,17 +14,17 @@ use pullstop_cluster::world::truth::PodTruth;
 use pullstop_cluster::world::{RunOptions, World, ZERO};
 use pullstop_core::plugin::Profile;
 use pullstop_core::pod::Phase;
-use pullstop_core::policy::{Action, Mode, Policy};
+use pullstop_core::policy::{Action, Limits, Mode, Policies, Policy};
 use pullstop_core::time::{Human, Timestamp};
 
 use crate::runs::outcome::fingerprint;
 
-/// Who is hunted: a way to make controllers for a policy.
+/// Who is hunted: a way to make controllers for policies.
 pub struct Hunt<'a> {
-    /// What verdicts are held to.
+    /// What verdicts are held to, but in namespaces that have a policy of their own in a world.
     pub policy: &'a Policy,
-    /// Makes whoever decides by a policy.
-    pub make: &'a (dyn Fn(&Policy) -> MakeController + Sync),
+    /// Makes the controller that decides by policies.
+    pub make: &'a (dyn Fn(&Policies) -> MakeController + Sync),
 }
 
 /// What a world was like, for statistics.
@@ -47,10 +47,10 @@ const ONE_OBSERVATION: Duration = Duration::from_secs(300 + 2 * 17 + 1);
 const ONE_RETRY: Duration = Duration::from_secs(20);
 
 /// Pullstop's own engine.
-pub fn engine(policy: &Policy) -> MakeController {
-    let policy = policy.clone();
+pub fn engine(policies: &Policies) -> MakeController {
+    let policies = policies.clone();
     Box::new(move || {
-        let profile = Profile::standard(policy.clone()).ok()?;
+        let profile = Profile::standard(policies.clone()).ok()?;
         Some(Box::new(Pullstop::new(profile)))
     })
 }
@@ -58,26 +58,34 @@ pub fn engine(policy: &Policy) -> MakeController {
 impl Hunt<'_> {
     /// The first invariant that is broken in this world.
     pub fn check(&self, scenario: &Scenario, seen: &mut Seen) -> Option<Broken> {
-        let world = self.run(scenario, self.policy);
+        let world = self.run(scenario, &self.policies(scenario));
         seen.worlds += 1;
         seen.pods += world.cluster.truth.pods.len() as u64;
         seen.verdicts += verdicts(&world).iter().flatten().count() as u64;
         seen.events += world.events;
         let alone = world.checks.broken().first().cloned();
         alone
-            .or_else(|| self.check_liveness(&world))
+            .or_else(|| self.check_liveness(scenario, &world))
             .or_else(|| self.check_determinism(scenario, &world))
             .or_else(|| self.check_duplicates(scenario, &world))
             .or_else(|| self.check_thresholds(scenario))
             .or_else(|| self.check_restarts(scenario))
     }
 
-    fn run(&self, scenario: &Scenario, policy: &Policy) -> World {
+    /// The policies in a world: the one that is hunted, and those of namespaces.
+    fn policies(&self, scenario: &Scenario) -> Policies {
+        Policies {
+            cluster: self.policy.clone(),
+            namespaces: scenario.policies.namespaces.clone(),
+        }
+    }
+
+    fn run(&self, scenario: &Scenario, policies: &Policies) -> World {
         let mut world = World::new(
             scenario,
             scenario.seed,
-            policy,
-            (self.make)(policy),
+            policies,
+            (self.make)(policies),
             RunOptions::default(),
         );
         world.run();
@@ -85,8 +93,9 @@ impl Hunt<'_> {
     }
 
     /// 9, whatever went wrong before: hours after the last fault no pod waits that should have been failed.
-    fn check_liveness(&self, world: &World) -> Option<Broken> {
+    fn check_liveness(&self, scenario: &Scenario, world: &World) -> Option<Broken> {
         let c = &world.cluster;
+        let policies = self.policies(scenario).limited(&Limits::NONE);
         let long_ago = Timestamp::from_millis(c.now.as_millis().saturating_sub(3 * 3_600_000));
         let is_forgotten = |place: &usize| {
             let id = PodId::at(*place);
@@ -94,9 +103,11 @@ impl Hunt<'_> {
                 return false;
             };
             let last = truth.attempts.iter().rev().find_map(|a| a.ended?.1.cause());
-            let is_judged = last
-                .and_then(|cause| self.policy.rule_for(cause))
-                .is_some_and(|rule| rule.action == Action::Fail);
+            let policy = policies.of(&truth.names.namespace);
+            let is_judged = policy.mode == Mode::Enforce
+                && last
+                    .and_then(|cause| policy.rule_for(cause))
+                    .is_some_and(|rule| rule.action == Action::Fail);
             let failed_long_ago = truth.first_failure_at().is_some_and(|at| at <= long_ago);
             pod.status.phase == Phase::Pending
                 && pod.deleting_since.is_none()
@@ -116,7 +127,7 @@ impl Hunt<'_> {
 
     /// 12: the same again.
     fn check_determinism(&self, scenario: &Scenario, first: &World) -> Option<Broken> {
-        let second = self.run(scenario, self.policy);
+        let second = self.run(scenario, &self.policies(scenario));
         if fingerprint(first) == fingerprint(&second) {
             return None;
         }
@@ -138,7 +149,8 @@ impl Hunt<'_> {
                 lasts: scenario.duration,
             },
         );
-        let (once, twice) = (verdicts(once), verdicts(&self.run(&twice, self.policy)));
+        let twice = self.run(&twice, &self.policies(scenario));
+        let (once, twice) = (verdicts(once), verdicts(&twice));
         let place = difference(&once, &twice)?;
         let at = once.get(place).copied().flatten().unwrap_or(ZERO);
         Some(broken(
@@ -152,9 +164,9 @@ impl Hunt<'_> {
     /// 7: with higher thresholds no verdict comes earlier. Warnings leave the world as it is, so they can be compared.
     fn check_thresholds(&self, scenario: &Scenario) -> Option<Broken> {
         let calm = undisturbed(scenario);
-        let policy = warn_only(self.policy);
-        let raised = raised(&policy)?;
-        let low = warnings(&self.run(&calm, &policy));
+        let policies = changed(self.policies(scenario), warn_only);
+        let raised = changed(policies.clone(), raised);
+        let low = warnings(&self.run(&calm, &policies));
         let high = warnings(&self.run(&calm, &raised));
         let is_earlier = |place: &usize| match (low[*place], high.get(*place).copied().flatten()) {
             (Some(low), Some(high)) => high.after(ONE_RETRY) < low,
@@ -177,8 +189,8 @@ impl Hunt<'_> {
         // A kubelet that is away lets the next observation wait for as long.
         calm.faults
             .retain(|fault| !matches!(fault.what, FaultKind::KubeletRestart { .. }));
-        let policy = warn_only(self.policy);
-        let world = self.run(&calm, &policy);
+        let policies = changed(self.policies(scenario), warn_only);
+        let world = self.run(&calm, &policies);
         let steady = warnings(&world);
         let mut chance = RandomStreams::new(scenario.seed).stream(Purpose::Fuzz, 1);
         let mut restarted = calm.clone();
@@ -190,11 +202,11 @@ impl Hunt<'_> {
             moments.push(Human(at).to_string());
             restarted = with_fault(&restarted, at, FaultKind::EnforcerRestart { down_for });
         }
-        let restarted = warnings(&self.run(&restarted, &policy));
+        let restarted = warnings(&self.run(&restarted, &policies));
         let end = ZERO.after(scenario.duration);
         let differs = |place: &usize| {
             let later = restarted.get(*place).copied().flatten();
-            if !self.has_one_rule(&world.cluster.truth.pods[*place]) {
+            if !has_one_rule(&policies, &world.cluster.truth.pods[*place]) {
                 // Which rule judges last may change with what was seen last.
                 return false;
             }
@@ -232,14 +244,13 @@ impl Hunt<'_> {
     }
 }
 
-impl Hunt<'_> {
-    /// Whether all failures of the pod are judged by the same rule.
-    fn has_one_rule(&self, pod: &PodTruth) -> bool {
-        let causes = pod.attempts.iter().filter_map(|a| a.ended?.1.cause());
-        let mut rules = causes.filter_map(|cause| Some(&self.policy.rule_for(cause)?.name));
-        let first = rules.next();
-        rules.all(|rule| Some(rule) == first)
-    }
+/// Whether all failures of the pod are judged by the same rule.
+fn has_one_rule(policies: &Policies, pod: &PodTruth) -> bool {
+    let policy = policies.of(&pod.names.namespace);
+    let causes = pod.attempts.iter().filter_map(|a| a.ended?.1.cause());
+    let mut rules = causes.filter_map(|cause| Some(&policy.rule_for(cause)?.name));
+    let first = rules.next();
+    rules.all(|rule| Some(rule) == first)
 }
 
 fn broken(invariant: u8, at: Timestamp, place: usize, what: String) -> Broken {
@@ -290,18 +301,24 @@ fn undisturbed(scenario: &Scenario) -> Scenario {
     scenario
 }
 
-fn warn_only(policy: &Policy) -> Policy {
-    let mut policy = policy.clone();
+fn changed(mut policies: Policies, change: fn(&mut Policy)) -> Policies {
+    policies.iter_mut().for_each(change);
+    policies
+}
+
+fn warn_only(policy: &mut Policy) {
     policy.mode = Mode::Warn;
-    policy
 }
 
 /// One attempt more and half as long again for every rule.
-fn raised(policy: &Policy) -> Option<Policy> {
+fn raised(policy: &mut Policy) {
     let mut rules = policy.rules().to_vec();
     for rule in &mut rules {
         rule.attempts = rule.attempts.saturating_add(1);
         rule.duration = rule.duration * 3 / 2;
     }
-    policy.clone().with_rules(rules).ok()
+    // The same causes under the same names: nothing that two rules could claim.
+    if let Ok(raised) = policy.clone().with_rules(rules) {
+        *policy = raised;
+    }
 }

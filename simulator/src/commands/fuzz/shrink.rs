@@ -27,13 +27,19 @@ pub fn shrink(scenario: Scenario, still_breaks: &mut dyn FnMut(&Scenario) -> boo
 
 /// Whether the world can be written to a file and read again.
 pub fn is_valid(scenario: &Scenario) -> bool {
-    let mut no_policies = |_: &Path| -> Result<_, Vec<InputError>> { Ok(scenario.policy.clone()) };
+    let mut no_policies =
+        |_: &Path| -> Result<_, Vec<InputError>> { Ok(scenario.policies.cluster.clone()) };
     scenario::parse("shrunk", &write::to_yaml(scenario), &mut no_policies).is_ok()
 }
 
 /// Worlds with one thing less.
 fn candidates(from: &Scenario) -> Vec<Scenario> {
     let mut all = Vec::new();
+    for namespace in from.policies.namespaces.keys() {
+        let mut smaller = from.clone();
+        smaller.policies.namespaces.remove(namespace);
+        all.push(smaller);
+    }
     without_each(from, |s| &mut s.workloads, &mut all);
     without_each(from, |s| &mut s.faults, &mut all);
     without_each(from, |s| &mut s.registries, &mut all);
@@ -138,6 +144,11 @@ pub(super) fn tidied(mut scenario: Scenario) -> Scenario {
         }
     }
     let workloads = &scenario.workloads;
+    let is_used = |namespace: &String| workloads.iter().any(|w| w.namespace == *namespace);
+    scenario
+        .policies
+        .namespaces
+        .retain(|namespace, _| is_used(namespace));
     // Faults name a workload as `w0*`.
     let has_pods = |pods: &str| {
         workloads

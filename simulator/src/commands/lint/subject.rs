@@ -140,7 +140,7 @@ impl<'a> Subject<'a> {
 
     /// The rule of the policy that judges failures of `cause`, and how long it waits for this pod.
     pub(super) fn patience(&self, pod: &PodTruth, cause: Cause) -> Option<(&'a Rule, Duration)> {
-        let policy = &self.scenario.policy;
+        let policy = self.scenario.policies.of(&pod.names.namespace);
         let rule = policy.rule_for(cause)?;
         let wish = pod.template.overrides.patience;
         Some((rule, policy.duration_for(rule, wish)))

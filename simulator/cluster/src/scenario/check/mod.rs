@@ -6,6 +6,7 @@ mod expect;
 mod fault;
 mod job;
 mod names;
+mod policy;
 mod supply;
 mod workload;
 
@@ -13,15 +14,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use pullstop_core::policy::Policy;
-use pullstop_core::policy::document::PolicySpec;
+use pullstop_core::policy::{Policies, Policy};
 use pullstop_core::suggest;
 use pullstop_core::time::Human;
 use pullstop_core::yaml;
 
 use super::raw::read::{Read, Span, Time};
-use super::raw::value::{At, Placed, Text, place};
-use super::raw::{Document, PolicySource, Spec};
+use super::raw::value::{At, Placed, Text};
+use super::raw::{Document, Spec};
 use super::{
     API_VERSION, DEFAULT_PATIENCE, DEFAULT_SEED, DURATION_MAX, Enforcer, KIND, Place, Places,
     Scenario,
@@ -40,8 +40,8 @@ pub(crate) fn scenario(
     let spec = &document.spec;
     let mut check = Check::new(spec);
     check.head(document);
-    let (policy, elsewhere) = check.policy(file, spec, read_policy);
-    let scenario = check.spec(document, policy);
+    let (policies, elsewhere) = check.policies(file, spec, read_policy);
+    let scenario = check.spec(document, policies);
     let checked = check.yaml.finish(scenario);
     match (checked, elsewhere.is_empty()) {
         (Ok(scenario), true) => Ok(scenario),
@@ -245,58 +245,7 @@ impl Check {
         }
     }
 
-    /// The policy, and what is wrong with its own file.
-    fn policy(
-        &mut self,
-        file: &Path,
-        spec: &Spec,
-        read_policy: &mut ReadPolicy<'_>,
-    ) -> (Policy, Vec<InputError>) {
-        let Some(source) = &spec.policy else {
-            return (Policy::default(), Vec::new());
-        };
-        let PolicySource {
-            file: named,
-            inline,
-        } = &**source;
-        let given = [
-            ("file", place(named.as_ref())),
-            ("inline", place(inline.as_ref())),
-        ];
-        self.one_of(source, "the policy", &given);
-        if let Some(inline) = inline {
-            return (self.inline_policy(inline), Vec::new());
-        }
-        let Some(name) = named.as_ref().filter(|name| self.read(name).is_some()) else {
-            return (Policy::default(), Vec::new());
-        };
-        // `./` keeps a file called `-` from being taken for standard input.
-        let folder = file.parent().filter(|folder| *folder != Path::new(""));
-        let path = folder.unwrap_or_else(|| Path::new(".")).join(&name.text);
-        match read_policy(&path) {
-            Ok(policy) => (policy, Vec::new()),
-            Err(errors) => {
-                let (elsewhere, nowhere): (Vec<_>, Vec<_>) =
-                    errors.into_iter().partition(|error| error.place.is_some());
-                for error in nowhere {
-                    self.error(name, format!("policy {}: {}", error.file, error.message));
-                }
-                (Policy::default(), elsewhere)
-            }
-        }
-    }
-
-    fn inline_policy(&mut self, inline: &At<PolicySpec>) -> Policy {
-        inline.validate().unwrap_or_else(|errors| {
-            for error in errors {
-                self.yaml
-                    .add(error.place.or_else(|| inline.place()), error.message);
-            }
-            Policy::default()
-        })
-    }
-
-    fn spec(&mut self, document: &Document, policy: Policy) -> Scenario {
+    fn spec(&mut self, document: &Document, policies: Policies) -> Scenario {
         let spec = &document.spec;
         let enforcer = self.enforcer(spec);
         let nodes = self.nodes(spec);
@@ -319,7 +268,7 @@ impl Check {
             seed: self.or(spec.seed.as_ref(), DEFAULT_SEED),
             duration: self.end,
             patience: self.or(spec.patience.as_ref(), DEFAULT_PATIENCE),
-            policy,
+            policies,
             enforcer,
             kubernetes_minor,
             nodes,
@@ -345,6 +294,7 @@ impl Check {
     /// Whether every pattern can match something.
     fn references(&mut self, spec: &Spec, scenario: &Scenario) {
         let names = names::Names::new(&scenario.workloads, &scenario.nodes);
+        self.namespaces_of_policies(&spec.namespace_policies, &scenario.workloads);
         self.image_references(spec, scenario, &names);
         self.fault_references(spec, scenario, &names);
         self.expectation_references(spec, &names);

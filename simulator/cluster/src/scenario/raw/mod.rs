@@ -58,6 +58,9 @@ pub(crate) struct Spec {
     pub(crate) patience: Option<Text<Time>>,
     /// The policy; the built-in one by default.
     pub(crate) policy: Option<At<PolicySource>>,
+    /// Policies of single namespaces, within the bounds of `policy`.
+    #[serde(default)]
+    pub(crate) namespace_policies: Vec<At<NamespacePolicySpec>>,
     /// How the enforcer is connected to the cluster.
     pub(crate) enforcer: Option<EnforcerSpec>,
     /// The cluster; one node by default.
@@ -92,6 +95,18 @@ pub(crate) struct PolicySource {
     /// A file, relative to the scenario's.
     pub(crate) file: Option<Text<Word>>,
     /// The `spec` of a `ClusterPullFailurePolicy`.
+    pub(crate) inline: Option<At<PolicySpec>>,
+}
+
+/// The policy of one namespace: its name, and where the policy stands, `file` or `inline`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NamespacePolicySpec {
+    /// The namespace whose pods are judged by it.
+    pub(crate) namespace: Text<Word>,
+    /// A file, relative to the scenario's.
+    pub(crate) file: Option<Text<Word>>,
+    /// The `spec` of a `PullFailurePolicy`.
     pub(crate) inline: Option<At<PolicySpec>>,
 }
 

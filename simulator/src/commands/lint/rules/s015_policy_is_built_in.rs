@@ -36,7 +36,8 @@ pub(super) const RULE: Rule = Rule {
 fn check(subject: &Subject<'_>) -> Vec<Found> {
     match subject.scenario.places.policy {
         Some(place)
-            if subject.scenario.policy.clone().rehearsed() == Policy::default().rehearsed() =>
+            if subject.scenario.policies.cluster.clone().rehearsed()
+                == Policy::default().rehearsed() =>
         {
             vec![Found::at(place, "this policy equals the built-in one")]
         }
