@@ -6,6 +6,5 @@ mod bounds;
 mod exhaustive;
 mod harness;
 mod invariants;
-mod policies;
 mod regressions;
 mod transcripts;

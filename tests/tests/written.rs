@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use pullstop_cluster::scenario::{self, Places, Scenario, write};
-use pullstop_core::policy::{Policy, document};
+use pullstop_core::policy::{Policies, Policy, document};
 use pullstop_tests::{diff, files, root};
 use serde_json::Value;
 
@@ -77,8 +77,12 @@ fn scenarios() -> Vec<String> {
 
 /// All of a scenario but the policy and the expectations, which are not written.
 fn what_is_written(scenario: Scenario) -> String {
+    let cluster = Policy::default();
     without_places(Scenario {
-        policy: Policy::default(),
+        policies: Policies {
+            cluster,
+            ..scenario.policies
+        },
         expectations: Vec::new(),
         ..scenario
     })

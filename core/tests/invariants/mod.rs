@@ -9,3 +9,4 @@ mod n07_higher_thresholds_are_never_earlier;
 mod n08_restarts_change_no_verdict;
 mod n11_state_for_failing_containers_only;
 mod n12_same_inputs_same_effects;
+mod n13_no_policy_reaches_beyond_its_namespace;

@@ -1,4 +1,4 @@
-//! One engine judges the pods of each namespace by that namespace's policy.
+//! No policy of a namespace has any influence on pods of another, and none goes beyond the limits.
 
 use std::collections::BTreeMap;
 
