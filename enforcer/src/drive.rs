@@ -40,7 +40,6 @@ use crate::pods::jobs::{Job, Report};
 use crate::pods::kind::VerdictWrite;
 use crate::pods::wire::field_selector;
 use crate::pods::write::Writer;
-use crate::policy::mode_name;
 use crate::reporter::Reporter;
 
 /// Writes that are under way when the program ends have this long to arrive.
@@ -294,7 +293,7 @@ impl Driver {
     fn show_policies(&mut self, links: &Links) {
         // The kill switch tells of itself: the policy is what it was.
         if !self.claim.stopped {
-            tracing::info!(mode = mode_name(self.mode_in_force()), "policy applied");
+            tracing::info!(mode = self.mode_in_force().as_str(), "policy applied");
             self.tell_of_dry_run();
         }
         // The engine asks for a list. If it were heard only later, all pods might be listed twice.

@@ -235,7 +235,7 @@ fn debug(state: &State, missing: &[&Right]) -> serde_json::Value {
         "missingPermissions": missing,
         "leader": state.leader,
         "stopped": state.stop.as_ref().map(ToString::to_string),
-        "mode": state.mode.map(crate::policy::mode_name),
+        "mode": state.mode.map(pullstop_core::policy::Mode::as_str),
         "watchLagSeconds": state.watch_lag.as_secs(),
         "queueDepth": state.queue,
         "trackedPods": state.tracked,

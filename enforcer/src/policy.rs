@@ -11,7 +11,6 @@ use pullstop_core::policy::{Mode, Policy, Rule, document};
 use pullstop_core::text::printable;
 use pullstop_core::time::Human;
 
-pub use self::print::mode_name;
 use crate::input;
 
 /// The subcommands of `enforcer policy`.
@@ -101,7 +100,7 @@ fn describe(policy: &Policy, out: &mut dyn Write) -> io::Result<()> {
         Mode::DryRun => ": nothing is written. To fail pods, set `mode: Enforce` under `spec`",
         Mode::Enforce | Mode::Warn | Mode::Off => "",
     };
-    writeln!(out, "mode          {}{hint}", mode_name(policy.mode))?;
+    writeln!(out, "mode          {}{hint}", policy.mode.as_str())?;
     let phases: Vec<&str> = scope.phases.iter().map(|phase| phase.as_str()).collect();
     writeln!(out, "phases        {}", phases.join(", "))?;
     writeln!(out, "owners        {}", names(&scope.owners))?;

@@ -19,15 +19,15 @@ use pullstop_cluster::world::truth::Ending;
 use pullstop_core::engine::GoneFrom;
 use pullstop_core::plugin::Profile;
 use pullstop_core::pod::Phase;
-use pullstop_core::policy::Policy;
+use pullstop_core::policy::{Policies, Policy, Rule};
 use pullstop_core::time::Timestamp;
 use pullstop_simulator::commands::fuzz::{draw, hunt};
 
 /// So many worlds are tried.
 const WORLDS: u64 = 400;
 
-fn engine(policy: &Policy) -> Option<Box<dyn Controller>> {
-    let profile = Profile::standard(policy.clone()).ok()?;
+fn engine(policies: &Policies) -> Option<Box<dyn Controller>> {
+    let profile = Profile::standard(policies.clone()).ok()?;
     Some(Box::new(Pullstop::new(profile)))
 }
 
@@ -101,17 +101,28 @@ impl<L: Lie> Controller for Mutant<L> {
     }
 }
 
-fn with_lie<L: Lie + 'static>(policy: &Policy) -> MakeController {
-    let policy = policy.clone();
+fn with_lie<L: Lie + 'static>(policies: &Policies) -> MakeController {
+    let policies = policies.clone();
     Box::new(move || {
-        let inner = engine(&policy)?;
+        let inner = engine(&policies)?;
         let lie = L::default();
         Some(Box::new(Mutant { inner, lie }))
     })
 }
 
+/// The real engine, with other rules than it is held to.
+fn with_rules(policies: &Policies, change: impl Fn(&mut Rule)) -> MakeController {
+    let mut policies = policies.clone();
+    for policy in policies.iter_mut() {
+        let mut rules = policy.rules().to_vec();
+        rules.iter_mut().for_each(&change);
+        *policy = policy.clone().with_rules(rules).unwrap();
+    }
+    Box::new(move || engine(&policies))
+}
+
 /// Whether this invariant breaks in some random world.
-fn is_found(make: &(dyn Fn(&Policy) -> MakeController + Sync), invariant: u8) -> bool {
+fn is_found(make: &(dyn Fn(&Policies) -> MakeController + Sync), invariant: u8) -> bool {
     let policy = Policy::default().rehearsed();
     let hunt = hunt::Hunt {
         policy: &policy,
@@ -140,14 +151,7 @@ fn the_engine_itself_breaks_nothing() {
 /// It judges by lower thresholds than it is held to.
 #[test]
 fn no_1_hasty() {
-    let hasty = |policy: &Policy| -> MakeController {
-        let mut rules = policy.rules().to_vec();
-        for rule in &mut rules {
-            rule.duration /= 2;
-        }
-        let policy = policy.clone().with_rules(rules).unwrap();
-        Box::new(move || engine(&policy))
-    };
+    let hasty = |policies: &Policies| with_rules(policies, |rule| rule.duration /= 2);
     assert!(is_found(&hasty, 1));
 }
 
@@ -289,22 +293,16 @@ fn no_5_writes_while_a_pull_is_in_flight() {
 /// The higher its thresholds, the hastier it is.
 #[test]
 fn no_7_higher_is_earlier() {
-    let contrary = |policy: &Policy| -> MakeController {
-        let mut rules = policy.rules().to_vec();
-        let standard = Policy::default();
-        for rule in &mut rules {
-            let usual = standard
-                .rules()
-                .iter()
-                .find(|r| r.name == rule.name)
-                .unwrap();
+    let standard = Policy::default();
+    let contrary = |policies: &Policies| {
+        with_rules(policies, |rule| {
+            let mut usual = standard.rules().iter();
+            let usual = usual.find(|usual| usual.name == rule.name).unwrap();
             if rule.duration > usual.duration {
                 rule.duration = usual.duration / 2;
                 rule.attempts = usual.attempts;
             }
-        }
-        let policy = policy.clone().with_rules(rules).unwrap();
-        Box::new(move || engine(&policy))
+        })
     };
     assert!(is_found(&contrary, 7));
 }
@@ -420,4 +418,14 @@ fn no_12_moody() {
         }
     }
     assert!(is_found(&with_lie::<Moody>, 12));
+}
+
+/// It judges all namespaces by the cluster's policy.
+#[test]
+fn no_13_deaf_to_namespaces() {
+    let deaf = |policies: &Policies| -> MakeController {
+        let policies = Policies::from(policies.cluster.clone());
+        Box::new(move || engine(&policies))
+    };
+    assert!(is_found(&deaf, 13));
 }

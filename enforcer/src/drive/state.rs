@@ -10,7 +10,6 @@ use tokio::sync::oneshot;
 use super::Driver;
 use crate::lease::Stop;
 use crate::metrics::Metric;
-use crate::policy::mode_name;
 
 /// A question about the present state.
 #[derive(Debug)]
@@ -55,7 +54,7 @@ impl Driver {
             .set_duration(Metric::WatchLag, now.since(self.heard_at));
         let in_force = self.mode();
         for mode in [Mode::Enforce, Mode::Warn, Mode::DryRun, Mode::Off] {
-            let labels = [("mode", mode_name(mode))];
+            let labels = [("mode", mode.as_str())];
             self.metrics
                 .set(Metric::Mode, &labels, usize::from(mode == in_force));
         }

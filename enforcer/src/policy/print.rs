@@ -20,7 +20,7 @@ pub(super) fn built_in(out: &mut dyn Write) -> io::Result<()> {
         out,
         "  # Enforce fails pods, Warn only sets conditions and sends Events, DryRun writes nothing and logs what it would do,\n  \
          # Disabled does nothing.\n  mode: {}",
-        mode_name(policy.mode)
+        policy.mode.as_str()
     )?;
     scope(&policy, out)?;
     writeln!(
@@ -69,7 +69,7 @@ fn rule(rule: &Rule, out: &mut dyn Write) -> io::Result<()> {
 }
 
 fn overrides(policy: &Policy, out: &mut dyn Write) -> io::Result<()> {
-    let modes = policy.overrides.modes.iter().copied().map(mode_name);
+    let modes = policy.overrides.modes.iter().copied().map(Mode::as_str);
     writeln!(
         out,
         "  # What pods may set with the annotations pullstop.dev/mode and pullstop.dev/patience.\n  overrides:\n    \
@@ -94,14 +94,4 @@ fn put_back(policy: &Policy, out: &mut dyn Write) -> io::Result<()> {
 fn list(names: impl Iterator<Item = impl Into<String>>) -> String {
     let names: Vec<String> = names.map(Into::into).collect();
     format!("[{}]", names.join(", "))
-}
-
-/// A mode as policies write it.
-pub const fn mode_name(mode: Mode) -> &'static str {
-    match mode {
-        Mode::Enforce => "Enforce",
-        Mode::Warn => "Warn",
-        Mode::DryRun => "DryRun",
-        Mode::Off => "Disabled",
-    }
 }

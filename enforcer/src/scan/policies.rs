@@ -7,7 +7,7 @@ use pullstop_core::policy::{Mode, Policies};
 use crate::api::{Api, ApiError};
 use crate::input;
 use crate::policies::{built_in, objects, opinion};
-use crate::policy::{self, mode_name};
+use crate::policy;
 
 /// The policies, and where they come from.
 #[derive(Clone, Debug)]
@@ -91,7 +91,7 @@ impl InForce {
             Mode::Enforce | Mode::Warn | Mode::Off => "; mode ",
         });
         if self.policies.cluster.mode != Mode::DryRun {
-            line.push_str(mode_name(self.policies.cluster.mode));
+            line.push_str(self.policies.cluster.mode.as_str());
         }
         let own: Vec<&str> = self
             .policies

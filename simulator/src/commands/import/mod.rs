@@ -29,7 +29,7 @@ use pullstop_cluster::scenario::{
 use pullstop_cluster::simulation::{self, Decider};
 use pullstop_cluster::world::RunOptions;
 use pullstop_core::classify::Classifier;
-use pullstop_core::policy::Policy;
+use pullstop_core::policy::Policies;
 use pullstop_core::time::Human;
 use pullstop_core::wire::timestamp;
 
@@ -150,7 +150,7 @@ fn scenario(
         seed,
         duration: expect::duration(recording),
         patience: DEFAULT_PATIENCE,
-        policy: Policy::default(),
+        policies: Policies::default(),
         enforcer: Enforcer::default(),
         kubernetes_minor: if supply.back_off_tells_why { 36 } else { 31 },
         nodes: groups,

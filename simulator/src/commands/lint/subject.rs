@@ -12,7 +12,7 @@ use pullstop_cluster::world::truth::{Attempt, Ending, PodTruth};
 use pullstop_cluster::world::{World, ZERO};
 use pullstop_core::cause::Cause;
 use pullstop_core::image::ImageReference;
-use pullstop_core::policy::Rule;
+use pullstop_core::policy::{Policy, Rule};
 
 use crate::runs::figures;
 
@@ -138,9 +138,14 @@ impl<'a> Subject<'a> {
             && pod.ended.is_none()
     }
 
+    /// The policy that judges a pod.
+    pub(super) fn policy_of(&self, pod: &PodTruth) -> &'a Policy {
+        self.scenario.policies.of(&pod.names.namespace)
+    }
+
     /// The rule of the policy that judges failures of `cause`, and how long it waits for this pod.
     pub(super) fn patience(&self, pod: &PodTruth, cause: Cause) -> Option<(&'a Rule, Duration)> {
-        let policy = self.scenario.policies.of(&pod.names.namespace);
+        let policy = self.policy_of(pod);
         let rule = policy.rule_for(cause)?;
         let wish = pod.template.overrides.patience;
         Some((rule, policy.duration_for(rule, wish)))

@@ -1,7 +1,7 @@
 //! Pods are expected to be failed for what the policy fails nobody for.
 
 use pullstop_cluster::scenario::expect::Fate;
-use pullstop_core::policy::Action;
+use pullstop_core::policy::{Action, Policy};
 
 use crate::commands::lint::subject::Subject;
 use crate::commands::lint::{Found, Rule};
@@ -47,14 +47,19 @@ fn check(subject: &Subject<'_>) -> Vec<Found> {
         else {
             continue;
         };
-        let message = match subject.scenario.policy.rule_for(cause) {
-            None => format!("the policy has no rule for {cause}: it never fails a pod for it"),
-            Some(rule) if rule.action != Action::Fail => {
-                format!("for {cause}, rule `{}` never fails a pod", rule.name)
-            }
-            Some(_) => continue,
+        let why = |policy: &Policy| match policy.rule_for(cause) {
+            None => Some(format!(
+                "the policy has no rule for {cause}: it never fails a pod for it"
+            )),
+            Some(rule) if rule.action != Action::Fail => Some(format!(
+                "for {cause}, rule `{}` never fails a pod",
+                rule.name
+            )),
+            Some(_) => None,
         };
-        found.push(Found::at(place, message));
+        let mut pods = subject.pods_named(&expected.pods);
+        let message = pods.find_map(|(_, pod)| why(subject.policy_of(pod)));
+        found.extend(message.map(|message| Found::at(place, message)));
     }
     found
 }
