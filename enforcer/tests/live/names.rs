@@ -2,13 +2,11 @@
 
 use std::time::Duration;
 
-use pullstop_core::time::Timestamp;
-use pullstop_enforcer::clock::Clock;
 use serde_json::json;
 use tokio::time::sleep;
 
 use crate::cluster::Cluster;
-use crate::{Replica, standard, unnameable};
+use crate::{standard, start, unnameable};
 
 #[tokio::test(start_paused = true)]
 async fn what_is_no_name_has_no_job_and_leads_nowhere() {
@@ -29,11 +27,11 @@ async fn what_is_no_name_has_no_job_and_leads_nowhere() {
         pod["metadata"]["ownerReferences"] = json!([
             {"apiVersion": "batch/v1", "kind": "Job", "name": name, "uid": "u", "controller": true}
         ]);
-        cluster.put(&pod_name, Some(pod));
+        cluster.put(&pod_name, pod);
     }
-    let clock = Clock::starting_at(Timestamp::from_millis(1_795_000_000_000));
+    let clock = cluster.clock();
     let args = ["--annotations-of=jobs"];
-    let replica = Replica::start(&cluster, clock, "a", standard(), &args);
+    let replica = start(&cluster, clock, "a", standard(), &args);
     sleep(Duration::from_secs(60)).await;
     for (at, name) in names.iter().enumerate() {
         let pod = cluster.pod(&format!("p{at}")).unwrap();
