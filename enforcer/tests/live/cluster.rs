@@ -4,6 +4,7 @@
 //! which tests pause.
 
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use http_body_util::BodyExt;
 use hyper::body::Bytes;
@@ -16,6 +17,7 @@ use pullstop_core::time::Timestamp;
 use pullstop_enforcer::clock;
 use pullstop_enforcer::crds::definition;
 use serde_json::{Value, json};
+use tokio::sync::mpsc;
 
 /// Who puts things into the cluster.
 const ADMINISTRATOR: &str = "administrator";
@@ -37,6 +39,12 @@ pub(crate) struct State {
     pub(crate) faults: Vec<FaultInFront>,
     /// Each page of a list leads to this one.
     pub(crate) next_page: Option<&'static str>,
+    /// Lists say where the next page begins before they say what is on this one, as Go writes them.
+    pub(crate) metadata_first: bool,
+    /// Watches tell nothing at all until their timeout.
+    pub(crate) is_mute: bool,
+    /// What is told in place of what is stored: what no server stores, but another may tell.
+    pub(crate) retold: Option<(&'static str, &'static str)>,
 }
 
 /// Something that goes wrong.
@@ -76,6 +84,9 @@ impl Cluster {
             requests: Vec::new(),
             faults: Vec::new(),
             next_page: None,
+            metadata_first: false,
+            is_mute: false,
+            retold: None,
         };
         let cluster = Self {
             faults: Faults::default(),
@@ -84,7 +95,8 @@ impl Cluster {
         for kind in [CLUSTER_KIND, NAMESPACED_KIND] {
             cluster.put_object(definition(kind));
         }
-        let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "pullstop"}});
+        let namespace =
+            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "pullstop"}});
         cluster.put_object(namespace);
         cluster
     }
@@ -193,7 +205,10 @@ impl Cluster {
     /// All events, oldest first, as clients read them.
     pub(crate) async fn events(&self) -> Vec<Value> {
         let request = Request::get("/apis/events.k8s.io/v1/events");
-        let answer = self.api().answer(request.body(Body::empty()).unwrap()).await;
+        let answer = self
+            .api()
+            .answer(request.body(Body::empty()).unwrap())
+            .await;
         let mut list: Value = serde_json::from_slice(&whole_body(answer.unwrap()).await).unwrap();
         let mut events = std::mem::take(list["items"].as_array_mut().unwrap());
         let version = |event: &Value| {
@@ -222,12 +237,6 @@ impl Cluster {
     pub(crate) fn compact(&self) {
         let store = self.store();
         store.compact(store.version());
-    }
-
-    /// Watches of pods tell nothing at all.
-    pub(crate) fn mute(&self) {
-        let fault = Fault::Mute { after_events: 0 };
-        self.faults.add(Rule::on("watch", "pods", fault));
     }
 
     /// Requests about single pods take so long.
@@ -261,15 +270,14 @@ impl Cluster {
         Api::new(self.store(), Auth::open(), self.faults())
     }
 
-    /// Answers one request, unless something goes wrong with it before.
+    /// Answers one request, unless something goes wrong with it on the way.
     async fn answer(&self, mut request: Request<Body>) -> Result<Response<Answer>, Cut> {
         let (method, path) = (request.method().to_string(), request.uri().to_string());
         let how = {
             let mut state = self.state();
             state.requests.push((method.clone(), path.clone()));
-            let hit = |f: &&mut FaultInFront| {
-                f.times > 0 && f.method == method && path.contains(f.path)
-            };
+            let hit =
+                |f: &&mut FaultInFront| f.times > 0 && f.method == method && path.contains(f.path);
             state.faults.iter_mut().find(hit).map(|fault| {
                 fault.times -= 1;
                 fault.how
@@ -282,19 +290,50 @@ impl Cluster {
             Some(How::Overload(seconds)) => return Ok(overload(seconds)),
             Some(How::LostAnswer) | None => {}
         }
-        let next_page = self.state().next_page.filter(|_| path.contains("limit="));
-        if next_page.is_some() {
+        let is_page = path.contains("limit=");
+        if self.state().is_mute && path.contains("watch=1") {
+            return Ok(Response::new(mute(&path)));
+        }
+        if is_page && self.state().next_page.is_some() {
             let first = path.split("&continue=").next().unwrap();
             *request.uri_mut() = first.parse().unwrap();
         }
-        let answer = self.api().answer(request).await;
+        let answer = self.api().answer(request).await?;
         if matches!(how, Some(How::LostAnswer)) {
             std::future::pending::<()>().await;
         }
-        match (answer, next_page) {
-            (Ok(page), Some(next)) => Ok(leading_to(page, next).await),
-            (answer, _) => answer,
+        let answer = if is_page {
+            self.page(answer).await
+        } else {
+            answer
+        };
+        let retold = self.state().retold;
+        Ok(match retold {
+            Some(words) => answer.map(|body| retell(body, words)),
+            None => answer,
+        })
+    }
+
+    /// A page of a list as it is to be told.
+    async fn page(&self, page: Response<Answer>) -> Response<Answer> {
+        let (next_page, metadata_first) = {
+            let state = self.state();
+            (state.next_page, state.metadata_first)
+        };
+        if next_page.is_none() && !metadata_first {
+            return page;
         }
+        let mut list: Value = serde_json::from_slice(&whole_body(page).await).unwrap();
+        if let Some(next) = next_page {
+            list["metadata"]["continue"] = next.into();
+        }
+        let text = if metadata_first {
+            let (metadata, items) = (&list["metadata"], &list["items"]);
+            format!(r#"{{"kind":"PodList","metadata":{metadata},"items":{items}}}"#)
+        } else {
+            list.to_string()
+        };
+        whole(200, &text)
     }
 }
 
@@ -302,11 +341,39 @@ fn lease() -> Key {
     Key::of("coordination.k8s.io", "leases", "pullstop", "pullstop")
 }
 
-/// The page, but with this one after it.
-async fn leading_to(page: Response<Answer>, next: &str) -> Response<Answer> {
-    let mut list: Value = serde_json::from_slice(&whole_body(page).await).unwrap();
-    list["metadata"]["continue"] = next.into();
-    whole(200, &list.to_string())
+/// A watch that tells nothing until its timeout.
+fn mute(path: &str) -> Answer {
+    let mut pairs = path.split(['?', '&']);
+    let timeout = pairs.find_map(|pair| pair.strip_prefix("timeoutSeconds="));
+    let lasts = Duration::from_secs(timeout.unwrap().parse().unwrap());
+    let (sender, lines) = mpsc::channel(1);
+    tokio::spawn(async move {
+        let _ = tokio::time::timeout(lasts, sender.closed()).await;
+    });
+    Answer::Lines(lines)
+}
+
+/// The same with other words in it.
+fn retell(body: Answer, (stored, told): (&'static str, &'static str)) -> Answer {
+    let other = move |bytes: Bytes| -> Bytes {
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        text.replace(stored, told).into()
+    };
+    match body {
+        Answer::Whole(bytes) => Answer::Whole(other(bytes)),
+        Answer::Lines(mut lines) => {
+            let (sender, retold) = mpsc::channel(1);
+            tokio::spawn(async move {
+                while let Some(line) = lines.recv().await {
+                    if sender.send(line.map(other)).await.is_err() {
+                        return;
+                    }
+                }
+            });
+            Answer::Lines(retold)
+        }
+        Answer::Silent => Answer::Silent,
+    }
 }
 
 async fn whole_body(answer: Response<Answer>) -> Bytes {

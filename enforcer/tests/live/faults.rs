@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use pullstop_apiserver::{Fault, Rule};
 use pullstop_enforcer::api::Api;
 use pullstop_enforcer::pods::pages::Pages;
 use serde_json::json;
@@ -197,7 +198,13 @@ async fn a_gap_in_the_watch_condemns_nobody_and_forgets_nobody() {
 async fn a_version_that_is_too_old_leads_to_a_new_list() {
     let (recording, cluster) = recorded("missing-tag");
     let clock = recording.clock();
-    let replica = start(&cluster, clock, "a", standard(), &[]);
+    // The watch breaks after its first event, while nothing new gets through. Without a Lease, nothing else is a reason
+    // to list.
+    let breaks = Fault::Truncate { after_events: 1 };
+    cluster
+        .faults()
+        .add(Rule::on("watch", "pods", breaks).times(1));
+    let replica = start(&cluster, clock, "a", standard(), &["--no-lease"]);
     sleep(Duration::from_secs(5)).await;
     replica.line.hang();
     tokio::spawn(recording.play(cluster.clone(), clock));
@@ -209,7 +216,9 @@ async fn a_version_that_is_too_old_leads_to_a_new_list() {
     assert_eq!(replica.metric("pullstop_tracked_pods"), "1");
     assert_ne!(
         replica.metric("pullstop_watch_breaks_total{why=\"expired\"}"),
-        ""
+        "",
+        "{}",
+        replica.metrics.text()
     );
     replica.kill();
 }

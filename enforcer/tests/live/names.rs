@@ -8,6 +8,9 @@ use tokio::time::sleep;
 use crate::cluster::Cluster;
 use crate::{standard, start, unnameable};
 
+/// What is stored in place of no name.
+const NAMELESS: &str = "this-is-no-name";
+
 #[tokio::test(start_paused = true)]
 async fn what_is_no_name_has_no_job_and_leads_nowhere() {
     let names = [
@@ -21,11 +24,14 @@ async fn what_is_no_name_has_no_job_and_leads_nowhere() {
         "",
     ];
     let cluster = Cluster::new();
+    // No server stores an owner without a name.
+    cluster.state().retold = Some((NAMELESS, ""));
     for (at, name) in names.iter().enumerate() {
         let pod_name = format!("p{at}");
+        let stored = if name.is_empty() { NAMELESS } else { name };
         let mut pod = unnameable("default", &pod_name);
         pod["metadata"]["ownerReferences"] = json!([
-            {"apiVersion": "batch/v1", "kind": "Job", "name": name, "uid": "u", "controller": true}
+            {"apiVersion": "batch/v1", "kind": "Job", "name": stored, "uid": "u", "controller": true}
         ]);
         cluster.put(&pod_name, pod);
     }

@@ -11,10 +11,14 @@ use crate::cluster::Cluster;
 /// A cluster with so large pods, and its API.
 fn server(sizes: &[usize]) -> (Api, Cluster) {
     let cluster = Cluster::new();
+    cluster.state().metadata_first = true;
     for (at, size) in sizes.iter().enumerate() {
         let name = format!("p{at:04}");
         let annotations = json!({"a": "x".repeat(*size)});
-        cluster.put(&name, json!({"metadata": {"uid": name, "annotations": annotations}}));
+        cluster.put(
+            &name,
+            json!({"metadata": {"uid": name, "annotations": annotations}}),
+        );
     }
     (Api::new(cluster.client(), Arc::default()), cluster)
 }

@@ -49,7 +49,7 @@ fn configure(name: &str, server: SocketAddr) -> PathBuf {
     std::fs::create_dir_all(&folder).unwrap();
     let config = json!({
         "apiVersion": "v1", "kind": "Config", "current-context": "c",
-        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u", "namespace": "own"}}],
+        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u", "namespace": "pullstop"}}],
         "clusters": [{"name": "c", "cluster": {"server": format!("http://{server}")}}],
         "users": [{"name": "u", "user": {}}],
     });
@@ -172,11 +172,7 @@ async fn the_program_finds_its_cluster_fails_a_pod_and_ends_in_order() {
     let status = program.0.wait().unwrap();
     let log = log.rest();
     assert_eq!(status.code(), Some(0), "{log}");
-    assert_eq!(
-        cluster.lease()["spec"]["holderIdentity"],
-        "",
-        "{log}"
-    );
+    assert_eq!(cluster.lease()["spec"]["holderIdentity"], "", "{log}");
     let verdict = log
         .lines()
         .map(|line| serde_json::from_str::<Value>(line).unwrap())

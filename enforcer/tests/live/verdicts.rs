@@ -81,7 +81,10 @@ async fn a_missing_tag_is_failed_once_and_everybody_is_told() {
 async fn a_jobs_pod_tells_the_job_too() {
     let (cluster, _replica, name) = play("job-plain", standard(), &[], true).await;
     assert_eq!(cluster.pod(&name).unwrap()["status"]["phase"], "Failed");
-    let kinds: Vec<_> = cluster.events().await.iter()
+    let kinds: Vec<_> = cluster
+        .events()
+        .await
+        .iter()
         .map(|event| event["regarding"]["kind"].clone())
         .collect();
     assert_eq!(kinds, [json!("Pod"), json!("Job")]);
@@ -182,7 +185,10 @@ async fn a_namespace_with_a_policy_of_its_own_is_judged_by_it() {
         let replica = start(&cluster, clock, "a", built_in, &["--policy-objects"]);
         tokio::spawn(agree(cluster.clone(), recording.name.clone()));
         recording.play(cluster.clone(), clock).await;
-        let reasons: Vec<_> = cluster.events().await.iter()
+        let reasons: Vec<_> = cluster
+            .events()
+            .await
+            .iter()
             .map(|e| e["reason"].clone())
             .collect();
         assert_eq!(reasons, [json!(expected)]);
@@ -272,7 +278,10 @@ async fn every_recorded_pod_ends_as_in_its_replay() {
         let trace = trace.strip_suffix(".jsonl").unwrap().to_owned();
         let (cluster, replica, _) = play(&trace, standard(), &["--no-lease"], true).await;
         // Some of the recorded pods were failed by others, with the same reason.
-        let ours = cluster.events().await.iter()
+        let ours = cluster
+            .events()
+            .await
+            .iter()
             .any(|event| event["reason"] == "ImagePullFailed");
         if ours {
             failed.push(trace);
