@@ -311,6 +311,15 @@ impl Metrics {
         text
     }
 
+    /// The value of one series in that text, named with its labels; none if it is not there.
+    pub fn value(&self, series: &str) -> Option<String> {
+        let text = self.text();
+        let mut lines = text.lines();
+        lines
+            .find_map(|line| line.strip_prefix(series)?.strip_prefix(' '))
+            .map(str::to_owned)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Values> {
         // The values stay valid if a holder of the lock panicked.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)

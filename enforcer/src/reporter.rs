@@ -118,7 +118,28 @@ impl Reporter {
     pub fn transition(&mut self, now: Timestamp, policy: &Policy, transition: &Transition) {
         self.follow(now, policy, transition);
         if self.active {
-            self.tell(transition);
+            self.count(&transition.kind);
+            self.log(transition);
+        }
+    }
+
+    fn count(&self, kind: &TransitionKind) {
+        let count = |metric| self.metrics.count(metric, &[]);
+        match kind {
+            TransitionKind::Counted { cause, .. } => self
+                .metrics
+                .count(Metric::Failures, &[("cause", cause.as_str())]),
+            TransitionKind::Throttled => count(Metric::Throttled),
+            TransitionKind::Held { .. } => count(Metric::Held),
+            TransitionKind::PutBack { .. } => count(Metric::Reverted),
+            TransitionKind::Agreed => count(Metric::KubeletConfirmed),
+            TransitionKind::GaveUp => count(Metric::Abandoned),
+            TransitionKind::DryRun(_)
+            | TransitionKind::Recollected { .. }
+            | TransitionKind::Suspended
+            | TransitionKind::StartedOver { .. }
+            | TransitionKind::Recovered { .. }
+            | TransitionKind::Ended => {}
         }
     }
 
@@ -171,13 +192,12 @@ impl Reporter {
         }
     }
 
-    fn tell(&self, transition: &Transition) {
+    fn log(&self, transition: &Transition) {
         let (namespace, pod, container) = (
             transition.pod.namespace(),
             transition.pod.name(),
             &transition.container,
         );
-        let count = |metric| self.metrics.count(metric, &[]);
         match &transition.kind {
             TransitionKind::Counted {
                 cause,
@@ -185,8 +205,6 @@ impl Reporter {
                 matched,
                 failures,
             } => {
-                self.metrics
-                    .count(Metric::Failures, &[("cause", cause.as_str())]);
                 tracing::info!(namespace, pod, container, %cause, %permanence, matched, failures, "pull failed");
             }
             TransitionKind::Recollected { failures, since } => {
@@ -201,7 +219,6 @@ impl Reporter {
                 );
             }
             TransitionKind::Throttled => {
-                count(Metric::Throttled);
                 tracing::debug!(
                     namespace,
                     pod,
@@ -237,7 +254,6 @@ impl Reporter {
                 );
             }
             TransitionKind::Held { why, trail } => {
-                count(Metric::Held);
                 tracing::info!(
                     namespace,
                     pod,
@@ -251,7 +267,6 @@ impl Reporter {
                 self.count_verdict(decision.enforcement.action().as_str(), decision);
             }
             TransitionKind::PutBack { times } => {
-                count(Metric::Reverted);
                 tracing::warn!(
                     namespace,
                     pod,
@@ -261,11 +276,9 @@ impl Reporter {
             }
             TransitionKind::Ended => tracing::info!(namespace, pod, "the pod has ended by itself"),
             TransitionKind::Agreed => {
-                count(Metric::KubeletConfirmed);
                 tracing::info!(namespace, pod, "the kubelet has confirmed the failure");
             }
             TransitionKind::GaveUp => {
-                count(Metric::Abandoned);
                 tracing::error!(
                     namespace,
                     pod,

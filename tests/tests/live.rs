@@ -147,11 +147,7 @@ impl World {
     }
 
     fn metric(&self, name: &str) -> String {
-        let text = self.metrics.text();
-        let value = text
-            .lines()
-            .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-        value.unwrap_or_default().to_owned()
+        self.metrics.value(name).unwrap_or_default()
     }
 }
 

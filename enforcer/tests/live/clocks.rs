@@ -8,8 +8,7 @@ use pullstop_core::wire::timestamp;
 use pullstop_enforcer::clock::Clock;
 use tokio::time::sleep;
 
-use crate::cluster::Cluster;
-use crate::{Recording, Replica};
+use crate::{recorded, start};
 
 /// Ten minutes for everything.
 const RULE: Duration = Duration::from_secs(600);
@@ -35,11 +34,10 @@ fn off(clock: Clock, ahead_s: i64) -> Clock {
 /// How long after its first failure the pod is failed whose enforcer is restarted 4 s after that, on a node with such a
 /// clock. The first one's clock is wrong, too.
 async fn failed_after(first_ahead_s: i64, then_ahead_s: i64) -> Duration {
-    let (recording, cluster) = (Recording::read("invalid-name"), Cluster::new());
+    let (recording, cluster) = recorded("invalid-name");
     let (clock, name) = (recording.clock(), recording.name.clone());
-    cluster.state().clock = Some(clock);
     tokio::spawn(recording.play(cluster.clone(), clock));
-    let first = Replica::start(
+    let first = start(
         &cluster,
         off(clock, first_ahead_s),
         "a",
@@ -52,7 +50,7 @@ async fn failed_after(first_ahead_s: i64, then_ahead_s: i64) -> Duration {
     let began = clock.now();
     sleep(Duration::from_secs(3)).await;
     first.kill();
-    let then = Replica::start(
+    let then = start(
         &cluster,
         off(clock, then_ahead_s),
         "b",

@@ -1,71 +1,54 @@
-//! A cluster made of functions: pods, Leases and events behind kube's client, with faults on demand.
+//! The simulated API server behind kube's client, and in front of it what tests want to go wrong between the two.
 //!
-//! It answers like a real API server as far as the enforcer asks: pages, selectors, watches from a version, preconditions,
-//! strategic merges by condition type. Time is tokio's, which tests pause.
+//! What is put into the cluster is stored as it is, as a kubelet or an administrator would have it stored. Time is tokio's,
+//! which tests pause.
 
-mod answers;
-
-use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, channel::Channel};
+use http_body_util::BodyExt;
 use hyper::body::Bytes;
 use hyper::{Request, Response};
 use kube::Client;
 use kube::client::Body;
+use pullstop_apiserver::{Api, Auth, Body as Answer, Clock, Cut, Fault, Faults, Key, Rule, Store};
+use pullstop_core::policy::document::{CLUSTER_KIND, NAMESPACED_KIND};
+use pullstop_core::time::Timestamp;
+use pullstop_enforcer::clock;
+use pullstop_enforcer::crds::definition;
 use serde_json::{Value, json};
-use tokio::sync::watch;
+use tokio::sync::mpsc;
 
-use self::answers::{failure, merge_conditions, ok, overload, query, selects, whole};
+/// Who puts things into the cluster.
+const ADMINISTRATOR: &str = "administrator";
 
-type Answer = Response<UnsyncBoxBody<Bytes, Infallible>>;
-
-/// The cluster.
+/// The cluster. Copies are handles to the same one.
 #[derive(Clone)]
 pub(crate) struct Cluster {
+    /// What goes wrong in the server itself.
+    faults: Faults,
     state: Arc<Mutex<State>>,
-    version: Arc<watch::Sender<u64>>,
 }
 
-/// What there is.
-#[derive(Default)]
+/// What there is, and what was asked for.
 pub(crate) struct State {
-    pub(crate) pods: BTreeMap<(String, String), Value>,
-    pub(crate) leases: BTreeMap<String, Value>,
-    pub(crate) policies: Vec<Value>,
-    /// Those of namespaces.
-    pub(crate) own_policies: Vec<Value>,
-    pub(crate) events: Vec<Value>,
-    /// Objects of other kinds, by path.
-    pub(crate) others: BTreeMap<&'static str, Value>,
+    store: Store,
     /// Method and path of every request.
     pub(crate) requests: Vec<(String, String)>,
-    pub(crate) faults: Vec<Fault>,
-    /// What time it is, if the server says so.
-    pub(crate) clock: Option<pullstop_enforcer::clock::Clock>,
-    /// Watches from an earlier version are too old.
-    pub(crate) compacted: u64,
-    /// Watches tell nothing at all.
-    pub(crate) is_mute: bool,
+    /// What goes wrong in front of the server.
+    pub(crate) faults: Vec<FaultInFront>,
     /// Each page of a list leads to this one.
     pub(crate) next_page: Option<&'static str>,
-    /// How long requests about single pods take.
-    pub(crate) latency: Duration,
-    version: u64,
-    history: Vec<Change>,
-}
-
-struct Change {
-    version: u64,
-    old: Option<Value>,
-    new: Option<Value>,
+    /// Lists say where the next page begins before they say what is on this one, as Go writes them.
+    pub(crate) metadata_first: bool,
+    /// Watches tell nothing at all until their timeout.
+    pub(crate) is_mute: bool,
+    /// What is told in place of what is stored: what no server stores, but another may tell.
+    pub(crate) retold: Option<(&'static str, &'static str)>,
 }
 
 /// Something that goes wrong.
-pub(crate) struct Fault {
+pub(crate) struct FaultInFront {
     pub(crate) method: &'static str,
     /// Part of the path.
     pub(crate) path: &'static str,
@@ -89,28 +72,45 @@ pub(crate) enum How {
 }
 
 impl Cluster {
+    /// A cluster whose time begins some day in 2026.
     pub(crate) fn new() -> Self {
-        let state = State {
-            version: 100,
-            ..State::default()
-        };
-        Self {
-            state: Arc::new(Mutex::new(state)),
-            version: Arc::new(watch::channel(100).0),
-        }
+        Self::since(Timestamp::from_millis(1_795_000_000_000))
     }
 
-    /// A client; `cut_off` makes it a client that reaches nothing while that is true.
-    pub(crate) fn client(&self, cut_off: &watch::Sender<bool>) -> Client {
-        let (cluster, cut_off) = (self.clone(), cut_off.subscribe());
+    /// A cluster whose time begins at this moment.
+    pub(crate) fn since(began: Timestamp) -> Self {
+        let state = State {
+            store: Store::new(Clock::from(began)),
+            requests: Vec::new(),
+            faults: Vec::new(),
+            next_page: None,
+            metadata_first: false,
+            is_mute: false,
+            retold: None,
+        };
+        let cluster = Self {
+            faults: Faults::default(),
+            state: Arc::new(Mutex::new(state)),
+        };
+        for kind in [CLUSTER_KIND, NAMESPACED_KIND] {
+            cluster.put_object(definition(kind));
+        }
+        let namespace =
+            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "pullstop"}});
+        cluster.put_object(namespace);
+        cluster
+    }
+
+    /// A clock that shows the cluster's time.
+    pub(crate) fn clock(&self) -> clock::Clock {
+        clock::Clock::starting_at(self.store().clock().now())
+    }
+
+    pub(crate) fn client(&self) -> Client {
+        let cluster = self.clone();
         let service = tower::service_fn(move |request: Request<Body>| {
-            let (cluster, mut cut_off) = (cluster.clone(), cut_off.clone());
-            async move {
-                if cut_off.wait_for(|cut| !cut).await.is_err() {
-                    std::future::pending::<()>().await;
-                }
-                Ok::<_, Infallible>(cluster.answer(request).await)
-            }
+            let cluster = cluster.clone();
+            async move { cluster.answer(request).await }
         });
         Client::new(service, "pullstop")
     }
@@ -119,44 +119,137 @@ impl Cluster {
         self.state.lock().unwrap()
     }
 
-    pub(crate) fn pod(&self, name: &str) -> Option<Value> {
-        self.state()
-            .pods
-            .get(&("default".to_owned(), name.to_owned()))
-            .cloned()
+    pub(crate) fn store(&self) -> Store {
+        self.state().store.clone()
     }
 
-    /// Puts a pod, or takes it away.
-    pub(crate) fn put(&self, name: &str, pod: Option<Value>) {
+    pub(crate) fn faults(&self) -> Faults {
+        self.faults.clone()
+    }
+
+    pub(crate) fn get(&self, key: &Key) -> Option<Value> {
+        Some(Value::clone(&*self.store().get(key)?))
+    }
+
+    /// Puts an object of any kind, in place of what has its name.
+    pub(crate) fn put_object(&self, object: Value) {
+        self.store().put(object, ADMINISTRATOR).unwrap();
+    }
+
+    pub(crate) fn pod(&self, name: &str) -> Option<Value> {
+        self.get(&Key::pod("default", name))
+    }
+
+    /// All pods of a namespace.
+    pub(crate) fn pods_in(&self, namespace: &str) -> Vec<Arc<Value>> {
+        let mut pods = self.store().objects("", "pods");
+        pods.retain(|pod| pod["metadata"]["namespace"] == namespace);
+        pods
+    }
+
+    /// Puts a pod.
+    pub(crate) fn put(&self, name: &str, pod: Value) {
         self.put_in("default", name, pod);
     }
 
-    /// The same in another namespace.
-    pub(crate) fn put_in(&self, namespace: &str, name: &str, pod: Option<Value>) {
-        self.state()
-            .put((namespace.to_owned(), name.to_owned()), pod);
-        self.publish();
-    }
-
-    /// Restores a state of another time: the same pods, at this version. Watches go on in silence.
-    pub(crate) fn restore(&self, version: u64) {
-        let mut state = self.state();
-        state.version = version;
-        state.history.clear();
-        for pod in state.pods.values_mut() {
-            pod["metadata"]["resourceVersion"] = json!(version.to_string());
+    /// The same in another namespace. Another uid is that of a namesake, which comes when the old pod is gone.
+    pub(crate) fn put_in(&self, namespace: &str, name: &str, mut pod: Value) {
+        let (key, store) = (Key::pod(namespace, name), self.store());
+        let uid = |pod: &Value| pod["metadata"]["uid"].clone();
+        if store.get(&key).is_some_and(|old| uid(&old) != uid(&pod)) {
+            store.delete(&key, ADMINISTRATOR);
         }
+        for (member, value) in [("apiVersion", "v1"), ("kind", "Pod")] {
+            pod[member] = value.into();
+        }
+        for (member, value) in [("name", name), ("namespace", namespace)] {
+            pod["metadata"][member] = value.into();
+        }
+        self.put_object(pod);
     }
 
     /// Changes a pod.
     pub(crate) fn edit(&self, name: &str, edit: impl FnOnce(&mut Value)) {
         let mut pod = self.pod(name).unwrap();
         edit(&mut pod);
-        self.put(name, Some(pod));
+        self.put(name, pod);
     }
 
+    /// What the Lease holds; null if there is none.
+    pub(crate) fn lease(&self) -> Value {
+        self.get(&lease()).unwrap_or_default()
+    }
+
+    pub(crate) fn edit_lease(&self, edit: impl FnOnce(&mut Value)) {
+        self.store().update(&lease(), ADMINISTRATOR, edit).unwrap();
+    }
+
+    /// Puts a policy: of its namespace, if it has one, else of the cluster.
+    pub(crate) fn put_policy(&self, mut policy: Value) {
+        let kind = if policy["metadata"]["namespace"].is_string() {
+            NAMESPACED_KIND
+        } else {
+            CLUSTER_KIND
+        };
+        policy["apiVersion"] = "pullstop.dev/v1alpha1".into();
+        policy["kind"] = kind.into();
+        self.put_object(policy);
+    }
+
+    /// A policy of the cluster.
+    pub(crate) fn policy(&self, name: &str) -> Option<Value> {
+        let plural = "clusterpullfailurepolicies";
+        self.get(&Key::of("pullstop.dev", plural, "", name))
+    }
+
+    /// All events, oldest first, as clients read them.
+    pub(crate) async fn events(&self) -> Vec<Value> {
+        let request = Request::get("/apis/events.k8s.io/v1/events");
+        let answer = self
+            .api()
+            .answer(request.body(Body::empty()).unwrap())
+            .await;
+        let mut list: Value = serde_json::from_slice(&whole_body(answer.unwrap()).await).unwrap();
+        let mut events = std::mem::take(list["items"].as_array_mut().unwrap());
+        let version = |event: &Value| {
+            let version = event["metadata"]["resourceVersion"].as_str();
+            version.unwrap().parse::<u64>().unwrap()
+        };
+        events.sort_by_key(version);
+        events
+    }
+
+    /// Restores a state of another time: the same objects, from this version on. Watches go on in silence.
+    pub(crate) fn restore(&self, version: u64) {
+        let old = self.store();
+        let new = Store::new(old.clock());
+        new.advance(version);
+        for namespace in ["", "default", "pullstop"] {
+            for key in old.keys_in(namespace) {
+                new.put(Value::clone(&old.get(&key).unwrap()), ADMINISTRATOR)
+                    .unwrap();
+            }
+        }
+        self.state().store = new;
+    }
+
+    /// Forgets all changes so far.
+    pub(crate) fn compact(&self) {
+        let store = self.store();
+        store.compact(store.version());
+    }
+
+    /// Requests about single pods take so long.
+    pub(crate) fn slow_down(&self, millis: u64) {
+        for (verb, resource) in [("get", "pods"), ("patch", "pods"), ("patch", "pods/status")] {
+            self.faults
+                .add(Rule::on(verb, resource, Fault::Delay { millis }));
+        }
+    }
+
+    /// From now on, so many such requests go wrong in this way.
     pub(crate) fn fault(&self, method: &'static str, path: &'static str, times: usize, how: How) {
-        self.state().faults.push(Fault {
+        self.state().faults.push(FaultInFront {
             method,
             path,
             times,
@@ -173,306 +266,138 @@ impl Cluster {
             .count()
     }
 
-    fn publish(&self) {
-        let version = self.state().version;
-        self.version.send_replace(version);
+    fn api(&self) -> Api {
+        Api::new(self.store(), Auth::open(), self.faults())
     }
 
-    /// Answers one request.
-    pub(crate) async fn answer<B>(&self, request: Request<B>) -> Answer
-    where
-        B: hyper::body::Body<Data = Bytes>,
-        B::Error: std::fmt::Debug,
-    {
+    /// Answers one request, unless something goes wrong with it on the way.
+    async fn answer(&self, mut request: Request<Body>) -> Result<Response<Answer>, Cut> {
         let (method, path) = (request.method().to_string(), request.uri().to_string());
-        let body = request.into_body().collect().await.unwrap().to_bytes();
-        let body: Value = serde_json::from_slice(&body).unwrap_or_default();
         let how = {
             let mut state = self.state();
             state.requests.push((method.clone(), path.clone()));
-            let hit = |f: &&mut Fault| f.times > 0 && f.method == method && path.contains(f.path);
+            let hit =
+                |f: &&mut FaultInFront| f.times > 0 && f.method == method && path.contains(f.path);
             state.faults.iter_mut().find(hit).map(|fault| {
                 fault.times -= 1;
                 fault.how
             })
         };
         match how {
-            Some(How::Status(code, retry_after)) => return failure(code, retry_after),
+            Some(How::Status(code, retry_after)) => return Ok(refusal(code, retry_after)),
             Some(How::Silence) => std::future::pending().await,
-            Some(How::Garbage) => return whole(200, "{\"items\": <html>"),
-            Some(How::Overload(seconds)) => return overload(seconds),
+            Some(How::Garbage) => return Ok(whole(200, "{\"items\": <html>")),
+            Some(How::Overload(seconds)) => return Ok(overload(seconds)),
             Some(How::LostAnswer) | None => {}
         }
-        let latency = self.state().latency;
-        if path.contains("/pods/") && !latency.is_zero() {
-            tokio::time::sleep(latency).await;
+        let is_page = path.contains("limit=");
+        if self.state().is_mute && path.contains("watch=1") {
+            return Ok(Response::new(mute(&path)));
         }
-        let mut answer = if path.contains("watch=1") {
-            self.watch(&path)
-        } else {
-            self.state().request(&method, &path, &body)
-        };
-        super::date(&mut answer, self.state().clock);
-        self.publish();
+        if is_page && self.state().next_page.is_some() {
+            let first = path.split("&continue=").next().unwrap();
+            *request.uri_mut() = first.parse().unwrap();
+        }
+        let answer = self.api().answer(request).await?;
         if matches!(how, Some(How::LostAnswer)) {
             std::future::pending::<()>().await;
         }
-        answer
+        let answer = if is_page {
+            self.page(answer).await
+        } else {
+            answer
+        };
+        let retold = self.state().retold;
+        Ok(match retold {
+            Some(words) => answer.map(|body| retell(body, words)),
+            None => answer,
+        })
     }
 
-    fn watch(&self, path: &str) -> Answer {
-        let selector = query(path, "fieldSelector");
-        let mut from: u64 = query(path, "resourceVersion").parse().unwrap();
-        let lasts = Duration::from_secs(query(path, "timeoutSeconds").parse().unwrap());
-        let (mut sender, body) = Channel::<Bytes, Infallible>::new(16);
-        let (cluster, mut version) = (self.clone(), self.version.subscribe());
-        let until = tokio::time::Instant::now() + lasts;
-        tokio::spawn(async move {
-            loop {
-                version.borrow_and_update();
-                if cluster.state().is_mute {
-                    tokio::time::sleep_until(until).await;
-                    return;
-                }
-                let lines = cluster.state().since(&mut from, &selector);
-                for line in lines {
-                    let ends = line["type"] == "ERROR";
-                    if sender
-                        .send_data(Bytes::from(format!("{line}\n")))
-                        .await
-                        .is_err()
-                        || ends
-                    {
-                        return;
-                    }
-                }
-                if tokio::time::timeout_at(until, version.changed())
-                    .await
-                    .is_err()
-                {
-                    let bookmark = json!({"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": cluster.state().version.to_string()}}});
-                    let _ = sender.send_data(Bytes::from(format!("{bookmark}\n"))).await;
-                    return;
-                }
-            }
-        });
-        Response::new(body.boxed_unsync())
+    /// A page of a list as it is to be told.
+    async fn page(&self, page: Response<Answer>) -> Response<Answer> {
+        let (next_page, metadata_first) = {
+            let state = self.state();
+            (state.next_page, state.metadata_first)
+        };
+        if next_page.is_none() && !metadata_first {
+            return page;
+        }
+        let mut list: Value = serde_json::from_slice(&whole_body(page).await).unwrap();
+        if let Some(next) = next_page {
+            list["metadata"]["continue"] = next.into();
+        }
+        let text = if metadata_first {
+            let (metadata, items) = (&list["metadata"], &list["items"]);
+            format!(r#"{{"kind":"PodList","metadata":{metadata},"items":{items}}}"#)
+        } else {
+            list.to_string()
+        };
+        whole(200, &text)
     }
 }
 
-impl State {
-    fn put(&mut self, key: (String, String), pod: Option<Value>) -> u64 {
-        self.version += 1;
-        let version = self.version;
-        let pod = pod.map(|mut pod| {
-            pod["metadata"]["resourceVersion"] = json!(version.to_string());
-            pod
-        });
-        let old = match &pod {
-            Some(pod) => self.pods.insert(key, pod.clone()),
-            None => self.pods.remove(&key),
-        };
-        self.history.push(Change {
-            version,
-            old,
-            new: pod,
-        });
-        version
-    }
+fn lease() -> Key {
+    Key::of("coordination.k8s.io", "leases", "pullstop", "pullstop")
+}
 
-    /// What a watch says of the changes after `from`.
-    fn since(&self, from: &mut u64, selector: &str) -> Vec<Value> {
-        if *from < self.compacted {
-            let status =
-                json!({"kind": "Status", "message": "too old resource version", "code": 410});
-            return vec![json!({"type": "ERROR", "object": status})];
-        }
-        let mut lines = Vec::new();
-        for change in self.history.iter().filter(|change| change.version > *from) {
-            let matching = |pod: &&Value| selects(selector, pod);
-            let (old, new) = (
-                change.old.as_ref().filter(matching),
-                change.new.as_ref().filter(matching),
-            );
-            let (kind, object) = match (old, new) {
-                (None, None) => continue,
-                (None, Some(new)) => ("ADDED", new.clone()),
-                (Some(_), Some(new)) => ("MODIFIED", new.clone()),
-                (Some(old), None) => {
-                    let mut gone = old.clone();
-                    gone["metadata"]["resourceVersion"] = json!(change.version.to_string());
-                    ("DELETED", gone)
-                }
-            };
-            lines.push(json!({"type": kind, "object": object}));
-        }
-        *from = (*from).max(self.version);
-        lines
-    }
+/// A watch that tells nothing until its timeout.
+fn mute(path: &str) -> Answer {
+    let mut pairs = path.split(['?', '&']);
+    let timeout = pairs.find_map(|pair| pair.strip_prefix("timeoutSeconds="));
+    let lasts = Duration::from_secs(timeout.unwrap().parse().unwrap());
+    let (sender, lines) = mpsc::channel(1);
+    tokio::spawn(async move {
+        let _ = tokio::time::timeout(lasts, sender.closed()).await;
+    });
+    Answer::Lines(lines)
+}
 
-    fn request(&mut self, method: &str, path: &str, body: &Value) -> Answer {
-        let place = path.split('?').next().unwrap();
-        let parts: Vec<&str> = place.trim_matches('/').split('/').collect();
-        match (method, parts.as_slice()) {
-            ("GET", ["api", "v1", "pods"]) => self.list(path),
-            ("GET", ["api", "v1", "namespaces", namespace, "pods", name]) => {
-                match self
-                    .pods
-                    .get(&((*namespace).to_owned(), (*name).to_owned()))
-                {
-                    Some(pod) => ok(pod),
-                    None => failure(404, None),
+/// The same with other words in it.
+fn retell(body: Answer, (stored, told): (&'static str, &'static str)) -> Answer {
+    let other = move |bytes: Bytes| -> Bytes {
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        text.replace(stored, told).into()
+    };
+    match body {
+        Answer::Whole(bytes) => Answer::Whole(other(bytes)),
+        Answer::Lines(mut lines) => {
+            let (sender, retold) = mpsc::channel(1);
+            tokio::spawn(async move {
+                while let Some(line) = lines.recv().await {
+                    if sender.send(line.map(other)).await.is_err() {
+                        return;
+                    }
                 }
-            }
-            (
-                "PATCH",
-                [
-                    "api",
-                    "v1",
-                    "namespaces",
-                    namespace,
-                    "pods",
-                    name,
-                    rest @ ..,
-                ],
-            ) => self.patch(
-                &((*namespace).to_owned(), (*name).to_owned()),
-                rest == ["status"],
-                body,
-            ),
-            ("POST", ["apis", "events.k8s.io", "v1", "namespaces", _, "events"]) => {
-                self.events.push(body.clone());
-                ok(body)
-            }
-            (
-                _,
-                [
-                    "apis",
-                    "coordination.k8s.io",
-                    "v1",
-                    "namespaces",
-                    _,
-                    "leases",
-                    name @ ..,
-                ],
-            ) => {
-                let own = body["metadata"]["name"].as_str().unwrap_or_default();
-                let name = name.first().unwrap_or(&own);
-                self.lease(method, (*name).to_owned(), body)
-            }
-            (
-                "GET",
-                [
-                    "apis",
-                    "pullstop.dev",
-                    "v1alpha1",
-                    "clusterpullfailurepolicies",
-                ],
-            ) => ok(&json!({"items": self.policies})),
-            ("GET", ["apis", "pullstop.dev", "v1alpha1", "pullfailurepolicies"]) => {
-                ok(&json!({"items": self.own_policies}))
-            }
-            (
-                "PATCH",
-                [
-                    "apis",
-                    "pullstop.dev",
-                    "v1alpha1",
-                    place @ ..,
-                    name,
-                    "status",
-                ],
-            ) => {
-                let own = place.first() == Some(&"namespaces");
-                let policies = if own {
-                    &mut self.own_policies
-                } else {
-                    &mut self.policies
-                };
-                let is_it = |policy: &&mut Value| policy["metadata"]["name"] == *name;
-                let policy = policies.iter_mut().find(is_it).unwrap();
-                policy["status"] = body["status"].clone();
-                ok(policy)
-            }
-            _ => match self.others.get(place) {
-                Some(object) => ok(object),
-                None => failure(404, None),
-            },
+            });
+            Answer::Lines(retold)
         }
+        Answer::Silent => Answer::Silent,
     }
+}
 
-    fn list(&self, path: &str) -> Answer {
-        let selector = query(path, "fieldSelector");
-        let limit: usize = query(path, "limit").parse().unwrap();
-        let skip: usize = query(path, "continue").parse().unwrap_or_default();
-        let next_page = self.next_page;
-        let all: Vec<&Value> = self
-            .pods
-            .values()
-            .filter(|pod| selects(&selector, pod))
-            .collect();
-        let page: Vec<&Value> = all.iter().skip(skip).take(limit).copied().collect();
-        let mut metadata = json!({"resourceVersion": self.version.to_string()});
-        if skip + page.len() < all.len() {
-            metadata["continue"] = json!((skip + page.len()).to_string());
-        }
-        if let Some(next) = next_page {
-            metadata["continue"] = json!(next);
-        }
-        ok(&json!({"kind": "PodList", "metadata": metadata, "items": page}))
-    }
+async fn whole_body(answer: Response<Answer>) -> Bytes {
+    answer.into_body().collect().await.unwrap().to_bytes()
+}
 
-    fn patch(&mut self, key: &(String, String), on_status: bool, patch: &Value) -> Answer {
-        let Some(mut pod) = self.pods.get(key).cloned() else {
-            return failure(404, None);
-        };
-        if patch["metadata"]["uid"] != pod["metadata"]["uid"] {
-            return failure(422, None);
-        }
-        if patch["metadata"]["resourceVersion"] != pod["metadata"]["resourceVersion"] {
-            return failure(409, None);
-        }
-        if on_status {
-            if let Some(annotations) = patch["metadata"]["annotations"].as_object() {
-                for (name, value) in annotations {
-                    pod["metadata"]["annotations"][name] = value.clone();
-                }
-            }
-            for (name, value) in patch["status"].as_object().unwrap() {
-                if name == "conditions" {
-                    merge_conditions(&mut pod, value.as_array().unwrap());
-                } else {
-                    pod["status"][name] = value.clone();
-                }
-            }
-        } else {
-            pod["spec"]["activeDeadlineSeconds"] = patch["spec"]["activeDeadlineSeconds"].clone();
-        }
-        self.put(key.clone(), Some(pod));
-        ok(&self.pods[key])
+fn refusal(code: u16, retry_after: Option<u64>) -> Response<Answer> {
+    let status = json!({"kind": "Status", "message": format!("fault {code}"), "code": code});
+    let mut answer = whole(code, &status.to_string());
+    if let Some(seconds) = retry_after {
+        answer.headers_mut().insert("retry-after", seconds.into());
     }
+    answer
+}
 
-    fn lease(&mut self, method: &str, name: String, body: &Value) -> Answer {
-        self.version += 1;
-        let version = json!(self.version.to_string());
-        match (method, self.leases.get_mut(&name)) {
-            ("GET", Some(lease)) => ok(lease),
-            ("POST", None) => {
-                let mut lease = body.clone();
-                lease["metadata"]["resourceVersion"] = version;
-                ok(self.leases.entry(name).or_insert(lease))
-            }
-            ("PATCH", Some(lease))
-                if body["metadata"]["resourceVersion"] == lease["metadata"]["resourceVersion"] =>
-            {
-                for (field, value) in body["spec"].as_object().unwrap() {
-                    lease["spec"][field] = value.clone();
-                }
-                lease["metadata"]["resourceVersion"] = version;
-                ok(lease)
-            }
-            ("POST" | "PATCH", Some(_)) => failure(409, None),
-            _ => failure(404, None),
-        }
-    }
+/// 429 from what is in front of all requests.
+fn overload(seconds: u64) -> Response<Answer> {
+    let mut answer = whole(429, "Too many requests, please try again later.\n");
+    answer.headers_mut().insert("retry-after", seconds.into());
+    answer
+}
+
+fn whole(code: u16, text: &str) -> Response<Answer> {
+    let mut answer = Response::new(Answer::Whole(Bytes::from(text.to_owned())));
+    *answer.status_mut() = code.try_into().unwrap();
+    answer
 }

@@ -2,30 +2,27 @@
 
 use std::time::Duration;
 
-use pullstop_core::time::Timestamp;
-use pullstop_enforcer::clock::Clock;
 use tokio::time::{Instant, sleep};
 
 use crate::cluster::{Cluster, How};
-use crate::{Replica, standard, unnameable};
+use crate::{Replica, standard, start, unnameable};
 
 /// A cluster with so many pods in one namespace, and one in another, and how it is looked after.
 fn two_tenants(pods: usize) -> (Cluster, Replica) {
     let cluster = Cluster::new();
     for at in 0..pods {
         let name = format!("p{at}");
-        cluster.put_in("a", &name, Some(unnameable("a", &name)));
+        cluster.put_in("a", &name, unnameable("a", &name));
     }
-    cluster.put_in("b", "p", Some(unnameable("b", "p")));
-    let clock = Clock::starting_at(Timestamp::from_millis(1_795_000_000_000));
-    let replica = Replica::start(&cluster, clock, "r", standard(), &[]);
+    cluster.put_in("b", "p", unnameable("b", "p"));
+    let clock = cluster.clock();
+    let replica = start(&cluster, clock, "r", standard(), &[]);
     (cluster, replica)
 }
 
 fn failed(cluster: &Cluster, namespace: &str) -> usize {
-    let state = cluster.state();
-    let pods = state.pods.iter().filter(|((of, _), _)| of == namespace);
-    pods.filter(|(_, pod)| pod["status"]["phase"] == "Failed")
+    let pods = cluster.pods_in(namespace).into_iter();
+    pods.filter(|pod| pod["status"]["phase"] == "Failed")
         .count()
 }
 
@@ -45,7 +42,7 @@ async fn until_the_other_is_failed(cluster: &Cluster) -> Duration {
 #[tokio::test(start_paused = true)]
 async fn the_many_verdicts_of_one_tenant_do_not_come_before_the_one_of_another() {
     let (cluster, replica) = two_tenants(1000);
-    cluster.state().latency = Duration::from_millis(20);
+    cluster.slow_down(20);
     until_the_other_is_failed(&cluster).await;
     let before = failed(&cluster, "a");
     assert!(before <= 16, "{before} of the other tenant came first");

@@ -3,26 +3,26 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use pullstop_apiserver::{Fault, Rule};
 use pullstop_enforcer::api::Api;
 use pullstop_enforcer::pods::pages::Pages;
 use serde_json::json;
-use tokio::sync::watch;
 use tokio::time::sleep;
 
 use crate::cluster::{Cluster, How};
-use crate::{Recording, Replica, agree, standard};
+use crate::{Replica, agree, recorded, standard, start};
 
 /// Method, part of the path, how often, and how it goes wrong.
 type Faults = [(&'static str, &'static str, usize, How)];
 
 /// Plays `missing-tag` under `faults`, and says how it ended.
 async fn missing_tag(faults: &Faults) -> (Cluster, Replica) {
-    let (recording, cluster) = (Recording::read("missing-tag"), Cluster::new());
+    let (recording, cluster) = recorded("missing-tag");
     for (method, path, times, how) in faults {
         cluster.fault(method, path, *times, *how);
     }
     let clock = recording.clock();
-    let replica = Replica::start(&cluster, clock, "a", standard(), &[]);
+    let replica = start(&cluster, clock, "a", standard(), &[]);
     tokio::spawn(agree(cluster.clone(), recording.name.clone()));
     recording.play(cluster.clone(), clock).await;
     sleep(Duration::from_secs(700)).await;
@@ -170,12 +170,12 @@ async fn what_never_works_is_seen_in_metrics_and_fails_nobody() {
 
 #[tokio::test(start_paused = true)]
 async fn a_gap_in_the_watch_condemns_nobody_and_forgets_nobody() {
-    let (recording, cluster) = (Recording::read("missing-tag"), Cluster::new());
+    let (recording, cluster) = recorded("missing-tag");
     let clock = recording.clock();
-    let replica = Replica::start(&cluster, clock, "a", standard(), &[]);
+    let replica = start(&cluster, clock, "a", standard(), &[]);
     tokio::spawn(recording.play(cluster.clone(), clock));
     sleep(Duration::from_secs(60)).await;
-    replica.cut_off.send_replace(true);
+    replica.line.hang();
     sleep(Duration::from_secs(40)).await;
     // What was stored meanwhile is compacted away, and the pod gets another image.
     cluster.edit("missing-tag", |pod| {
@@ -184,13 +184,8 @@ async fn a_gap_in_the_watch_condemns_nobody_and_forgets_nobody() {
     cluster.edit("missing-tag", |pod| {
         pod["status"]["phase"] = json!("Running");
     });
-    let compacted = cluster.pod("missing-tag").unwrap()["metadata"]["resourceVersion"]
-        .as_str()
-        .unwrap()
-        .parse()
-        .unwrap();
-    cluster.state().compacted = compacted;
-    replica.cut_off.send_replace(false);
+    cluster.compact();
+    replica.line.go_on();
     sleep(Duration::from_secs(80)).await;
     assert_eq!(
         replica.metric("pullstop_writes_total{kind=\"fail\",result=\"success\"}"),
@@ -201,40 +196,47 @@ async fn a_gap_in_the_watch_condemns_nobody_and_forgets_nobody() {
 
 #[tokio::test(start_paused = true)]
 async fn a_version_that_is_too_old_leads_to_a_new_list() {
-    let (recording, cluster) = (Recording::read("missing-tag"), Cluster::new());
+    let (recording, cluster) = recorded("missing-tag");
     let clock = recording.clock();
-    let replica = Replica::start(&cluster, clock, "a", standard(), &[]);
+    // The watch breaks after its first event, while nothing new gets through. Without a Lease, nothing else is a reason
+    // to list.
+    let breaks = Fault::Truncate { after_events: 1 };
+    cluster
+        .faults()
+        .add(Rule::on("watch", "pods", breaks).times(1));
+    let replica = start(&cluster, clock, "a", standard(), &["--no-lease"]);
     sleep(Duration::from_secs(5)).await;
-    replica.cut_off.send_replace(true);
+    replica.line.hang();
     tokio::spawn(recording.play(cluster.clone(), clock));
     sleep(Duration::from_secs(70)).await;
     // All that happened since is compacted away: only a list tells of the pod.
-    cluster.state().compacted = u64::MAX;
-    replica.cut_off.send_replace(false);
+    cluster.compact();
+    replica.line.go_on();
     sleep(Duration::from_secs(30)).await;
-    cluster.state().compacted = 0;
     assert_eq!(replica.metric("pullstop_tracked_pods"), "1");
     assert_ne!(
         replica.metric("pullstop_watch_restarts_total{reason=\"expired\"}"),
-        ""
+        "",
+        "{}",
+        replica.metrics.text()
     );
     replica.kill();
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_pod_that_is_replaced_by_a_namesake_is_not_mistaken_for_it() {
-    let (recording, cluster) = (Recording::read("invalid-name"), Cluster::new());
+    let (recording, cluster) = recorded("invalid-name");
     let (clock, name) = (recording.clock(), recording.name.clone());
-    let replica = Replica::start(&cluster, clock, "a", standard(), &[]);
+    let replica = start(&cluster, clock, "a", standard(), &[]);
     let playing = tokio::spawn(recording.play(cluster.clone(), clock));
     sleep(Duration::from_secs(10)).await;
     playing.abort();
-    replica.cut_off.send_replace(true);
+    replica.line.hang();
     cluster.edit(&name, |pod| {
         pod["metadata"]["uid"] = json!("another");
         pod["status"]["conditions"] = json!([]);
     });
-    replica.cut_off.send_replace(false);
+    replica.line.go_on();
     sleep(Duration::from_secs(25)).await;
     assert_eq!(
         cluster.pod(&name).unwrap()["status"]["phase"],
@@ -248,13 +250,13 @@ async fn a_pod_that_is_replaced_by_a_namesake_is_not_mistaken_for_it() {
 #[tokio::test]
 async fn a_damaged_pod_hides_no_page_behind_its_own() {
     let cluster = Cluster::new();
-    cluster.put("damaged", Some(json!({"metadata": {}, "spec": 5})));
+    cluster.put("damaged", json!({"metadata": {}, "spec": 5}));
     for n in 0..600 {
         let name = format!("pod-{n}");
         let pod = json!({"metadata": {"name": name, "namespace": "default", "uid": name}});
-        cluster.put(&name, Some(pod));
+        cluster.put(&name, pod);
     }
-    let api = Api::new(cluster.client(&watch::channel(false).0), Arc::default());
+    let api = Api::new(cluster.client(), Arc::default());
     let mut pages = Pages::new(&api, "status.phase!=Failed");
     let mut seen = Vec::new();
     while let Some(page) = pages.next().await.unwrap() {

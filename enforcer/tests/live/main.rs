@@ -1,4 +1,4 @@
-//! The whole enforcer against a cluster made of functions, in paused time: recorded pods, and all that can go wrong.
+//! The whole enforcer against the simulated API server, in paused time: recorded pods, and all that can go wrong.
 
 #![allow(
     clippy::unwrap_used,
@@ -15,6 +15,7 @@ mod names;
 mod pages;
 mod process;
 mod recording;
+mod replica;
 mod replicas;
 mod rights;
 mod standing;
@@ -22,86 +23,33 @@ mod verdicts;
 mod versions;
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
-use clap::Parser;
-use hyper::Response;
 use pullstop_core::policy::{Mode, Policies, Policy};
 use pullstop_core::time::Timestamp;
 use pullstop_core::wire::timestamp;
-use pullstop_enforcer::api::Api;
 use pullstop_enforcer::clock::Clock;
-use pullstop_enforcer::http::Listeners;
-use pullstop_enforcer::metrics::Metrics;
-use pullstop_enforcer::run::{Parts, RunArgs, enforce};
 use serde_json::{Value, json};
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
 
 use cluster::Cluster;
+use replica::{Enforcer, Replica};
 
-/// One replica of the enforcer.
-pub(crate) struct Replica {
-    pub(crate) metrics: Arc<Metrics>,
-    /// While this is true, it reaches nothing.
-    pub(crate) cut_off: watch::Sender<bool>,
-    stop: watch::Sender<bool>,
-    task: JoinHandle<Result<(), String>>,
-}
-
-impl Replica {
-    /// Starts one.
-    pub(crate) fn start(
-        cluster: &Cluster,
-        clock: Clock,
-        name: &str,
-        policies: Policies,
-        args: &[&str],
-    ) -> Self {
-        let metrics = Arc::new(Metrics::default());
-        let (cut_off, stop) = (watch::channel(false).0, watch::channel(false).0);
-        let parts = Parts {
-            api: Api::new(cluster.client(&cut_off), Arc::clone(&metrics)),
-            namespace: "pullstop".to_owned(),
-            metrics: Arc::clone(&metrics),
-            clock,
-            identity: name.to_owned(),
-            listeners: Listeners::default(),
-        };
-        let args = RunArgs::parse_from(["run"].iter().chain(args));
-        let stopping = stop.clone();
-        let task = tokio::spawn(async move { enforce(&args, policies, parts, stopping).await });
-        Self {
-            metrics,
-            cut_off,
-            stop,
-            task,
-        }
-    }
-
-    /// Lets it end in good order.
-    pub(crate) async fn stop(self) {
-        self.stop.send_replace(true);
-        self.task.await.unwrap().unwrap();
-    }
-
-    /// Ends it at once.
-    pub(crate) fn kill(self) {
-        self.task.abort();
-        self.cut_off.send_replace(true);
-    }
-
-    /// The value of one metric, with its labels.
-    pub(crate) fn metric(&self, name: &str) -> String {
-        let text = self.metrics.text();
-        let line = text.lines().find_map(|line| {
-            line.strip_prefix(name)?
-                .strip_prefix(' ')
-                .map(str::to_owned)
-        });
-        line.unwrap_or_default()
-    }
+/// Starts a replica whose Lease is in the namespace `pullstop`.
+pub(crate) fn start(
+    cluster: &Cluster,
+    clock: Clock,
+    name: &str,
+    policies: Policies,
+    args: &[&str],
+) -> Replica {
+    let enforcer = Enforcer {
+        client: cluster.client(),
+        namespace: "pullstop".to_owned(),
+        name: name.to_owned(),
+        clock,
+        policies,
+    };
+    enforcer.start(args)
 }
 
 /// A recorded pod.
@@ -144,7 +92,7 @@ impl Recording {
         for (at, recorded) in self.states {
             tokio::time::sleep(at.since(clock.now())).await;
             let Some(mut pod) = cluster.pod(&self.name) else {
-                cluster.put(&self.name, Some(recorded));
+                cluster.put(&self.name, recorded);
                 continue;
             };
             if pod["status"]["phase"] == "Failed" {
@@ -156,7 +104,7 @@ impl Recording {
             if let Some(conditions) = pod["status"]["conditions"].as_array_mut() {
                 conditions.extend(ours);
             }
-            cluster.put(&self.name, Some(pod));
+            cluster.put(&self.name, pod);
         }
     }
 }
@@ -209,11 +157,11 @@ pub(crate) async fn agree(cluster: Cluster, name: String) {
     }
 }
 
-/// Dates an answer as HTTP servers do, in whole seconds.
-pub(crate) fn date<B>(answer: &mut Response<B>, clock: Option<Clock>) {
-    let Some(clock) = clock else { return };
-    let text = timestamp::print_http_date(clock.now()).unwrap();
-    answer.headers_mut().insert("date", text.parse().unwrap());
+/// A recorded pod, and a cluster in which it is still to come.
+pub(crate) fn recorded(name: &str) -> (Recording, Cluster) {
+    let recording = Recording::read(name);
+    let cluster = Cluster::since(recording.clock().now());
+    (recording, cluster)
 }
 
 /// The built-in rules, which enforce.

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use pullstop_core::time::Timestamp;
-use pullstop_enforcer::clock::Clock;
 use serde_json::json;
 use tokio::time::sleep;
 
 use crate::cluster::Cluster;
-use crate::{Replica, standard, unnameable};
+use crate::{standard, start, unnameable};
+
+/// What is stored in place of no name.
+const NAMELESS: &str = "this-is-no-name";
 
 #[tokio::test(start_paused = true)]
 async fn what_is_no_name_has_no_job_and_leads_nowhere() {
@@ -23,17 +24,20 @@ async fn what_is_no_name_has_no_job_and_leads_nowhere() {
         "",
     ];
     let cluster = Cluster::new();
+    // No server stores an owner without a name.
+    cluster.state().retold = Some((NAMELESS, ""));
     for (at, name) in names.iter().enumerate() {
         let pod_name = format!("p{at}");
+        let stored = if name.is_empty() { NAMELESS } else { name };
         let mut pod = unnameable("default", &pod_name);
         pod["metadata"]["ownerReferences"] = json!([
-            {"apiVersion": "batch/v1", "kind": "Job", "name": name, "uid": "u", "controller": true}
+            {"apiVersion": "batch/v1", "kind": "Job", "name": stored, "uid": "u", "controller": true}
         ]);
-        cluster.put(&pod_name, Some(pod));
+        cluster.put(&pod_name, pod);
     }
-    let clock = Clock::starting_at(Timestamp::from_millis(1_795_000_000_000));
+    let clock = cluster.clock();
     let args = ["--annotations-of=jobs"];
-    let replica = Replica::start(&cluster, clock, "a", standard(), &args);
+    let replica = start(&cluster, clock, "a", standard(), &args);
     sleep(Duration::from_secs(60)).await;
     for (at, name) in names.iter().enumerate() {
         let pod = cluster.pod(&format!("p{at}")).unwrap();

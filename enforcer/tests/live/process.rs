@@ -1,20 +1,16 @@
 //! The program itself, over real sockets and in real time.
 
-use std::convert::Infallible;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::time::Duration;
 
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use pullstop_apiserver::{Fault, Options, Rule, Running, Server};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 use tokio::time::{sleep, timeout};
 
-use crate::cluster::{Cluster, How};
+use crate::cluster::Cluster;
 
 /// An image name that no kubelet accepts: the shortest way to a verdict.
 fn pod() -> Value {
@@ -39,25 +35,12 @@ spec:
 ";
 
 /// Serves the cluster on a port of this machine.
-async fn serve(cluster: Cluster) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        loop {
-            let (stream, _) = listener.accept().await.unwrap();
-            let cluster = cluster.clone();
-            tokio::spawn(async move {
-                let service = service_fn(|request| {
-                    let cluster = cluster.clone();
-                    async move { Ok::<_, Infallible>(cluster.answer(request).await) }
-                });
-                let _ = http1::Builder::new()
-                    .serve_connection(TokioIo::new(stream), service)
-                    .await;
-            });
-        }
-    });
-    address
+async fn serve(cluster: &Cluster) -> Running {
+    let options = Options {
+        faults: cluster.faults(),
+        ..Options::default()
+    };
+    Server::start(cluster.store(), options).await.unwrap()
 }
 
 /// A folder with the file `config`, which leads clients to the server.
@@ -66,7 +49,7 @@ fn configure(name: &str, server: SocketAddr) -> PathBuf {
     std::fs::create_dir_all(&folder).unwrap();
     let config = json!({
         "apiVersion": "v1", "kind": "Config", "current-context": "c",
-        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u", "namespace": "own"}}],
+        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u", "namespace": "pullstop"}}],
         "clusters": [{"name": "c", "cluster": {"server": format!("http://{server}")}}],
         "users": [{"name": "u", "user": {}}],
     });
@@ -132,9 +115,9 @@ impl Log {
 }
 
 /// Ends the program if the test does not get that far.
-struct Running(Child);
+struct Program(Child);
 
-impl Drop for Running {
+impl Drop for Program {
     fn drop(&mut self) {
         let _ = self.0.kill();
     }
@@ -143,9 +126,9 @@ impl Drop for Running {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_program_finds_its_cluster_fails_a_pod_and_ends_in_order() {
     let cluster = Cluster::new();
-    cluster.put("p", Some(pod()));
-    let server = serve(cluster.clone()).await;
-    let folder = configure("process", server);
+    cluster.put("p", pod());
+    let server = serve(&cluster).await;
+    let folder = configure("process", server.address);
     std::fs::write(folder.join("policy.yaml"), POLICY).unwrap();
     let program = Command::new(env!("CARGO_BIN_EXE_enforcer"))
         .env("KUBECONFIG", folder.join("config"))
@@ -160,7 +143,7 @@ async fn the_program_finds_its_cluster_fails_a_pod_and_ends_in_order() {
         .arg(folder.join("policy.yaml"))
         .stderr(Stdio::piped())
         .spawn();
-    let mut program = Running(program.unwrap());
+    let mut program = Program(program.unwrap());
     let mut log = Log::follow(program.0.stderr.take().unwrap());
     let [metrics, probes, debug] =
         ["/metrics", "/livez /readyz", "/debug/state"].map(|pages| log.address_of(pages));
@@ -189,11 +172,7 @@ async fn the_program_finds_its_cluster_fails_a_pod_and_ends_in_order() {
     let status = program.0.wait().unwrap();
     let log = log.rest();
     assert_eq!(status.code(), Some(0), "{log}");
-    assert_eq!(
-        cluster.state().leases["pullstop"]["spec"]["holderIdentity"],
-        "",
-        "{log}"
-    );
+    assert_eq!(cluster.lease()["spec"]["holderIdentity"], "", "{log}");
     let verdict = log
         .lines()
         .map(|line| serde_json::from_str::<Value>(line).unwrap())
@@ -215,11 +194,11 @@ async fn the_program_finds_its_cluster_fails_a_pod_and_ends_in_order() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_scan_asks_the_namespace_if_it_is_told_to() {
     let cluster = Cluster::new();
-    cluster.put("p", Some(pod()));
-    let off = json!({"metadata": {"name": "default", "annotations": {"pullstop.dev/mode": "off"}}});
-    let namespace = "/api/v1/namespaces/default";
-    cluster.state().others.insert(namespace, off);
-    let folder = configure("scan", serve(cluster.clone()).await);
+    cluster.put("p", pod());
+    let off = json!({"name": "default", "annotations": {"pullstop.dev/mode": "off"}});
+    cluster.put_object(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": off}));
+    let server = serve(&cluster).await;
+    let folder = configure("scan", server.address);
     let scan = |args: &[&str]| {
         let ran = Command::new(env!("CARGO_BIN_EXE_enforcer"))
             .env("KUBECONFIG", folder.join("config"))
@@ -234,7 +213,12 @@ async fn a_scan_asks_the_namespace_if_it_is_told_to() {
     assert!(said.contains("fail"), "{said}");
     let (_, said) = scan(&["--annotations-of=jobs,namespaces"]);
     assert!(said.contains("out of scope"), "{said}");
-    cluster.fault("GET", namespace, usize::MAX, How::Status(403, None));
+    let (code, retry_after_seconds) = (403, None);
+    let forbidden = Fault::Status {
+        code,
+        retry_after_seconds,
+    };
+    server.faults.add(Rule::on("get", "namespaces", forbidden));
     let (code, said) = scan(&["--annotations-of=namespaces"]);
     let error = "error: cannot read the annotations of namespace default: not allowed";
     assert!(said.starts_with(error), "{said}");

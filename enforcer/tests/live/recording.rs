@@ -7,17 +7,16 @@ use pullstop_core::wire::timestamp;
 use pullstop_enforcer::api::Api;
 use pullstop_enforcer::record::{RecordArgs, record};
 use serde_json::Value;
-use tokio::sync::watch;
 
-use crate::Recording;
-use crate::cluster::{Cluster, How};
+use crate::cluster::How;
+use crate::{Recording, recorded};
 
 #[tokio::test(start_paused = true)]
 async fn a_recording_has_every_state_and_no_more_than_is_needed() {
-    let (recording, cluster) = (Recording::read("missing-tag"), Cluster::new());
-    let (clock, cut_off) = (recording.clock(), watch::channel(false).0);
+    let (recording, cluster) = recorded("missing-tag");
+    let clock = recording.clock();
     cluster.fault("GET", "watch=1", 1, How::Status(410, None));
-    let api = Api::new(cluster.client(&cut_off), std::sync::Arc::default());
+    let api = Api::new(cluster.client(), std::sync::Arc::default());
     for (number, args) in [&["record", "x"][..], &["record", "x", "--pseudonyms"]]
         .into_iter()
         .enumerate()

@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use crate::cluster::{Cluster, How};
-use crate::{Recording, Replica, agree, standard};
+use crate::{agree, recorded, standard, start};
 
 /// Seconds into the recording at which the pod was failed, by the time in its annotation.
 async fn failed_after(cluster: &Cluster, name: &str) -> u64 {
@@ -51,16 +51,16 @@ async fn killed_at_any_moment_and_started_again_it_goes_on() {
 
 /// When `missing-tag` is failed, if the enforcer is killed at these seconds.
 async fn after_restarts(restarts: &[u64]) -> u64 {
-    let (recording, cluster) = (Recording::read("missing-tag"), Cluster::new());
+    let (recording, cluster) = recorded("missing-tag");
     let (clock, name) = (recording.clock(), recording.name.clone());
     tokio::spawn(recording.play(cluster.clone(), clock));
-    let mut replica = Replica::start(&cluster, clock, "0", standard(), &[]);
+    let mut replica = start(&cluster, clock, "0", standard(), &[]);
     let mut slept = 0;
     for restart in restarts {
         sleep(Duration::from_secs(restart - slept)).await;
         slept = *restart;
         replica.kill();
-        replica = Replica::start(&cluster, clock, &restart.to_string(), standard(), &[]);
+        replica = start(&cluster, clock, &restart.to_string(), standard(), &[]);
     }
     let after = slept + failed_after(&cluster, &name).await;
     replica.kill();
@@ -69,23 +69,23 @@ async fn after_restarts(restarts: &[u64]) -> u64 {
 
 #[tokio::test(start_paused = true)]
 async fn of_two_replicas_one_writes_and_the_other_takes_over() {
-    let (recording, cluster) = (Recording::read("missing-tag"), Cluster::new());
+    let (recording, cluster) = recorded("missing-tag");
     let (clock, name) = (recording.clock(), recording.name.clone());
     tokio::spawn(recording.play(cluster.clone(), clock));
     tokio::spawn(agree(cluster.clone(), name.clone()));
-    let a = Replica::start(&cluster, clock, "a", standard(), &[]);
+    let a = start(&cluster, clock, "a", standard(), &[]);
     sleep(Duration::from_secs(5)).await;
-    let b = Replica::start(&cluster, clock, "b", standard(), &[]);
+    let b = start(&cluster, clock, "b", standard(), &[]);
     sleep(Duration::from_secs(60)).await;
     assert_eq!(
         (a.metric("pullstop_leader"), b.metric("pullstop_leader")),
         ("1".into(), "0".into())
     );
-    a.cut_off.send_replace(true);
+    a.line.hang();
     let after = failed_after(&cluster, &name).await;
     assert!(after < 80, "{after}");
     assert_eq!(b.metric("pullstop_leader"), "1");
-    a.cut_off.send_replace(false);
+    a.line.go_on();
     sleep(Duration::from_secs(600)).await;
     assert_eq!(
         (a.metric("pullstop_leader"), b.metric("pullstop_leader")),
@@ -96,13 +96,13 @@ async fn of_two_replicas_one_writes_and_the_other_takes_over() {
         (a.metric(stored), b.metric(stored)),
         (String::new(), "1".into())
     );
-    let holder = cluster.state().leases["pullstop"]["spec"]["holderIdentity"].clone();
+    let holder = cluster.lease()["spec"]["holderIdentity"].clone();
     assert_eq!(holder, "b");
     // First who does not lead: it would take the Lease as soon as it is given up.
     a.stop().await;
     b.stop().await;
     assert_eq!(
-        cluster.state().leases["pullstop"]["spec"]["holderIdentity"],
+        cluster.lease()["spec"]["holderIdentity"],
         "",
         "it is given up at the end"
     );
@@ -110,13 +110,13 @@ async fn of_two_replicas_one_writes_and_the_other_takes_over() {
 
 #[tokio::test(start_paused = true)]
 async fn a_write_that_might_outlive_the_lease_is_not_sent() {
-    let (recording, cluster) = (Recording::read("missing-tag"), Cluster::new());
-    let (clock, cut_off) = (recording.clock(), watch::channel(false).0);
+    let (recording, cluster) = recorded("missing-tag");
+    let clock = recording.clock();
     let name = recording.name.clone();
     tokio::spawn(recording.play(cluster.clone(), clock));
     sleep(Duration::from_secs(1)).await;
     let metrics = Arc::new(Metrics::default());
-    let api = Api::new(cluster.client(&cut_off), Arc::clone(&metrics));
+    let api = Api::new(cluster.client(), Arc::clone(&metrics));
     let (_, announcements) = Announcer::new(api.clone(), Arc::clone(&metrics), "a".to_owned());
     let pod = one_pod(cluster.pod(&name).unwrap().to_string().as_bytes()).unwrap();
     let (pod, version) = pod
@@ -151,15 +151,15 @@ async fn a_write_that_might_outlive_the_lease_is_not_sent() {
 
 #[tokio::test(start_paused = true)]
 async fn the_lease_is_given_up_after_the_last_write() {
-    let (recording, cluster) = (Recording::read("missing-tag"), Cluster::new());
+    let (recording, cluster) = recorded("missing-tag");
     let clock = recording.clock();
     cluster.fault("PATCH", "/status", 1, How::Silence);
     tokio::spawn(recording.play(cluster.clone(), clock));
-    let replica = Replica::start(&cluster, clock, "a", standard(), &[]);
+    let replica = start(&cluster, clock, "a", standard(), &[]);
     while cluster.requests("PATCH", "/status") == 0 {
         sleep(Duration::from_millis(100)).await;
     }
-    let holder = || cluster.state().leases["pullstop"]["spec"]["holderIdentity"].clone();
+    let holder = || cluster.lease()["spec"]["holderIdentity"].clone();
     let stopping = tokio::spawn(replica.stop());
     sleep(Duration::from_secs(3)).await;
     assert_eq!(holder(), "a", "nobody knows yet what became of the write");
@@ -169,15 +169,15 @@ async fn the_lease_is_given_up_after_the_last_write() {
 
 #[tokio::test(start_paused = true)]
 async fn the_kill_switch_stops_every_write() {
-    let (recording, cluster) = (Recording::read("missing-tag"), Cluster::new());
+    let (recording, cluster) = recorded("missing-tag");
     let (clock, name) = (recording.clock(), recording.name.clone());
     tokio::spawn(recording.play(cluster.clone(), clock));
-    let replica = Replica::start(&cluster, clock, "a", standard(), &[]);
+    let replica = start(&cluster, clock, "a", standard(), &[]);
     sleep(Duration::from_secs(50)).await;
     let annotate = |value| {
-        let mut state = cluster.state();
-        let lease = state.leases.get_mut("pullstop").unwrap();
-        lease["metadata"]["annotations"]["pullstop.dev/stop"] = json!(value);
+        cluster.edit_lease(|lease| {
+            lease["metadata"]["annotations"]["pullstop.dev/stop"] = json!(value);
+        });
     };
     annotate("true");
     sleep(Duration::from_secs(5)).await;
@@ -198,11 +198,11 @@ async fn the_kill_switch_stops_every_write() {
 
 #[tokio::test(start_paused = true)]
 async fn a_policy_object_comes_into_force_while_running_and_hears_what_is_wrong() {
-    let (recording, cluster) = (Recording::read("missing-tag"), Cluster::new());
+    let (recording, cluster) = recorded("missing-tag");
     let (clock, name) = (recording.clock(), recording.name.clone());
     let object = |mode: &str| json!({"metadata": {"name": "default", "generation": 1}, "spec": {"mode": mode}});
-    cluster.state().policies = vec![object("Disabled")];
-    let replica = Replica::start(
+    cluster.put_policy(object("Disabled"));
+    let replica = start(
         &cluster,
         clock,
         "a",
@@ -217,10 +217,11 @@ async fn a_policy_object_comes_into_force_while_running_and_hears_what_is_wrong(
         "nothing is written to pods"
     );
     let condition = |cluster: &Cluster| {
-        cluster.state().policies[0]["status"]["conditions"][0]["reason"].clone()
+        let policy = cluster.policy("default").unwrap();
+        policy["status"]["conditions"][0]["reason"].clone()
     };
     assert_eq!(condition(&cluster), "Accepted");
-    cluster.state().policies = vec![object("Enforced")];
+    cluster.put_policy(object("Enforced"));
     sleep(Duration::from_secs(20)).await;
     assert_eq!(condition(&cluster), "Invalid");
     assert_eq!(
@@ -228,7 +229,7 @@ async fn a_policy_object_comes_into_force_while_running_and_hears_what_is_wrong(
         "1",
         "the last good one stays"
     );
-    cluster.state().policies = vec![object("Enforce")];
+    cluster.put_policy(object("Enforce"));
     failed_after(&cluster, &name).await;
     assert_eq!(replica.metric("pullstop_mode{mode=\"Enforce\"}"), "1");
     replica.kill();

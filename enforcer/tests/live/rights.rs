@@ -7,8 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use crate::cluster::Cluster;
-use crate::{Recording, Replica};
+use crate::{recorded, start};
 
 /// Verb, group, resource.
 type Right = (String, String, String);
@@ -47,26 +46,23 @@ fn rights(all: &[(&str, &str, &str)]) -> BTreeSet<Right> {
 
 /// All that a replica asks for while a Job's pod fails, is put back, and is failed by its deadline.
 async fn used() -> BTreeSet<Right> {
-    let (recording, cluster) = (Recording::read("job-plain"), Cluster::new());
+    let (recording, cluster) = recorded("job-plain");
     let (clock, name) = (recording.clock(), recording.name.clone());
     let object = |name: &str, namespace: Value| {
         let spec = json!({"mode": "Enforce", "putBack": {"maxWrites": 1, "fallback": "ActiveDeadlineSeconds"}});
         json!({"metadata": {"name": name, "namespace": namespace}, "spec": spec})
     };
-    cluster.state().policies = vec![object("default", Value::Null)];
-    cluster.state().own_policies = vec![object("default", json!("default"))];
-    let namespaces = json!({"items": [{"metadata": {"name": "default"}}]});
-    cluster
-        .state()
-        .others
-        .insert("/api/v1/namespaces", namespaces);
+    cluster.put_policy(object("default", Value::Null));
+    cluster.put_policy(object("default", json!("default")));
+    let metadata = json!({"name": "default", "labels": {"shard": "a"}});
+    cluster.put_object(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}));
     let policies = pullstop_enforcer::policies::built_in();
     let args = [
         "--policy-objects",
         "--annotations-of=jobs,namespaces",
         "--namespace-selector=shard=a",
     ];
-    let replica = Replica::start(&cluster, clock, "a", policies, &args);
+    let replica = start(&cluster, clock, "a", policies, &args);
     tokio::spawn(recording.play(cluster.clone(), clock));
     loop {
         sleep(Duration::from_millis(700)).await;

@@ -5,13 +5,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pullstop_core::policy::Mode;
-use pullstop_enforcer::clock::Clock;
 use serde_json::json;
 use tokio::time::sleep;
 use tracing::subscriber::DefaultGuard;
 
 use crate::cluster::{Cluster, How};
-use crate::{Replica, standard};
+use crate::{standard, start};
 
 /// What is logged on this thread.
 #[derive(Clone, Default)]
@@ -50,10 +49,11 @@ impl io::Write for Log {
 #[tokio::test(start_paused = true)]
 async fn who_stands_by_says_who_leads_once_and_when_that_changes() {
     let (log, _guard) = Log::start();
-    let (cluster, clock) = (Cluster::new(), Clock::start());
-    let a = Replica::start(&cluster, clock, "a", standard(), &[]);
+    let cluster = Cluster::new();
+    let clock = cluster.clock();
+    let a = start(&cluster, clock, "a", standard(), &[]);
     sleep(Duration::from_secs(5)).await;
-    let b = Replica::start(&cluster, clock, "b", standard(), &[]);
+    let b = start(&cluster, clock, "b", standard(), &[]);
     sleep(Duration::from_secs(60)).await;
     let standing = log.lines("standing by");
     assert_eq!(standing.len(), 1, "{standing:?}");
@@ -61,9 +61,9 @@ async fn who_stands_by_says_who_leads_once_and_when_that_changes() {
         standing[0].contains("identity=\"b\" lease=\"pullstop/pullstop\" holder=a"),
         "{standing:?}"
     );
-    a.cut_off.send_replace(true);
+    a.line.hang();
     sleep(Duration::from_secs(30)).await;
-    a.cut_off.send_replace(false);
+    a.line.go_on();
     sleep(Duration::from_secs(60)).await;
     let standing = log.lines("standing by");
     assert_eq!(standing.len(), 2, "{standing:?}");
@@ -76,18 +76,19 @@ async fn who_stands_by_says_who_leads_once_and_when_that_changes() {
 #[tokio::test(start_paused = true)]
 async fn the_kill_switch_is_no_change_of_policy() {
     let (log, _guard) = Log::start();
-    let (cluster, clock) = (Cluster::new(), Clock::start());
-    let replica = Replica::start(&cluster, clock, "a", standard(), &[]);
+    let cluster = Cluster::new();
+    let clock = cluster.clock();
+    let replica = start(&cluster, clock, "a", standard(), &[]);
     sleep(Duration::from_secs(10)).await;
     let applied = log.lines("policy applied").len();
     let enforces = "pullstop_mode{mode=\"Enforce\"}";
     assert_eq!(replica.metric(enforces), "1");
     let turn = |metadata: serde_json::Value| {
-        let mut state = cluster.state();
-        let lease = state.leases.get_mut("pullstop").unwrap();
-        for key in ["annotations", "managedFields"] {
-            lease["metadata"][key] = metadata[key].clone();
-        }
+        cluster.edit_lease(|lease| {
+            for key in ["annotations", "managedFields"] {
+                lease["metadata"][key] = metadata[key].clone();
+            }
+        });
     };
     turn(json!({
         "annotations": {"pullstop.dev/stop": "alice"},
@@ -120,9 +121,10 @@ async fn the_kill_switch_is_no_change_of_policy() {
 #[tokio::test(start_paused = true)]
 async fn a_lease_that_is_forbidden_is_named_with_its_namespace_and_what_to_grant() {
     let (log, _guard) = Log::start();
-    let (cluster, clock) = (Cluster::new(), Clock::start());
+    let cluster = Cluster::new();
+    let clock = cluster.clock();
     cluster.fault("GET", "leases", usize::MAX, How::Status(403, None));
-    let replica = Replica::start(&cluster, clock, "a", standard(), &["--lease", "mine"]);
+    let replica = start(&cluster, clock, "a", standard(), &["--lease", "mine"]);
     sleep(Duration::from_secs(60)).await;
     let said = log.lines("cannot read or renew the Lease mine in namespace pullstop");
     assert_eq!(said.len(), 1, "{:?}", log.lines(""));

@@ -7,7 +7,7 @@ use serde_json::json;
 use tokio::time::sleep;
 
 use crate::cluster::Cluster;
-use crate::{Recording, Replica, agree, ours, standard};
+use crate::{Replica, agree, ours, recorded, standard, start};
 
 /// Plays a recording under one replica, to its end; `agrees` is a kubelet that keeps what was failed.
 async fn play(
@@ -16,9 +16,9 @@ async fn play(
     args: &[&str],
     agrees: bool,
 ) -> (Cluster, Replica, String) {
-    let (recording, cluster) = (Recording::read(name), Cluster::new());
+    let (recording, cluster) = recorded(name);
     let (clock, pod) = (recording.clock(), recording.name.clone());
-    let replica = Replica::start(&cluster, clock, "a", policies, args);
+    let replica = start(&cluster, clock, "a", policies, args);
     if agrees {
         tokio::spawn(agree(cluster.clone(), pod.clone()));
     }
@@ -51,7 +51,7 @@ async fn a_missing_tag_is_failed_once_and_everybody_is_told() {
         (&condition["status"], &condition["reason"]),
         (&json!("True"), &json!("ManifestNotFound"))
     );
-    let events = cluster.state().events.clone();
+    let events = cluster.events().await;
     assert_eq!(events.len(), 1, "a bare pod has no Job to tell");
     assert_eq!(events[0]["regarding"]["uid"], pod["metadata"]["uid"]);
     assert_eq!(
@@ -82,8 +82,8 @@ async fn a_jobs_pod_tells_the_job_too() {
     let (cluster, _replica, name) = play("job-plain", standard(), &[], true).await;
     assert_eq!(cluster.pod(&name).unwrap()["status"]["phase"], "Failed");
     let kinds: Vec<_> = cluster
-        .state()
-        .events
+        .events()
+        .await
         .iter()
         .map(|event| event["regarding"]["kind"].clone())
         .collect();
@@ -96,7 +96,7 @@ async fn a_pod_that_runs_in_the_end_is_left_alone_and_cleaned_up() {
     let pod = cluster.pod(&name).unwrap();
     assert_eq!(pod["status"]["phase"], "Running");
     assert_eq!(ours(&pod), [json!(null); 0], "nothing of ours is left");
-    assert_eq!(cluster.state().events.len(), 0);
+    assert_eq!(cluster.events().await.len(), 0);
     assert_eq!(
         replica.metric("pullstop_recovery_threshold_ratio_count"),
         "1"
@@ -144,7 +144,7 @@ async fn a_warning_keeps_what_is_remembered() {
             "\"pullstop.dev/ImagePullWarning\"=\"True\""
         ]
     );
-    let events = cluster.state().events.clone();
+    let events = cluster.events().await;
     assert_eq!(
         (events.len(), &events[0]["reason"]),
         (1, &json!("ImagePullFailing"))
@@ -155,20 +155,20 @@ async fn a_warning_keeps_what_is_remembered() {
 async fn a_restart_does_not_warn_again() {
     let policy = Policy::default().in_mode(Mode::Warn);
     let policies = Policies::from(policy);
-    let (recording, cluster) = (Recording::read("missing-tag"), Cluster::new());
+    let (recording, cluster) = recorded("missing-tag");
     let clock = recording.clock();
-    let first = Replica::start(&cluster, clock, "a", policies.clone(), &[]);
+    let first = start(&cluster, clock, "a", policies.clone(), &[]);
     tokio::spawn(recording.play(cluster.clone(), clock));
     sleep(Duration::from_secs(200)).await;
-    assert_eq!(cluster.state().events.len(), 1);
+    assert_eq!(cluster.events().await.len(), 1);
     first.stop().await;
-    let second = Replica::start(&cluster, clock, "b", policies, &[]);
+    let second = start(&cluster, clock, "b", policies, &[]);
     sleep(Duration::from_secs(900)).await;
     assert_eq!(
         second.metric("pullstop_writes_total{kind=\"warn\",result=\"unchanged\"}"),
         "1"
     );
-    assert_eq!(cluster.state().events.len(), 1);
+    assert_eq!(cluster.events().await.len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -178,16 +178,16 @@ async fn a_namespace_with_a_policy_of_its_own_is_judged_by_it() {
         json!({"metadata": metadata, "spec": {"mode": mode}})
     };
     for (own, expected) in [("Warn", "ImagePullFailing"), ("Enforce", "ImagePullFailed")] {
-        let (recording, cluster) = (Recording::read("missing-tag"), Cluster::new());
+        let (recording, cluster) = recorded("missing-tag");
         let (clock, built_in) = (recording.clock(), pullstop_enforcer::policies::built_in());
-        cluster.state().policies = vec![object(None, "Enforce")];
-        cluster.state().own_policies = vec![object(Some("default"), own)];
-        let replica = Replica::start(&cluster, clock, "a", built_in, &["--policy-objects"]);
+        cluster.put_policy(object(None, "Enforce"));
+        cluster.put_policy(object(Some("default"), own));
+        let replica = start(&cluster, clock, "a", built_in, &["--policy-objects"]);
         tokio::spawn(agree(cluster.clone(), recording.name.clone()));
         recording.play(cluster.clone(), clock).await;
         let reasons: Vec<_> = cluster
-            .state()
-            .events
+            .events()
+            .await
             .iter()
             .map(|e| e["reason"].clone())
             .collect();
@@ -225,9 +225,9 @@ async fn a_pod_that_is_put_back_again_and_again_is_written_three_times() {
     for fallback in [Fallback::None, Fallback::ActiveDeadline] {
         let mut policy = Policy::default().in_mode(Mode::Enforce);
         policy.put_back.fallback = fallback;
-        let (recording, cluster) = (Recording::read("missing-tag"), Cluster::new());
+        let (recording, cluster) = recorded("missing-tag");
         let (clock, name) = (recording.clock(), recording.name.clone());
-        let replica = Replica::start(&cluster, clock, "a", Policies::from(policy), &[]);
+        let replica = start(&cluster, clock, "a", Policies::from(policy), &[]);
         tokio::spawn(recording.play(cluster.clone(), clock));
         let kubelet = tokio::spawn(put_back(cluster.clone(), name.clone()));
         sleep(Duration::from_secs(900)).await;
@@ -279,8 +279,8 @@ async fn every_recorded_pod_ends_as_in_its_replay() {
         let (cluster, replica, _) = play(&trace, standard(), &["--no-lease"], true).await;
         // Some of the recorded pods were failed by others, with the same reason.
         let ours = cluster
-            .state()
-            .events
+            .events()
+            .await
             .iter()
             .any(|event| event["reason"] == "ImagePullFailed");
         if ours {

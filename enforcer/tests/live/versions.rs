@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use pullstop_core::time::Timestamp;
-use pullstop_enforcer::clock::Clock;
 use tokio::time::sleep;
 
 use crate::cluster::{Cluster, How};
@@ -12,8 +10,7 @@ use crate::{Replica, standard, unnameable};
 const HOUR: Duration = Duration::from_secs(3600);
 
 fn replica(cluster: &Cluster) -> Replica {
-    let clock = Clock::starting_at(Timestamp::from_millis(1_795_000_000_000));
-    Replica::start(cluster, clock, "r", standard(), &[])
+    crate::start(cluster, cluster.clock(), "r", standard(), &[])
 }
 
 fn is_failed(cluster: &Cluster, name: &str) -> bool {
@@ -27,14 +24,15 @@ fn lists(cluster: &Cluster) -> usize {
 #[tokio::test(start_paused = true)]
 async fn after_a_restore_pods_are_judged_by_what_they_are_now() {
     let cluster = Cluster::new();
-    cluster.put("p", Some(unnameable("default", "p")));
+    cluster.put("p", unnameable("default", "p"));
     cluster.restore(10_000);
     let replica = replica(&cluster);
     sleep(Duration::from_secs(5)).await;
     assert_eq!(replica.metric("pullstop_tracked_pods"), "1");
     cluster.restore(50);
-    cluster.put("q", Some(unnameable("default", "q")));
-    sleep(Duration::from_secs(120)).await;
+    cluster.put("q", unnameable("default", "q"));
+    // The watch of before says nothing to its end. The next one tells that the versions are others.
+    sleep(Duration::from_secs(180)).await;
     assert!(is_failed(&cluster, "p"), "{}", replica.metrics.text());
     assert!(is_failed(&cluster, "q"), "{}", replica.metrics.text());
     let breaks = replica.metric("pullstop_watch_restarts_total{reason=\"version_decreased\"}");
@@ -53,7 +51,7 @@ async fn a_version_that_no_server_goes_on_from_leads_to_lists_at_growing_distanc
         cluster.fault("GET", "watch=1", usize::MAX, How::Status(code, None));
         let replica = replica(&cluster);
         sleep(HOUR / 2).await;
-        cluster.put("p", Some(unnameable("default", "p")));
+        cluster.put("p", unnameable("default", "p"));
         sleep(HOUR / 2).await;
         assert!(is_failed(&cluster, "p"), "{code}: seen by a list");
         let (lists, watches) = (lists(&cluster), cluster.requests("GET", "watch=1"));
@@ -69,7 +67,7 @@ async fn watches_that_tell_nothing_are_not_trusted() {
     cluster.state().is_mute = true;
     let replica = replica(&cluster);
     sleep(Duration::from_secs(5)).await;
-    cluster.put("p", Some(unnameable("default", "p")));
+    cluster.put("p", unnameable("default", "p"));
     sleep(Duration::from_secs(400)).await;
     assert!(is_failed(&cluster, "p"), "{}", replica.metrics.text());
     sleep(HOUR).await;
@@ -81,7 +79,7 @@ async fn watches_that_tell_nothing_are_not_trusted() {
 #[tokio::test(start_paused = true)]
 async fn pages_that_lead_back_are_not_followed_for_ever() {
     let cluster = Cluster::new();
-    cluster.put("p", Some(unnameable("default", "p")));
+    cluster.put("p", unnameable("default", "p"));
     cluster.state().next_page = Some("0");
     let replica = replica(&cluster);
     sleep(HOUR).await;

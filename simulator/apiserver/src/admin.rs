@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::api::Api;
-use super::faults::Rule;
+use super::faults::{Faults, Rule};
 use super::go_json;
 use super::status::Failure;
+use super::store::Store;
 
 /// Below this path; only users who may do everything get there.
 pub(super) const ROOT: &str = "/simulator/";
@@ -20,15 +20,20 @@ pub(super) const ROOT: &str = "/simulator/";
 /// | `POST /simulator/compact` | forgets all changes so far |
 /// | `POST /simulator/cut` | closes all connections |
 /// | `GET /simulator/clock` | what time it is, and how many times as fast as other clocks this one is |
-pub(super) fn answer(api: &Api, verb: &str, path: &str, body: &[u8]) -> Result<Value, Failure> {
-    let faults = &api.faults;
+pub(super) fn answer(
+    store: &Store,
+    faults: &Faults,
+    verb: &str,
+    path: &str,
+    body: &[u8],
+) -> Result<Value, Failure> {
     match (verb, path.trim_start_matches(ROOT)) {
         ("list", "faults") => {}
         ("create", "faults") => rules(body)?.into_iter().for_each(|rule| faults.add(rule)),
         ("deletecollection", "faults") => faults.clear(),
         ("create", "compact") => {
-            let version = api.store.version();
-            api.store.compact(version);
+            let version = store.version();
+            store.compact(version);
             return Ok(json!({"compacted": version}));
         }
         ("create", "cut") => {
@@ -36,7 +41,7 @@ pub(super) fn answer(api: &Api, verb: &str, path: &str, body: &[u8]) -> Result<V
             return Ok(json!({}));
         }
         ("list", "clock") => {
-            let clock = api.store.clock();
+            let clock = store.clock();
             let millis = clock.now().as_millis();
             return Ok(json!({"unixMillis": millis, "speed": clock.speed()}));
         }

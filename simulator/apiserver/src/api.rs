@@ -30,7 +30,7 @@ const BODY_MAX_BYTES: usize = 3 << 20;
 /// The API without a socket: requests in, answers out. Copies are handles to the same.
 #[derive(Clone, Debug)]
 pub struct Api {
-    pub(super) store: Store,
+    store: Store,
     pub(super) faults: Faults,
     auth: Arc<Auth>,
     /// Says true when all watches are to end.
@@ -167,13 +167,15 @@ impl Api {
             return self.other(asked);
         }
         let (group, version) = (&request.group, &request.version);
-        let found = resources::by_path(&self.store, group, version, &request.resource)
+        let found = self
+            .store
+            .resource_at(group, version, &request.resource)
             .filter(|resource| is_served(resource, request));
         let Some(resource) = found else {
             return nowhere(Some(group));
         };
         if below::is_here(&resource, &request.subresource) && is_allowed(&resource, request) {
-            return below::answer(self, &resource, asked, self.writing(&resource, asked));
+            return below::answer(&resource, asked, self.writing(&resource, asked));
         }
         if asked.head || !is_allowed(&resource, request) {
             return Err(Failure::method_not_allowed());
@@ -195,8 +197,9 @@ impl Api {
         }
         if path.starts_with(admin::ROOT) {
             gate::check_admin(asked.attributes.verb, &asked.content_type)?;
-            return admin::answer(self, asked.attributes.verb, path, &asked.body)
-                .map(|v| whole(200, &v));
+            let verb = asked.attributes.verb;
+            let answer = admin::answer(&self.store, &self.faults, verb, path, &asked.body);
+            return answer.map(|answer| whole(200, &answer));
         }
         if let Some(document) = openapi::at(&self.store, path) {
             return Ok(whole(200, &document));

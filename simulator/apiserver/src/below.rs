@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 
 use super::admission;
 use super::answer::{whole, words};
-use super::api::Api;
 use super::asked::{Asked, object};
 use super::body::Body;
 use super::disruption;
@@ -14,7 +13,7 @@ use super::logs;
 use super::patch::Patch;
 use super::resources::Resource;
 use super::status::{Failure, FieldError};
-use super::store::Key;
+use super::store::{Key, Store};
 use super::value::text;
 use super::write::Writing;
 
@@ -29,13 +28,12 @@ pub(super) fn is_here(resource: &Resource, subresource: &str) -> bool {
 
 /// Answers a request for one of them.
 pub(super) fn answer(
-    api: &Api,
     resource: &Resource,
     asked: &Asked,
     writing: Writing<'_>,
 ) -> Result<Response<Body>, Failure> {
     let key = writing.key.clone();
-    let current = api.store.get(&key);
+    let current = writing.store.get(&key);
     let current = current.ok_or_else(|| Failure::not_found(resource, &key.name))?;
     match asked.attributes.subresource.as_str() {
         "log" => {
@@ -44,17 +42,16 @@ pub(super) fn answer(
             answer.headers_mut().insert(header::CONTENT_TYPE, plain);
             Ok(answer)
         }
-        "eviction" => evict(api, resource, asked, writing, &current),
+        "eviction" => evict(resource, asked, writing, &current),
         what @ ("exec" | "attach" | "portforward") => {
             let why = format!("nothing runs in a simulated pod, so there is no {what}");
             Err(Failure::forbidden(resource, &key.name, &why))
         }
-        _ => scale(api, resource, asked, &key, &current),
+        _ => scale(resource, asked, writing.store, &key, &current),
     }
 }
 
 fn evict(
-    api: &Api,
     resource: &Resource,
     asked: &Asked,
     writing: Writing<'_>,
@@ -67,11 +64,11 @@ fn evict(
         let message = "name in URL does not match name in Eviction object";
         return Err(Failure::bad_request(message));
     }
-    disruption::check(&api.store, pod)?;
+    disruption::check(writing.store, pod)?;
     let options = &eviction["deleteOptions"];
     let is_rehearsal = asked.query.is_dry_run() || !options["dryRun"].is_null();
     if !is_rehearsal {
-        disruption::mark(&api.store, &key, user);
+        disruption::mark(writing.store, &key, user);
         writing.delete(options)?;
     }
     let status = json!({
@@ -82,9 +79,9 @@ fn evict(
 
 /// Reads how many pods there are to be, or says it.
 fn scale(
-    api: &Api,
     resource: &Resource,
     asked: &Asked,
+    store: &Store,
     key: &Key,
     current: &Value,
 ) -> Result<Response<Body>, Failure> {
@@ -113,7 +110,7 @@ fn scale(
         ));
     }
     let scaled = json!({"metadata": {"name": key.name}, "spec": {"replicas": replicas}});
-    admission::check_change(api.store.admission(), resource, &scaled)?;
+    admission::check_change(store.admission(), resource, &scaled)?;
     let change = |object: &mut Value| {
         if object["spec"]["replicas"] != replicas {
             let generation = object["metadata"]["generation"].as_u64().unwrap_or(0);
@@ -126,7 +123,7 @@ fn scale(
         change(&mut then);
         return Ok(whole(200, &scale_of(&then)));
     }
-    let written = api.store.update(key, &asked.attributes.user, change);
+    let written = store.update(key, &asked.attributes.user, change);
     let written = written.ok_or_else(|| Failure::not_found(resource, &key.name))?;
     Ok(whole(200, &scale_of(&written)))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::resources::{self, GroupVersion, Resource, Subresource};
+use super::resources::{GroupVersion, Resource, Subresource};
 use super::store::Store;
 
 /// The content type of aggregated discovery.
@@ -16,7 +16,7 @@ pub(super) const AGGREGATED: &str =
 pub(super) fn at(store: &Store, path: &str, accept: &str) -> Option<(Value, bool)> {
     let aggregated = wants_aggregated(accept);
     let segments: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
-    let all = || resources::all(store);
+    let all = || store.served();
     let found = match segments.as_slice() {
         ["version"] => version(),
         ["api"] if aggregated => groups_aggregated(&all(), true),

@@ -4,6 +4,7 @@ use pullstop_core::time::Timestamp;
 use serde_json::{Value, json};
 
 use super::list::Page;
+use super::metadata::{META, PARTIAL_OBJECT, partial_object};
 use super::resources::Resource;
 use super::status::Failure;
 use super::table;
@@ -156,7 +157,7 @@ impl Form {
     pub(super) fn object(&self, resource: &Resource, object: Value, now: Timestamp) -> Value {
         match self {
             Self::Objects => object,
-            Self::Metadata { .. } => self.in_version(metadata_only(&object)),
+            Self::Metadata { .. } => self.in_version(partial_object(&object)),
             Self::Table { include, .. } => {
                 let version = object["metadata"]["resourceVersion"].clone();
                 let mut table = table::table(resource, &[object], include, now);
@@ -171,7 +172,7 @@ impl Form {
         if let Self::Table { version, .. } | Self::Metadata { version, .. } = self {
             let version = format!("{META}/{version}");
             for row in items_mut(&mut shown, "/rows") {
-                if row["object"]["kind"] == METADATA_ONLY {
+                if row["object"]["kind"] == PARTIAL_OBJECT {
                     row["object"]["apiVersion"] = version.as_str().into();
                 }
             }
@@ -209,7 +210,7 @@ impl Form {
     /// Objects of a list do not repeat their kind, except those that CRDs define.
     fn item(&self, resource: &Resource, mut object: Value) -> Value {
         match self {
-            Self::Metadata { .. } => self.in_version(metadata_only(&object)),
+            Self::Metadata { .. } => self.in_version(partial_object(&object)),
             _ if resource.custom => object,
             _ => {
                 if let Value::Object(members) = &mut object {
@@ -221,10 +222,6 @@ impl Form {
         }
     }
 }
-
-/// The group of tables and of metadata alone.
-const META: &str = "meta.k8s.io";
-const METADATA_ONLY: &str = "PartialObjectMetadata";
 
 fn unacceptable(answer: Answer) -> Failure {
     let streams = match answer {
@@ -244,13 +241,6 @@ fn only_accepted() -> Failure {
 }
 
 const MEDIA: &str = "application/json, application/yaml, application/vnd.kubernetes.protobuf";
-
-/// The object without all but its metadata.
-pub(super) fn metadata_only(object: &Value) -> Value {
-    json!({
-        "kind": METADATA_ONLY, "apiVersion": format!("{META}/v1"), "metadata": object["metadata"],
-    })
-}
 
 #[cfg(test)]
 mod tests {

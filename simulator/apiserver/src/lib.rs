@@ -68,6 +68,7 @@ mod schema;
 mod selectors;
 mod server;
 mod status;
+mod stop;
 mod store;
 mod table;
 mod types;

@@ -1,10 +1,16 @@
-//! What is wrong with an object's metadata, as `k8s.io/apimachinery/pkg/api/validation` says it.
+//! An object's metadata: on its own, and what is wrong with it, as `k8s.io/apimachinery/pkg/api/validation` says it.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::names;
 use super::status::FieldError;
 use super::value::{go, items, text};
+
+/// The group of tables and of partial objects.
+pub(super) const META: &str = "meta.k8s.io";
+
+/// The kind of an object of which only the metadata is shown.
+pub(super) const PARTIAL_OBJECT: &str = "PartialObjectMetadata";
 
 /// Finalizers that need no domain.
 const STANDARD_FINALIZERS: [&str; 3] = ["foregroundDeletion", "kubernetes", "orphan"];
@@ -18,6 +24,13 @@ const OWNER: [&str; 6] = [
     "controller",
     "blockOwnerDeletion",
 ];
+
+/// The object without all but its metadata.
+pub(super) fn partial_object(object: &Value) -> Value {
+    json!({
+        "kind": PARTIAL_OBJECT, "apiVersion": format!("{META}/v1"), "metadata": object["metadata"],
+    })
+}
 
 /// What is wrong with the metadata of an object on its own, but for its name.
 pub(super) fn check(object: &Value) -> Vec<FieldError> {
@@ -141,7 +154,6 @@ fn invalid(field: &str, value: &str, why: &str) -> FieldError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     fn count(metadata: &Value) -> usize {
         let object = json!({"metadata": metadata});

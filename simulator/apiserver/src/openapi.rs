@@ -6,13 +6,13 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use super::kinds::{self, Field, INLINE, Many};
-use super::resources::{self, GroupVersion, Resource};
+use super::resources::{GroupVersion, Resource};
 use super::store::Store;
 use super::value::members;
 
 /// What stands at a path below `/openapi/v3`.
 pub(super) fn at(store: &Store, path: &str) -> Option<Value> {
-    let versions = resources::all(store);
+    let versions = store.served();
     let below = path.strip_prefix("/openapi/v3")?.trim_matches('/');
     if below.is_empty() {
         let links: Map<String, Value> = versions

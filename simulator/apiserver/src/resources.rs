@@ -1,11 +1,10 @@
-//! The resources that are served: those of Kubernetes 1.36, and those that CRDs in the store define.
+//! The resources that there are: those of Kubernetes 1.36, and those that CRDs define.
 
 use std::sync::{Arc, LazyLock};
 
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::store::Store;
 use super::value::text;
 
 /// All verbs of an ordinary resource.
@@ -151,24 +150,9 @@ impl Resource {
     }
 }
 
-/// Everything that is served now.
-pub(super) fn all(store: &Store) -> Vec<Arc<GroupVersion>> {
-    let mut all = BUILT_IN.clone();
-    for resource in custom(store) {
-        let found = all
-            .iter_mut()
-            .find(|gv| gv.group == resource.group && gv.version == resource.version);
-        if let Some(version) = found {
-            Arc::make_mut(version).resources.push(resource);
-        } else {
-            all.push(Arc::new(GroupVersion {
-                group: resource.group.clone(),
-                version: resource.version.clone(),
-                resources: vec![resource],
-            }));
-        }
-    }
-    all
+/// Kubernetes' own resources.
+pub(super) fn built_in() -> &'static [Arc<GroupVersion>] {
+    &BUILT_IN
 }
 
 /// Whether it is one of Kubernetes' own groups.
@@ -176,53 +160,13 @@ pub(super) fn is_built_in(group: &str) -> bool {
     BUILT_IN.iter().any(|gv| gv.group == group)
 }
 
-/// The resource at a path.
-pub(super) fn by_path(
-    store: &Store,
-    group: &str,
-    version: &str,
-    plural: &str,
-) -> Option<Arc<Resource>> {
-    find(store, group, version, |resource| resource.plural == plural)
-}
-
-/// The resource of an object.
-pub(super) fn by_kind(store: &Store, api_version: &str, kind: &str) -> Option<Arc<Resource>> {
-    let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
-    find(store, group, version, |resource| resource.kind == kind)
-}
-
-fn find(
-    store: &Store,
-    group: &str,
-    version: &str,
-    is_it: impl Fn(&Resource) -> bool,
-) -> Option<Arc<Resource>> {
-    let in_version = |gv: &&Arc<GroupVersion>| gv.group == group && gv.version == version;
-    let built_in = BUILT_IN
-        .iter()
-        .filter(in_version)
-        .flat_map(|gv| &gv.resources)
-        .find(|resource| is_it(resource));
-    if let Some(resource) = built_in {
-        return Some(Arc::new(resource.clone()));
-    }
-    custom(store)
-        .find(|resource| resource.group == group && resource.version == version && is_it(resource))
-        .map(Arc::new)
-}
-
-/// What the CRDs in the store define.
-fn custom(store: &Store) -> impl Iterator<Item = Resource> {
-    let crds = store.objects("apiextensions.k8s.io", "customresourcedefinitions");
-    crds.into_iter().flat_map(|crd| {
-        let versions = crd["spec"]["versions"].as_array().cloned();
-        versions
-            .unwrap_or_default()
-            .into_iter()
-            .filter(|version| version["served"] == true)
-            .map(move |version| defined(&crd, version))
-    })
+/// What a CRD defines: one resource for each version that it serves.
+pub(super) fn defined_by(crd: &Value) -> Vec<Resource> {
+    let versions = crd["spec"]["versions"].as_array().into_iter().flatten();
+    versions
+        .filter(|version| version["served"] == true)
+        .map(|version| defined(crd, version.clone()))
+        .collect()
 }
 
 fn defined(crd: &Value, mut version: Value) -> Resource {

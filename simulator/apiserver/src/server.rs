@@ -14,6 +14,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use super::api::Api;
 use super::auth::Auth;
 use super::faults::Faults;
+use super::stop::stopped;
 use super::store::Store;
 
 /// How long answers that are under way may take when the server stops.
@@ -141,12 +142,5 @@ async fn serve(stream: TcpStream, api: Api, mut stop: watch::Receiver<bool>) {
                 connection.as_mut().graceful_shutdown();
             }
         }
-    }
-}
-
-/// Waits until the server is to stop; for ever if nobody is left to stop it.
-pub(super) async fn stopped(stop: &mut watch::Receiver<bool>) {
-    if stop.wait_for(|stop| *stop).await.is_err() {
-        std::future::pending::<()>().await;
     }
 }

@@ -14,8 +14,8 @@ use super::form::Form;
 use super::query::Query;
 use super::resources::Resource;
 use super::selectors::Selector;
-use super::server::stopped;
 use super::status::Failure;
+use super::stop::stopped;
 use super::store::{Change, Compacted, Key, Store, at_version};
 
 /// How long a watch lasts if the client does not say; the API server's `--min-request-timeout`.

@@ -13,8 +13,8 @@ use pullstop_enforcer::clock::Clock;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use super::replica::Replica;
-use super::stage::{Line, Stage, ready_reason, true_condition};
+use super::replica::{Line, Replica};
+use super::stage::{Stage, enforcer, ready_reason, true_condition};
 
 /// An image that can be pulled wherever the registry can be reached.
 const IMAGE: &str = "registry.k8s.io/pause:3.10";
@@ -186,12 +186,12 @@ impl Cluster {
 
     /// Starts an enforcer that looks after this namespace, and the line between it and the API server.
     pub(super) fn replica(&self, name: &str, options: &[&str]) -> (Replica, Line) {
-        let line = Line::new();
-        let client = line.over(self.client.clone(), &self.namespace);
+        let client = self.client.clone();
         let ours = ["--namespaces", &self.namespace];
         let options: Vec<&str> = ours.iter().chain(options).copied().collect();
         let now = self.began.1.after(self.began.0.elapsed());
-        let replica = Replica::start(client, &self.namespace, name, now, &options);
+        let replica = enforcer(client, &self.namespace, name, now).start(&options);
+        let line = replica.line.clone();
         (replica, line)
     }
 

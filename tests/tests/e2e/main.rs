@@ -13,6 +13,7 @@ mod network;
 mod partitions;
 mod process;
 mod programs;
+#[path = "../../../enforcer/tests/live/replica.rs"]
 mod replica;
 #[path = "../scratch.rs"]
 mod scratch;

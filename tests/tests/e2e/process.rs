@@ -3,19 +3,12 @@
 use std::pin::pin;
 use std::sync::Arc;
 
-use clap::Parser;
 use kube::Client;
-use pullstop_core::policy::Policies;
 use pullstop_core::time::Timestamp;
-use pullstop_enforcer::api::Api;
-use pullstop_enforcer::clock::Clock;
-use pullstop_enforcer::http::Listeners;
-use pullstop_enforcer::metrics::Metrics;
-use pullstop_enforcer::policy;
-use pullstop_enforcer::run::{Parts, RunArgs, enforce};
-use pullstop_tests::root;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+
+use super::stage::enforcer;
 
 /// A process. All that it does happens in one future, which is polled only while it runs.
 pub(super) struct Process {
@@ -26,22 +19,11 @@ pub(super) struct Process {
 impl Process {
     /// Starts an enforcer by the built-in rules, with these options.
     pub(super) fn start(client: Client, name: &str, now: Timestamp, options: &[&str]) -> Self {
-        let metrics = Arc::new(Metrics::default());
-        let parts = Parts {
-            api: Api::new(client, Arc::clone(&metrics)),
-            namespace: "default".to_owned(),
-            metrics,
-            clock: Clock::starting_at(now),
-            identity: name.to_owned(),
-            listeners: Listeners::default(),
-        };
-        let args = RunArgs::parse_from(["run"].iter().chain(options));
-        let policy = policy::read(&root().join("docs/examples/enforce.yaml")).unwrap();
+        let (metrics, stop) = (Arc::default(), watch::Sender::new(false));
+        let all = enforcer(client, "default", name, now).run(options, metrics, stop);
         let runs = watch::Sender::new(true);
         let running = runs.subscribe();
         let task = tokio::spawn(async move {
-            let stop = watch::Sender::new(false);
-            let all = enforce(&args, Policies::from(policy), parts, stop);
             run_while(running, async { all.await.unwrap() }).await;
         });
         Self { runs, task }

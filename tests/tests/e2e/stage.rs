@@ -8,15 +8,17 @@ use hyper::Request;
 use kube::Client;
 use pullstop_apiserver::{Api, Auth, Clock, Faults, Key, Rule, Store};
 use pullstop_cluster::scenario::{self, Scenario};
+use pullstop_core::policy::Policies;
 use pullstop_core::time::Timestamp;
+use pullstop_enforcer::policy;
 use pullstop_simulator::bridge::Bridge;
 use pullstop_simulator::commands::serve;
 use pullstop_simulator::input;
 use pullstop_simulator::runs::outcome::Outcome;
+use pullstop_tests::root;
 use serde_json::Value;
-use tokio::sync::watch;
 
-use super::replica::Replica;
+use super::replica::{Enforcer, Line, Replica};
 
 /// The cluster of a scenario.
 pub(super) struct Stage {
@@ -30,44 +32,15 @@ pub(super) struct Stage {
     counted: u64,
 }
 
-/// The line between a replica and the API server.
-#[derive(Clone)]
-pub(super) struct Line(Arc<watch::Sender<bool>>);
-
-impl Line {
-    /// From now on, nothing comes through in either direction, and nothing breaks.
-    pub(super) fn hang(&self) {
-        self.0.send_replace(false);
-    }
-
-    /// What was held up comes through.
-    pub(super) fn go_on(&self) {
-        self.0.send_replace(true);
-    }
-
-    /// A line that is free.
-    pub(super) fn new() -> Self {
-        Self(Arc::new(watch::Sender::new(true)))
-    }
-
-    /// A client whose requests and answers go over this line.
-    pub(super) fn over(&self, client: Client, namespace: &str) -> Client {
-        let line = self.clone();
-        let service = tower::service_fn(move |request: Request<kube::client::Body>| {
-            let (client, line) = (client.clone(), line.clone());
-            async move {
-                line.free().await;
-                let answer = client.send(request).await;
-                line.free().await;
-                answer
-            }
-        });
-        Client::new(service, namespace)
-    }
-
-    async fn free(&self) {
-        let mut line = self.0.subscribe();
-        line.wait_for(|free| *free).await.unwrap();
+/// An enforcer by the built-in rules that has not begun.
+pub(super) fn enforcer(client: Client, namespace: &str, name: &str, now: Timestamp) -> Enforcer {
+    let policy = policy::read(&root().join("docs/examples/enforce.yaml")).unwrap();
+    Enforcer {
+        client,
+        namespace: namespace.to_owned(),
+        name: name.to_owned(),
+        clock: pullstop_enforcer::clock::Clock::starting_at(now),
+        policies: Policies::from(policy),
     }
 }
 
@@ -95,10 +68,10 @@ impl Stage {
 
     /// The same, with these options.
     pub(super) fn replica_with(&self, name: &str, options: &[&str]) -> (Replica, Line) {
-        let line = Line::new();
         let now = self.store.clock().now();
-        let client = line.over(self.client(), "default");
-        (Replica::start(client, "default", name, now, options), line)
+        let replica = enforcer(self.client(), "default", name, now).start(options);
+        let line = replica.line.clone();
+        (replica, line)
     }
 
     /// A client of the cluster.

@@ -1,5 +1,6 @@
 //! All objects of the cluster, one growing version, and the log of what changed.
 
+mod served;
 mod state;
 
 use std::collections::BTreeMap;
@@ -15,7 +16,7 @@ use self::state::State;
 use super::admission::Admission;
 use super::clock::Clock;
 use super::convert;
-use super::resources::{self, Resource};
+use super::resources::Resource;
 use super::value::{members, text};
 
 /// The store. Copies are handles to the same objects.
@@ -293,7 +294,7 @@ impl Store {
             kind: kind.to_owned(),
             name: name.to_owned(),
         };
-        let resource = resources::by_kind(self, api_version, kind).ok_or_else(unknown)?;
+        let resource = self.resource_of(api_version, kind).ok_or_else(unknown)?;
         if name.is_empty() {
             return Err(unknown());
         }

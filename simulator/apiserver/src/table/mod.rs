@@ -9,7 +9,7 @@ use pullstop_core::time::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::clock::moment;
-use super::form::metadata_only;
+use super::metadata::{META, partial_object};
 use super::resources::Resource;
 use super::value::text;
 
@@ -30,13 +30,13 @@ pub(super) fn table(
             match include {
                 "None" => row["object"] = Value::Null,
                 "Object" => row["object"] = object.clone(),
-                _ => row["object"] = metadata_only(object),
+                _ => row["object"] = partial_object(object),
             }
             row
         })
         .collect();
     json!({
-        "kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": {},
+        "kind": "Table", "apiVersion": format!("{META}/v1"), "metadata": {},
         "columnDefinitions": columns(resource), "rows": rows,
     })
 }
