@@ -236,10 +236,10 @@ fn no_4_duplicates_count() {
             self.inner.covers(c, pod)
         }
     }
-    let credulous = |policy: &Policy| -> MakeController {
-        let policy = policy.clone();
+    let credulous = |policies: &Policies| -> MakeController {
+        let policies = policies.clone();
         Box::new(move || {
-            let inner = engine(&policy)?;
+            let inner = engine(&policies)?;
             let last = BTreeMap::new();
             Some(Box::new(Credulous { inner, last }))
         })
