@@ -186,7 +186,7 @@ fn old_names_are_mended_in_place() {
     assert_eq!(
         (ran.out.as_str(), said(&ran).as_str(), ran.code),
         (
-            "nothing found in 1 scenario\n",
+            "no findings in 1 scenario\n",
             "note: old.yaml has today's names now\n",
             0
         )

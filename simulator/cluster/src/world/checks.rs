@@ -114,8 +114,8 @@ impl Checks {
         let Some(truth) = c.truth.pod(verdict.pod) else {
             return;
         };
-        self.check_threshold(c, verdict.pod, truth, decision);
         self.check_mode(c.now, verdict.pod, truth, decision);
+        self.check_threshold(c, verdict.pod, truth, decision);
     }
 
     /// A write that fails a pod was stored. `pod` is how it stood before.

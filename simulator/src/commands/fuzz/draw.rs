@@ -4,6 +4,8 @@
 //! meet each other more often. All faults are over after the first phase, so that what must come in the end can be
 //! asked for.
 
+mod policies;
+
 use std::time::Duration;
 
 use pullstop_cluster::pull_errors::{PullError, Runtime};
@@ -22,7 +24,7 @@ use pullstop_cluster::scenario::{
 use pullstop_cluster::world::random::{Purpose, RandomStream, RandomStreams};
 use pullstop_core::names::FAILED_CONDITION;
 use pullstop_core::pod::{ContainerKind, Overrides, RestartPolicy};
-use pullstop_core::policy::{Mode, Policies, Policy};
+use pullstop_core::policy::Policies;
 
 use super::shrink::tidied;
 
@@ -85,7 +87,7 @@ pub fn scenario(seed: u64) -> Scenario {
     };
     // From a stream of its own: the rest of a world is what it was before there were such policies.
     let chance = streams.stream(Purpose::Fuzz, 2);
-    Draw { chance, ..draw }.namespaces(&mut scenario);
+    policies::of_namespaces(&mut Draw { chance, ..draw }, &mut scenario);
     tidied(scenario)
 }
 
@@ -127,30 +129,6 @@ impl Draw {
         Enforcer {
             watch_delay: Duration::from_millis(self.chance.between(1, 2000)),
             write_latency: Duration::from_millis(self.chance.between(1, 300)),
-        }
-    }
-
-    /// In some worlds a namespace with some of the workloads has a policy of its own, which may ask for more than the
-    /// cluster's allows.
-    fn namespaces(&mut self, scenario: &mut Scenario) {
-        const NAMESPACE: &str = "team";
-        if !self.chance.chance(30) {
-            return;
-        }
-        let built_in = Policy::default();
-        let mut rules = built_in.rules().to_vec();
-        for rule in &mut rules {
-            rule.attempts = rule.attempts.saturating_add(self.below(3));
-            rule.duration += self.minutes(0, 20);
-        }
-        let mode = self.one_of(&[Mode::Enforce, Mode::Enforce, Mode::Warn, Mode::Off]);
-        let policy = built_in.in_mode(mode).with_rules(rules).unwrap_or_default();
-        let namespaces = &mut scenario.policies.namespaces;
-        namespaces.insert(NAMESPACE.to_owned(), policy);
-        for workload in &mut scenario.workloads {
-            if self.coin() {
-                NAMESPACE.clone_into(&mut workload.namespace);
-            }
         }
     }
 
