@@ -4,7 +4,7 @@ use similar::TextDiff;
 
 use crate::root;
 
-/// A diff with more lines than this is cut: whoever changed everything reads the file.
+/// A diff with more lines than this is cut: after a change of everything, read the file.
 const DIFF_LINES_MAX: usize = 200;
 
 /// Compares `actual` with the golden file of this name, or rewrites that with `BLESS=1`.

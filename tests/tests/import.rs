@@ -97,7 +97,7 @@ fn pods_that_are_deleted_are_deleted() {
     assert!(!ran.out.contains("expect:"), "{}", ran.out);
 }
 
-/// Whoever begins to record when pods are failing already does not see how they came to.
+/// A recording that begins when pods are failing already does not show how they came to.
 #[test]
 fn recordings_that_begin_in_the_middle_come_true() {
     let folder = folder("cut");

@@ -4,7 +4,7 @@ use pullstop_tests::{Ran, simulator};
 
 use crate::scratch;
 
-/// A registry is out for twenty minutes, and the policy fails whoever fails once: 50 good pods.
+/// A registry is out for twenty minutes, and the policy fails every pod at its first failure: 50 good pods.
 const OUTAGE: &str = "apiVersion: pullstop.dev/v1alpha1
 kind: Scenario
 metadata: {name: outage}
@@ -87,7 +87,7 @@ fn every_output_tells_of_false_failures() {
 }
 
 #[test]
-fn whoever_accepts_false_failures_says_so_and_is_told_anyway() {
+fn accepted_false_failures_are_shown_anyway() {
     for expect in [
         "  expect: [{metric: \"falseFailures <= 50\"}]\n",
         "  expect: [{pods: \"good-*\", failed: true}]\n",

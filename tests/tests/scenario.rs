@@ -232,7 +232,7 @@ fn examples_in_the_documentation_are_valid() {
     assert_eq!(blocks.len(), 1);
 }
 
-/// Whoever reads the documentation finds every field.
+/// The documentation names every field.
 #[test]
 fn every_field_is_documented() {
     let text = file("docs/scenarios.md");

@@ -1,11 +1,11 @@
-//! The policies in force: as far as they go within their limits, each with the classifier that its patterns ask for.
+//! The active policies: as far as they go within their limits, each with the classifier that its patterns ask for.
 
 use std::collections::BTreeMap;
 
 use crate::classify::{Classifier, Classify, TooManyPatterns};
 use crate::policy::{Limits, Policies, Policy};
 
-/// The policies in force, and the limits within which they are.
+/// The active policies and their limits.
 #[derive(Debug)]
 pub struct ActivePolicies {
     given: Policies,

@@ -8,8 +8,8 @@ use crate::overrides::{Mode, Overrides};
 use crate::time::parse_duration;
 
 impl Metadata {
-    /// What the annotations ask for. A wish that nobody understands is taken for caution: whoever wrote it did not want
-    /// pods to be failed fast.
+    /// What the annotations ask for. A value that cannot be read is taken for caution: its author did not want pods to be
+    /// failed fast.
     pub fn overrides(&self) -> Overrides {
         let annotation = |name| self.annotations.get(name).map(|value| value.trim());
         Overrides {
@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_wish_nobody_understands_is_caution() {
+    fn what_cannot_be_read_is_caution() {
         let metadata: Metadata = serde_json::from_str(
             r#"{"annotations": {"pullstop.dev/mode": "of", "pullstop.dev/patience": "a day"}}"#,
         )

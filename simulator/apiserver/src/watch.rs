@@ -99,7 +99,7 @@ impl Watch {
         if matches!(ended, Err(End::Cut)) {
             // What was said is to get out before the line is cut.
             tokio::time::sleep(CUT_AFTER).await;
-            // Whoever does not listen any more does not notice either.
+            // A client that has gone does not notice.
             let _ = lines.send(Err(Cut)).await;
         }
     }

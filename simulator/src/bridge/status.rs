@@ -69,7 +69,7 @@ pub(super) fn publish(
     }
 }
 
-/// Phase, reason and message. The words of a failed pod are those of whoever failed it.
+/// Phase, reason and message. Those of a failed pod come from the client that failed it.
 pub(super) fn set_phase(object: &mut Value, status: &Status, told: Option<&Told>) {
     let (reason, message) = match (status.reason, told) {
         (FAILED_REASON, Some(told)) => (told.reason.as_str(), told.message.as_str()),

@@ -1,9 +1,9 @@
 //! Wrong verdicts: pods that failed although they would have run, and pods that should have failed.
 //!
 //! A pod that is failed although it would have run is the one thing that Pullstop must never do. So a run in which that
-//! happens fails, unless the scenario says that these pods are to be failed, or speaks of `falseFailures`: whoever
-//! accepts some says which or how many. A pod that is missed may only have come too late for its rule to fire before
-//! the end; it is told of, and fails nothing by itself.
+//! happens fails, unless the scenario says that these pods are to be failed, or has a
+//! condition on `falseFailures`. A pod that is missed may only have come too late for its rule to fire before the end: it
+//! is reported, and by itself fails no run.
 
 use std::fmt;
 

@@ -128,7 +128,7 @@ fn the_demonstration_says_what_is_missing() {
     );
 }
 
-/// As a terminal does it: Ctrl-C goes to all of them. Whoever stayed would hold the pipe open.
+/// As a terminal does it: Ctrl-C goes to all of them. A process that stayed would hold the pipe open.
 #[test]
 fn the_demonstration_can_be_stopped() {
     let mut command = demo();
@@ -148,7 +148,7 @@ fn the_demonstration_can_be_stopped() {
 fn demo() -> Command {
     let mut command = Command::new("sh");
     command.arg(root().join("demo.sh"));
-    // It builds them, as for whoever runs it first.
+    // It builds them, as at the first run.
     command.env_remove("SIMULATOR").env_remove("ENFORCER");
     command
 }

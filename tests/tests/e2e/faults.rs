@@ -126,7 +126,7 @@ async fn run(rules: Vec<Rule>, seed: u64, what: &str) -> Vec<Rule> {
 
 /// Nothing is missed, nothing failed twice, and nothing failed that has recovered.
 pub(super) async fn judge(stage: &mut Stage, what: &str) {
-    stage.end(what).await;
+    stage.settle(what).await;
     for pod in ["typo", "invalid", "stuck-0"] {
         assert_failed_once(stage, pod);
     }

@@ -44,6 +44,9 @@ pub(super) fn enforcer(client: Client, namespace: &str, name: &str, now: Timesta
     }
 }
 
+/// Longer than any pause after which an enforcer, a kubelet or the Job controller would try something again.
+const STAYS_SECONDS: u64 = 360;
+
 impl Stage {
     pub(super) fn new(yaml: &str, seed: u64) -> Self {
         let policy = &mut |file: &std::path::Path| input::policy(Some(file));
@@ -101,10 +104,35 @@ impl Stage {
         self.bridge.run_for(Duration::from_secs(seconds)).await;
     }
 
+    /// Lets time pass until everything that is expected has come and has stayed for [`STAYS_SECONDS`]. At the end of the
+    /// scenario it must have come.
+    pub(super) async fn settle(&mut self, what: &str) {
+        let mut settled = 0;
+        let mut now = self.bridge.elapsed().as_secs();
+        while settled < STAYS_SECONDS && now < self.scenario.duration.as_secs() {
+            now += 60;
+            self.until(now).await;
+            settled = if self.outcome().passed() {
+                settled + 60
+            } else {
+                0
+            };
+        }
+        self.expect(what);
+    }
+
     /// Lets time pass to the end of the scenario; everything that was expected must have come.
     pub(super) async fn end(&mut self, what: &str) {
         self.bridge.run_for(self.scenario.duration).await;
-        let outcome = Outcome::of(self.bridge.world(), &self.scenario, self.seed);
+        self.expect(what);
+    }
+
+    fn outcome(&self) -> Outcome {
+        Outcome::of(self.bridge.world(), &self.scenario, self.seed)
+    }
+
+    fn expect(&self, what: &str) {
+        let outcome = self.outcome();
         let (unmet, broken) = (&outcome.unmet, &outcome.broken);
         assert!(outcome.passed(), "{what}: {unmet:#?} {broken:#?}");
     }

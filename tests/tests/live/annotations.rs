@@ -115,7 +115,7 @@ async fn the_most_specific_annotation_counts_within_the_bounds() {
         // Unreadable is caution.
         ([NONE, &[("mode", "of")], NONE], warns),
         ([NONE, NONE, &[("patience", "soon")]], nothing),
-        // Nobody may ask for `enforce`: whoever does is not heard, and hides nobody.
+        // Nobody may ask for `enforce`: such an annotation is ignored, and hides no other.
         ([NONE, NONE, &[("mode", "enforce")]], fails),
         ([&[("mode", "enforce")], NONE, &[("mode", "warn")]], warns),
         // Each annotation by itself.
@@ -262,7 +262,7 @@ async fn a_job_that_is_gone_asks_for_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_whoever_is_told_to_reads_more_than_pods() {
+async fn only_with_the_option_more_than_pods_is_read() {
     let world = World::with(Setup {
         args: Vec::new(),
         ..setup([&[], &[("mode", "off")], &[]])

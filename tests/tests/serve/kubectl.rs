@@ -23,7 +23,7 @@ spec:
 async fn kubectl(url: &str, arguments: &[&str]) -> Option<(bool, String)> {
     let mut command = Command::new("kubectl");
     command.arg("--server").arg(url).args(arguments);
-    // No configuration of whoever runs the tests.
+    // No configuration of the user who runs the tests.
     command
         .env("KUBECONFIG", "/dev/null")
         .env("HOME", env!("CARGO_TARGET_TMPDIR"));

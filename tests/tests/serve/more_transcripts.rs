@@ -61,7 +61,7 @@ async fn ask(world: &mut World, at: usize) -> Vec<String> {
         Value::Null => recorded["body"].clone(),
         refused => refused[0]["line"].clone(),
     };
-    // Whoever asks for the head gets no more than that over a connection.
+    // A HEAD request gets no body over a connection.
     if method != "HEAD" {
         found.extend(compare(world, request, &body, answer.body));
     }

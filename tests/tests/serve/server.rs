@@ -96,7 +96,7 @@ async fn connections_are_cut_without_a_word() {
 }
 
 #[tokio::test]
-async fn whoever_follows_the_store_hears_who_wrote_what() {
+async fn a_follower_of_the_store_learns_who_wrote_what() {
     let (store, server) = start().await;
     let before = store.version();
     let mut stream = TcpStream::connect(server.address).await.unwrap();

@@ -476,6 +476,7 @@ mod tests {
 
     use super::*;
     use pullstop_cluster::scenario::{parse, write};
+    use pullstop_core::policy::Policy;
 
     #[test]
     fn what_is_drawn_can_be_written_and_read_again() {

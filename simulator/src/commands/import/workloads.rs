@@ -324,7 +324,7 @@ fn job(spec: &JobSpec) -> Job {
     let rules: Vec<PodFailureRule> = rules.filter_map(rule).collect();
     let replaces_failed = spec.pod_replacement_policy.as_deref() == Some("Failed");
     let indexed = spec.completion_mode.as_deref() == Some("Indexed");
-    // Whoever limits the failures of each index has no limit in all, for which Kubernetes writes its largest number.
+    // A Job with a limit for each index has none in all, for which Kubernetes writes its largest number.
     let count = |count: Option<u32>, usual: u32| count.unwrap_or(usual).min(SIZE_MAX);
     let of_index = |count: Option<u32>| count.filter(|_| indexed).map(|n| n.min(SIZE_MAX));
     Job {

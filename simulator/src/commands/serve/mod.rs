@@ -1,6 +1,6 @@
 //! `simulator serve`: serves a scenario's cluster as a Kubernetes API, for kubectl and the enforcer.
 //!
-//! Nobody in the simulated cluster decides: whoever fails a pod does so from outside.
+//! The simulated cluster has no enforcer: pods are failed from outside.
 
 pub mod args;
 mod tell;

@@ -136,7 +136,7 @@ impl Check {
             .is_some_and(|indexed| indexed.text == "true");
         if is_indexed {
             if let (Some(max), None) = (&w.max_failed_indexes, &w.backoff_limit_per_index) {
-                let message = "no index ever fails for good without `backoffLimitPerIndex`: add it";
+                let message = "no index can fail on its own without `backoffLimitPerIndex`: add it";
                 self.error(max, message);
             }
             return;

@@ -369,7 +369,7 @@ impl Visit<'_> {
 
     fn set_waiting(&mut self, place: usize, waiting: Waiting) {
         let reason = Arc::clone(&waiting.reason);
-        // A container that ended for good shows how, and not why it was not replaced.
+        // A container that has ended and is not restarted shows how it ended, not why it was not replaced.
         if self.w.containers[place].state == RunState::Never || self.w.is_restarted(place) {
             self.w.containers[place].waiting = Some(waiting);
         }
