@@ -220,7 +220,7 @@ async fn a_scan_asks_the_namespace_if_it_is_told_to() {
     };
     server.faults.add(Rule::on("get", "namespaces", forbidden));
     let (code, said) = scan(&["--annotations-of=namespaces"]);
-    let error = "error: cannot read the annotations of namespace default: not allowed";
+    let error = "error: cannot read the annotations of namespace default: forbidden";
     assert!(said.starts_with(error), "{said}");
     assert_eq!(code, Some(3));
 }

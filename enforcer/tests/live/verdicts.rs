@@ -253,12 +253,16 @@ const FAILED: &[&str] = &[
     "basic-auth",
     "containerd21-missing-tag",
     "containerd21-platform",
+    "deleted-beside-good",
     "denied-403",
+    "edit-hung",
     // Edited after the verdict: a replay withdraws it, a cluster does not.
     "fixed-in-place",
     "hub-like-denied",
     "init-ok-main-missing",
+    "init-then-two-bad",
     "invalid-name",
+    "job-indexed",
     "job-plain",
     "missing-repo",
     "missing-tag",
@@ -266,6 +270,10 @@ const FAILED: &[&str] = &[
     "platform",
     "queued-typo",
     "recovers-after-push",
+    "same-bad-twice",
+    "sidecar-bad-before-init",
+    "status-put-back",
+    "two-bad",
     "typo-0",
 ];
 
