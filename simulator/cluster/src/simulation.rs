@@ -44,11 +44,12 @@ pub fn world(
         Decider::Baseline(baseline) => Some(*baseline),
         Decider::Scenario | Decider::Policy(_) => None,
     };
+    let patience = scenario.patience;
     let make: MakeController = Box::new(move || {
         let profile = Profile::standard(for_controllers.clone()).ok()?;
         Some(match baseline {
             None => Box::new(Pullstop::new(profile)),
-            Some(baseline) => Box::new(Judge::new(baseline, profile)),
+            Some(baseline) => Box::new(Judge::new(baseline, profile, patience)),
         })
     });
     Ok(World::new(scenario, seed, &policies, make, keep))

@@ -30,7 +30,7 @@ pub struct RunArgs {
     /// Scenarios, or folders with scenarios; `-` for standard input
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
-    /// Policy file, or a baseline: nothing, first-sight, tekton, tekton-5m, prow, kueue, jenkins, receptor, armada
+    /// Policy file, or a baseline: nothing, first-sight, tekton, tekton-5m, prow, kueue, jenkins, receptor, armada, oracle
     /// [default: the scenario's own policy]
     #[arg(long, value_name = "FILE|BASELINE")]
     pub policy: Option<String>,

@@ -1,6 +1,7 @@
-//! Baselines to compare with: how other projects decide that an image cannot be pulled.
+//! Baselines to compare with: how other projects decide that an image cannot be pulled, and the limit of what can be
+//! decided.
 //!
-//! Each has the name and the defaults of the project that it is taken from. Only the decision is theirs: whom they look
+//! Each project's has the name and the defaults of the project that it is taken from. Only the decision is theirs: whom they look
 //! at and how they write is the same for all, so that nothing but the decision is compared. A write that fails is made
 //! again, as each of them does in its way. Times of conditions that a pod tells are those at which they were seen to
 //! change; of a pod that is new to a baseline, the pod's start must do.
@@ -21,6 +22,7 @@ use super::pullstop::with_snapshot;
 use crate::world::cluster::Cluster;
 use crate::world::controller::{Command, Controller, ControllerEvent, Verdict};
 use crate::world::ids::{OwnerId, PodId};
+use crate::world::oracle;
 use crate::world::pod::{Conditions, ContainerState, Pod};
 use crate::world::uid;
 
@@ -50,11 +52,14 @@ pub enum Baseline {
     /// Armada's `pendingPodChecks` as shipped: `failed to pull and unpack image` for 90 s, anything else, having no node
     /// among it, for 5 minutes, since the last change of a condition, or start or end of a container.
     Armada,
+    /// The limit of what any policy can reach: it knows the scenario. It fails a pod at its first published failure if its
+    /// images cannot be had within the scenario's patience, and no other.
+    Oracle,
 }
 
 impl Baseline {
     /// All of them, with their names on the command line.
-    pub const ALL: [(Self, &'static str); 9] = [
+    pub const ALL: [(Self, &'static str); 10] = [
         (Self::Nothing, "nothing"),
         (Self::FirstSight, "first-sight"),
         (Self::Tekton, "tekton"),
@@ -64,6 +69,7 @@ impl Baseline {
         (Self::Jenkins, "jenkins"),
         (Self::Receptor, "receptor"),
         (Self::Armada, "armada"),
+        (Self::Oracle, "oracle"),
     ];
 
     /// Its name on the command line.
@@ -83,6 +89,8 @@ impl Baseline {
 #[derive(Debug)]
 pub struct Judge {
     baseline: Baseline,
+    /// A verdict is false if the pod would have had its images within this time.
+    patience: Duration,
     profile: Profile,
     phases: Vec<Phase>,
     pods: BTreeMap<PodId, Record>,
@@ -134,10 +142,12 @@ impl Shape {
 }
 
 impl Judge {
-    /// A baseline that looks at the pods that `profile` covers.
-    pub fn new(baseline: Baseline, profile: Profile) -> Self {
+    /// A baseline that looks at the pods that `profile` covers. A verdict is false if the pod would have had its images
+    /// within `patience`.
+    pub fn new(baseline: Baseline, profile: Profile, patience: Duration) -> Self {
         Self {
             baseline,
+            patience,
             phases: profile.policies().given().phases().into_iter().collect(),
             profile,
             pods: BTreeMap::new(),
@@ -163,7 +173,10 @@ impl Judge {
         let counts = self.baseline == Baseline::Receptor || source == Source::Watch;
         record.observations += u32::from(counts && is_counted(self.baseline, pod));
         if !record.is_failed {
-            let due_at = due_at(self.baseline, now, pod, record);
+            let patience = self.patience;
+            let is_hopeless =
+                || oracle::heals_at(c, pod).is_none_or(|at| at.since(now) > patience);
+            let due_at = due_at(self.baseline, now, pod, record, is_hopeless);
             self.plan(pod.id, due_at);
         }
     }

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use pullstop_core::pod::ContainerKind;
+use pullstop_core::pod::{ContainerKind, WaitingReason};
 use pullstop_core::time::Timestamp;
 
 use super::{Baseline, Record};
@@ -12,12 +12,13 @@ use crate::world::pod::{ContainerState, Pod};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// When the baseline fails the pod, as it looks now.
+/// When the baseline fails the pod, as it looks now. Whether it `is_hopeless` only the oracle can ask.
 pub(super) fn due_at(
     baseline: Baseline,
     now: Timestamp,
     pod: &Pod,
     record: &Record,
+    is_hopeless: impl FnOnce() -> bool,
 ) -> Option<Timestamp> {
     match baseline {
         Baseline::Nothing => None,
@@ -36,6 +37,7 @@ pub(super) fn due_at(
         Baseline::Jenkins => (record.observations >= 3 && backs_off(pod, ALL)).then_some(now),
         Baseline::Receptor => (record.observations >= 3 && backs_off(pod, MAIN)).then_some(now),
         Baseline::Armada => Some(armada(pod, record)),
+        Baseline::Oracle => (lacks_an_image(pod) && is_hopeless()).then_some(now),
     }
     .map(|at| at.max(now))
 }
@@ -56,6 +58,13 @@ fn first_sight(pod: &Pod) -> bool {
             reason,
             "ErrImagePull" | "ImagePullBackOff" | "InvalidImageName"
         ) || reason.ends_with("Error")
+    })
+}
+
+/// Whether a failure to get an image is published.
+fn lacks_an_image(pod: &Pod) -> bool {
+    waits(pod, ALL, |reason, _| {
+        WaitingReason::parse(reason).is_some_and(|reason| reason.kind().is_some())
     })
 }
 
