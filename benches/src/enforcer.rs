@@ -7,7 +7,7 @@ use pullstop_core::policy::{Mode, Policies, Policy};
 use pullstop_core::time::Timestamp;
 use pullstop_enforcer::api::{Api, ApiPath, Call, rights};
 use pullstop_enforcer::clock::Clock;
-use pullstop_enforcer::drive::{Driver, Limits, Links, selector};
+use pullstop_enforcer::drive::{Driver, Links, RunLimits, selector};
 use pullstop_enforcer::lease::Claim;
 use pullstop_enforcer::metrics::Metrics;
 use pullstop_enforcer::pods::announce::Announcer;
@@ -51,7 +51,7 @@ pub async fn enforce(
         announcements,
         Vec::new(),
     );
-    let limits = Limits {
+    let limits = RunLimits {
         ceiling: Mode::Enforce,
         namespaces: Vec::new(),
     };

@@ -32,12 +32,17 @@ impl fmt::Display for DocumentError {
 
 impl std::error::Error for DocumentError {}
 
-/// Reads the raw types of a document; `noun` is what errors call it, such as `policy`.
+/// Reads the raw types of a document; `noun` is what errors call it, such as `policy`. No error suggests a name of `old_names`,
+/// which are read for the sake of older documents.
 ///
 /// # Errors
 /// The first thing that is wrong with its structure.
-pub fn read<T: DeserializeOwned>(noun: &str, text: &str) -> Result<T, DocumentError> {
-    serde_saphyr::from_str(text).map_err(|error| of_yaml(noun, &error))
+pub fn read<T: DeserializeOwned>(
+    noun: &str,
+    text: &str,
+    old_names: &[&str],
+) -> Result<T, DocumentError> {
+    serde_saphyr::from_str(text).map_err(|error| of_yaml(noun, &error, old_names))
 }
 
 /// Collects what is wrong while a document is gone through.
@@ -122,16 +127,16 @@ pub fn is_label(name: &str) -> bool {
         && name.bytes().last().is_some_and(word)
 }
 
-fn of_yaml(noun: &str, error: &serde_saphyr::Error) -> DocumentError {
+fn of_yaml(noun: &str, error: &serde_saphyr::Error, old_names: &[&str]) -> DocumentError {
     let plain = serde_saphyr::render_options! { snippets: serde_saphyr::SnippetMode::Off };
     DocumentError {
         place: error.location().and_then(place_of),
-        message: in_plain_words(noun, &error.render_with_options(plain)),
+        message: in_plain_words(noun, &error.render_with_options(plain), old_names),
     }
 }
 
 /// The parser's words, without the place that is given anyway and without advice for programmers.
-fn in_plain_words(noun: &str, message: &str) -> String {
+fn in_plain_words(noun: &str, message: &str, old_names: &[&str]) -> String {
     const WORDS: [(&str, &str); 13] = [
         (
             "multiple YAML documents",
@@ -188,7 +193,10 @@ fn in_plain_words(noun: &str, message: &str) -> String {
         .strip_prefix("unknown field `")
         .and_then(|rest| rest.split_once("`, expected one of "))
     {
-        let known: Vec<&str> = known.split(", ").collect();
+        let known = known.split(", ");
+        let known: Vec<&str> = known
+            .filter(|name| !old_names.contains(&name.trim_matches('`')))
+            .collect();
         return format!("unknown field `{field}`: {}", suggest::hint(field, &known));
     }
     if let Some((_, expected)) = message

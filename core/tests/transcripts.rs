@@ -1,7 +1,7 @@
 //! The state machine's specification: what is seen, and what the engine makes of it.
 //!
 //! Each file of `testdata/transcripts` is a transcript. A line such as `2s main ErrImagePull not-found` is an input at
-//! that time; below `----` stands what the engine answered. `BLESS=1 cargo test` rewrites the answers.
+//! that time; below `----` stands what the engine answered. `cargo xtask bless` rewrites the answers.
 
 use std::fmt::Write;
 use std::path::Path;

@@ -21,7 +21,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use pullstop_core::engine::{Decision, Effect, Engine, Input};
 use pullstop_core::plugin::{ActivePolicies, Profile};
-use pullstop_core::policy::{self, Mode, Policies};
+use pullstop_core::policy::{Limits, Mode, Policies};
 use pullstop_core::time::Timestamp;
 use tokio::sync::{Notify, mpsc, watch};
 
@@ -70,7 +70,7 @@ pub struct Links {
 
 /// Limits of all policies.
 #[derive(Clone, Debug)]
-pub struct Limits {
+pub struct RunLimits {
     /// How far verdicts go at most.
     pub ceiling: Mode,
     /// Only these namespaces: names, or beginnings of names followed by `*`; all if empty.
@@ -95,7 +95,7 @@ pub struct Driver {
     /// What was before, as far as it is being read.
     recalling: FuturesUnordered<BoxFuture<'static, Recalled>>,
     claim: Claim,
-    limits: Limits,
+    limits: RunLimits,
     /// The namespaces that are selected by their labels.
     selected: Option<BTreeSet<String>>,
     view_is_whole: bool,
@@ -129,7 +129,7 @@ impl Driver {
     /// If a policy cannot be used.
     pub fn new(
         policies: Policies,
-        limits: Limits,
+        limits: RunLimits,
         clock: Clock,
         writer: Arc<Writer>,
         metrics: Arc<Metrics>,
@@ -137,7 +137,7 @@ impl Driver {
         let profile = Profile::standard(policies).map_err(|error| error.to_string())?;
         // Nothing is written before the lease is held.
         let profile = profile
-            .within(policy::Limits::DRY_RUN)
+            .within(Limits::DRY_RUN)
             .with_memory_error(server_time::ERROR_MAX);
         Ok(Self {
             engine: Engine::new(profile),
@@ -248,7 +248,8 @@ impl Driver {
     /// Begins or ceases to write as the lease and the kill switch say.
     fn follow_claim(&mut self, links: &mut Links) {
         self.claim = *links.claim.borrow_and_update();
-        let is_limited = self.engine.policies().limits().mode == self.ceiling();
+        let limits = self.engine.policies().limits();
+        let is_limited = limits.mode == self.ceiling() && limits.namespaces == self.selected;
         if !is_limited || self.reporter.is_active() != self.leads() {
             self.limit(links);
         }
@@ -280,7 +281,7 @@ impl Driver {
 
     /// How far verdicts go, and in which namespaces, is as the lease, the kill switch and the labels of namespaces say.
     fn limit(&mut self, links: &Links) {
-        let limits = policy::Limits {
+        let limits = Limits {
             mode: self.ceiling(),
             namespaces: self.selected.clone(),
         };
@@ -293,7 +294,7 @@ impl Driver {
     fn show_policies(&mut self, links: &Links) {
         // The kill switch tells of itself: the policy is what it was.
         if !self.claim.stopped {
-            tracing::info!(mode = self.mode_in_force().as_str(), "policy applied");
+            tracing::info!(mode = self.current_mode().as_str(), "policy applied");
             self.tell_of_dry_run();
         }
         // The engine asks for a list. If it were heard only later, all pods might be listed twice.
@@ -302,7 +303,7 @@ impl Driver {
 
     /// Says so if this replica would write and yet nothing is written, and what to do about that.
     fn tell_of_dry_run(&self) {
-        if !self.leads() || self.mode_in_force() != Mode::DryRun {
+        if !self.leads() || self.current_mode() != Mode::DryRun {
             return;
         }
         if self.limits.ceiling == Mode::DryRun {
@@ -326,7 +327,7 @@ impl Driver {
     }
 
     /// How far verdicts go at present.
-    fn mode_in_force(&self) -> Mode {
+    fn current_mode(&self) -> Mode {
         let policies = self.engine.policies();
         policies.given().cluster.mode.min(policies.limits().mode)
     }
@@ -337,7 +338,7 @@ impl Driver {
             let given = self.engine.policies().given();
             given.cluster.mode.min(self.limits.ceiling)
         } else {
-            self.mode_in_force()
+            self.current_mode()
         }
     }
 
@@ -403,7 +404,17 @@ impl Driver {
                 .lanes
                 .begin(|namespace| pauses.are_over(now, namespace));
             drop(pauses);
-            let Some((lane, task)) = next else { return };
+            let Some((lane, mut task)) = next else { return };
+            // Other policies may be active than when the verdict was reached.
+            if let Task::Job(why, Job::Verdict(write, decision, bounds)) = &mut task {
+                let policies = self.engine.policies();
+                if !decision.is_allowed_by(policies) {
+                    let done = Done::Job(*why, self.writer.withdraw(*write, decision));
+                    self.jobs.push(Box::pin(std::future::ready((lane, done))));
+                    continue;
+                }
+                *bounds = policies.of(decision.pod.namespace()).overrides.clone();
+            }
             let writer = Arc::clone(&self.writer);
             self.jobs.push(Box::pin(async move {
                 let done = match task {

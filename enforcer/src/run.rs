@@ -19,7 +19,7 @@ pub use self::parts::Parts;
 use crate::api::{Api, ApiPath, Call, rights};
 use crate::clock::Clock;
 use crate::connect::Cluster;
-use crate::drive::{self, Limits, Links};
+use crate::drive::{self, Links, RunLimits};
 use crate::lease::Claim;
 use crate::metrics::Metrics;
 use crate::output::{Clean, Form};
@@ -106,7 +106,7 @@ pub async fn enforce(
         (claim_seen.clone(), Mode::Enforce)
     };
 
-    let limits = Limits {
+    let limits = RunLimits {
         ceiling,
         namespaces: args.namespaces.clone(),
     };

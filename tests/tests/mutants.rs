@@ -19,7 +19,7 @@ use pullstop_cluster::world::truth::Ending;
 use pullstop_core::engine::GoneFrom;
 use pullstop_core::plugin::Profile;
 use pullstop_core::pod::Phase;
-use pullstop_core::policy::{Policies, Policy, Rule};
+use pullstop_core::policy::{Mode, Policies, Policy, Rule};
 use pullstop_core::time::Timestamp;
 use pullstop_simulator::commands::fuzz::{draw, hunt};
 
@@ -61,18 +61,18 @@ impl<L: Lie> Controller for Mutant<L> {
     fn handle(
         &mut self,
         now: Timestamp,
-        notice: ControllerEvent<'_>,
+        event: ControllerEvent<'_>,
         c: &Cluster,
         commands: &mut Vec<Command>,
     ) {
-        match notice {
+        match event {
             ControllerEvent::Pod { pod, source } => {
                 let told = self.lie.pod(pod, c);
                 let pod = told.as_ref().unwrap_or(pod);
                 self.inner
                     .handle(now, ControllerEvent::Pod { pod, source }, c, commands);
             }
-            notice => self.inner.handle(now, notice, c, commands),
+            event => self.inner.handle(now, event, c, commands),
         }
         self.lie.commands(now, commands, c);
     }
@@ -205,11 +205,11 @@ fn no_4_duplicates_count() {
         fn handle(
             &mut self,
             now: Timestamp,
-            notice: ControllerEvent<'_>,
+            event: ControllerEvent<'_>,
             c: &Cluster,
             commands: &mut Vec<Command>,
         ) {
-            if let ControllerEvent::Pod { pod, .. } = &notice
+            if let ControllerEvent::Pod { pod, .. } = &event
                 && self.last.insert(pod.id, pod.version) == Some(pod.version)
             {
                 // The pod is forgotten, as if a new one had come.
@@ -218,7 +218,7 @@ fn no_4_duplicates_count() {
                 self.inner
                     .handle(now, ControllerEvent::Gone { uid, from }, c, commands);
             }
-            self.inner.handle(now, notice, c, commands);
+            self.inner.handle(now, event, c, commands);
         }
         fn next_deadline(&self) -> Option<Timestamp> {
             self.inner.next_deadline()
@@ -425,6 +425,17 @@ fn no_12_moody() {
 fn no_13_deaf_to_namespaces() {
     let deaf = |policies: &Policies| -> MakeController {
         let policies = Policies::from(policies.cluster.clone());
+        Box::new(move || engine(&policies))
+    };
+    assert!(is_found(&deaf, 13));
+}
+
+/// It lets policies of namespaces go as far as they like.
+#[test]
+fn no_13_deaf_to_the_cluster() {
+    let deaf = |policies: &Policies| -> MakeController {
+        let mut policies = policies.clone();
+        policies.cluster.mode = Mode::Enforce;
         Box::new(move || engine(&policies))
     };
     assert!(is_found(&deaf, 13));

@@ -140,7 +140,7 @@ fn no_pod_of_ten_thousand_is_failed_while_it_pulls() {
 
 /// The table in the README and in the documentation; `BLESS=1` writes it.
 #[test]
-fn the_comparison_with_rivals_is_up_to_date() {
+fn the_comparison_with_baselines_is_up_to_date() {
     let ran = simulator(&["compare", &path("scenarios"), "--output", "markdown"]);
     assert_eq!(ran.code, 0, "{}", ran.err);
     for file in ["README.md", "docs/comparison.md"] {

@@ -14,8 +14,10 @@ pub(crate) fn test(arguments: &[String]) -> Result<(), Error> {
 
 /// Rewrites the golden files. A test that finds something else wrong than one of these fails as ever, but stops no other.
 pub(crate) fn bless() -> Result<(), Error> {
-    run(cargo("test --workspace --locked --no-fail-fast --test it").env("BLESS", "1"))?;
-    run(cargo("test --workspace --locked --test e2e -- command::").env("BLESS", "1"))
+    let all = run(cargo("test --workspace --locked --no-fail-fast --test it").env("BLESS", "1"));
+    let commands =
+        run(cargo("test --workspace --locked --test e2e -- command::").env("BLESS", "1"));
+    all.and(commands)
 }
 
 /// Rewrites what is generated. The tests of such files say that they are up to date: that is in their names.

@@ -139,6 +139,13 @@ impl FailingContainer {
         self.latest
     }
 
+    /// Which pattern decided the latest failure is not known any more: the patterns are others now.
+    pub(crate) const fn forget_pattern(&mut self) {
+        if let Some(latest) = &mut self.latest {
+            latest.decided_by = None;
+        }
+    }
+
     /// Failures of any of `causes`.
     pub fn failures(&self, causes: CauseSet) -> u32 {
         self.tallies.count(causes)

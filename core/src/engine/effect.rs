@@ -3,8 +3,8 @@
 use crate::cause::{Cause, Permanence};
 use crate::container::StartedOver;
 use crate::history::Memory;
-use crate::overrides::Overrides;
-use crate::plugin::{Enforcement, TrailEntry};
+use crate::overrides::{Mode, Overrides};
+use crate::plugin::{ActivePolicies, Enforcement, TrailEntry};
 use crate::pod::{PodRef, ResourceVersion};
 use crate::time::Timestamp;
 
@@ -66,6 +66,24 @@ pub struct Decision {
     pub enforcement: Enforcement,
     /// What each plugin said.
     pub trail: Vec<TrailEntry>,
+}
+
+impl Decision {
+    /// Whether these policies still allow it: they may have changed since it was reached.
+    pub fn is_allowed_by(&self, policies: &ActivePolicies) -> bool {
+        let namespace = self.pod.namespace();
+        let policy = policies.of(namespace);
+        let mode = policy.mode_for(self.overrides.mode);
+        let is_in_mode = match self.enforcement {
+            Enforcement::Fail => mode == Mode::Enforce,
+            Enforcement::Warn => mode >= Mode::Warn,
+            Enforcement::WouldWarn | Enforcement::WouldFail => mode >= Mode::DryRun,
+        };
+        let rule = policy.rule_for(self.cause);
+        is_in_mode
+            && policy.scope.covers_namespace(namespace)
+            && rule.is_some_and(|rule| rule.name == self.rule)
+    }
 }
 
 /// A transition of the state machine of one pod.

@@ -49,7 +49,8 @@ pub enum Input<'a> {
         /// How.
         outcome: Outcome,
     },
-    /// Time has passed; [`super::Engine::next_deadline`] says when to say so. Too early or too often does no harm.
+    /// Time has passed; [`super::Engine::next_deadline`] says when to say so. Too early or too often does no harm,
+    /// but all effects must have been polled: in builds with debug assertions the engine panics otherwise.
     Time,
 }
 

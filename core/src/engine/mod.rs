@@ -155,6 +155,15 @@ impl Engine {
     fn adopt(&mut self, policies: ActivePolicies) {
         let old = std::mem::replace(&mut self.profile.policies, policies);
         self.profile.policies.limit(old.limits().clone());
+        for slot in self.store.slots() {
+            let record = self.store.record_mut(slot);
+            let namespace = record.pod.namespace();
+            if old.of(namespace).patterns != self.profile.policies.of(namespace).patterns {
+                // Their numbers are others now.
+                let containers = record.containers.iter_mut();
+                containers.for_each(FailingContainer::forget_pattern);
+            }
+        }
         self.judge_anew(|new, namespace| old.of(namespace) != new.of(namespace));
     }
 
@@ -169,6 +178,7 @@ impl Engine {
             let record = self.store.record_mut(slot);
             if affects(&self.profile.policies, record.pod.namespace()) {
                 record.in_scope = false;
+                record.hold_told = false;
                 record
                     .containers
                     .iter_mut()

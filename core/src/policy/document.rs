@@ -34,7 +34,7 @@ pub const NAMESPACED_KIND: &str = "PullFailurePolicy";
 /// # Errors
 /// All that is wrong with it, in the order of the text.
 pub fn parse(text: &str) -> Result<Policy, Vec<DocumentError>> {
-    let document: PolicyDocument = yaml::read("policy", text).map_err(|error| vec![error])?;
+    let document: PolicyDocument = yaml::read("policy", text, &[]).map_err(|error| vec![error])?;
     document.validate()
 }
 

@@ -55,6 +55,8 @@ impl Policies {
     pub fn limited(&self, limits: &Limits) -> Self {
         let mut limited = self.clone();
         limited.cluster.mode = limited.cluster.mode.min(limits.mode);
+        let modes = &mut limited.cluster.overrides.modes;
+        modes.retain(|mode| *mode <= limits.mode);
         if let Some(namespaces) = &limits.namespaces {
             narrow(&mut limited.cluster.scope, namespaces);
         }
@@ -273,6 +275,7 @@ mod tests {
                 for wish in [None, Some(Mode::Off), Some(Mode::DryRun), Some(Mode::Warn), Some(Mode::Enforce)] {
                     let allowed = wish.filter(|wish| cluster.overrides.modes.contains(wish));
                     prop_assert!(policy.mode_for(wish) <= most.max(allowed.unwrap_or(Mode::Off)));
+                    prop_assert!(policy.mode_for(wish) <= limit);
                     if most <= Mode::DryRun {
                         prop_assert!(policy.mode_for(wish) <= most, "{wish:?} writes");
                     }

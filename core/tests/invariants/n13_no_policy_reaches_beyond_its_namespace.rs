@@ -162,3 +162,37 @@ fn other_limits_are_for_all_to_hear() {
     list(&mut machine, 80_000, &pods);
     assert_eq!(machine.failures().len(), 2);
 }
+
+/// A driver may have a verdict in a queue when the policies change.
+#[test]
+fn a_verdict_is_allowed_as_long_as_the_policies_allow_it() {
+    let given = with_team(policy(1, 30), policy(1, 30));
+    let mut machine = Machine::new(given.clone());
+    list(&mut machine, 0, &failing_pods());
+    machine.run_through(at(40_000));
+    let decision = machine.failures()[0];
+    assert_eq!(decision.pod.namespace(), "team");
+    let is_allowed = |change: fn(&mut Policies)| {
+        let mut policies = given.clone();
+        change(&mut policies);
+        decision.is_allowed_by(&ActivePolicies::new(policies).unwrap())
+    };
+    assert!(is_allowed(|_| {}));
+    assert!(is_allowed(|policies| policies.namespaces.clear()));
+    for change in [
+        |policies: &mut Policies| policies.cluster.mode = Mode::Warn,
+        |policies: &mut Policies| {
+            let team = policies.namespaces.get_mut("team").unwrap();
+            team.mode = Mode::Off;
+        },
+        |policies: &mut Policies| {
+            let team = policies.namespaces.get_mut("team").unwrap();
+            *team = team.clone().with_rules(Vec::new()).unwrap();
+        },
+        |policies: &mut Policies| {
+            policies.cluster.scope.exclude_namespaces = vec!["te*".to_owned()];
+        },
+    ] {
+        assert!(!is_allowed(change));
+    }
+}

@@ -22,7 +22,7 @@ pub(super) const CONNECTION_LASTS_MAX: Duration = Duration::from_secs(10);
 /// Longer requests are not read.
 const HEADER_BYTES_MAX: usize = 16 << 10;
 
-/// Serves for ever, `connections_max` clients at a time. Its connections end with it.
+/// Serves forever, `connections_max` clients at a time. Its connections end with it.
 pub(super) async fn serve<F>(
     listener: TcpListener,
     connections_max: usize,

@@ -59,7 +59,7 @@ struct Dependent {
 }
 
 impl OverrideCache {
-    /// A book of sources of these kinds.
+    /// A cache for sources of these kinds.
     pub fn new(kinds: Vec<Kind>) -> Self {
         Self {
             kinds,

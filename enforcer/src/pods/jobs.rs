@@ -83,6 +83,17 @@ impl Writer {
         }
     }
 
+    /// A verdict that is not written, since the policies have changed: the pod is judged anew once it was read.
+    pub fn withdraw(&self, verdict: VerdictWrite, decision: &Decision) -> Report {
+        self.ended(PodWrite::Verdict(verdict), "stale");
+        Report {
+            pod: decision.pod.clone(),
+            outcome: Some(Outcome::Conflict),
+            found: Found::Unknown,
+            asked: Vec::new(),
+        }
+    }
+
     async fn read(&self, pod: PodRef) -> Report {
         let (found, result) = match self.look(&pod).await {
             Ok(Some(seen)) => (Found::Pod(Box::new(seen)), "success"),

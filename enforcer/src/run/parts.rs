@@ -9,7 +9,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use super::args::RunArgs;
 use crate::api::Api;
 use crate::clock::Clock;
-use crate::drive::{Driver, Limits, Question};
+use crate::drive::{Driver, Question, RunLimits};
 use crate::http::{self, Listeners, Pages};
 use crate::lease::{Candidate, Claim, Stop};
 use crate::metrics::Metrics;
@@ -43,7 +43,7 @@ impl Parts {
         &self,
         args: &RunArgs,
         first: Policies,
-        limits: Limits,
+        limits: RunLimits,
         claim: watch::Receiver<Claim>,
         announcements: Announcements,
     ) -> Result<Driver, String> {

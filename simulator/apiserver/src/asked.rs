@@ -1,4 +1,4 @@
-//! A request that has been read, and what its body holds.
+//! Parsed requests, and what their bodies hold.
 
 use std::fmt::Write;
 

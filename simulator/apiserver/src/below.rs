@@ -1,4 +1,4 @@
-//! What hangs below objects besides their status: eviction and logs of pods, and the scale of what makes them.
+//! Subresources besides status: eviction, logs of pods, scale.
 
 use hyper::header::{self, HeaderValue};
 use hyper::{Response, StatusCode};

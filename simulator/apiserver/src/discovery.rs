@@ -1,4 +1,4 @@
-//! What there is, in the old form and in the aggregated one; the version; a word on health.
+//! Discovery of the served kinds, in the old form and in the aggregated one; version and health.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Who may come in at all. A browser sends requests of any web page to this machine's own addresses; none of them is
+//! Refuses requests that no Kubernetes client sends. A browser sends requests of any web page to this machine's own addresses; none of them is
 //! a client of a simulated cluster.
 
 use hyper::header::{HOST, HeaderMap, HeaderName, ORIGIN};

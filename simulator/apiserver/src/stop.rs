@@ -1,4 +1,4 @@
-//! The word to stop, for which watches and connections wait.
+//! The signal to stop, for which watches and connections wait.
 
 use tokio::sync::watch;
 

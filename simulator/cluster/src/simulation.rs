@@ -29,7 +29,7 @@ pub fn world(
     scenario: &Scenario,
     seed: u64,
     decider: &Decider,
-    keep: RunOptions,
+    options: RunOptions,
 ) -> Result<World, TooManyPatterns> {
     let policies: Policies = match decider {
         Decider::Policy(policy) => Policies::from((**policy).clone()),
@@ -52,5 +52,5 @@ pub fn world(
             Some(baseline) => Box::new(Judge::new(baseline, profile, patience)),
         })
     });
-    Ok(World::new(scenario, seed, &policies, make, keep))
+    Ok(World::new(scenario, seed, &policies, make, options))
 }

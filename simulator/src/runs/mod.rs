@@ -33,7 +33,7 @@ pub(crate) fn warn_of_old_names(
         let error = DocumentError {
             place: name.place,
             message: format!(
-                "{name}, and the old name is read for one more release: `simulator lint --fix` renames it"
+                "{name}; the old name works for one more release: `simulator lint --fix` rewrites it"
             ),
         };
         writeln!(err, "warning: {}", InputError::of_document(file, error))?;

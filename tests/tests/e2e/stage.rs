@@ -105,8 +105,11 @@ impl Stage {
     }
 
     /// Lets time pass until everything that is expected has come and has stayed for [`STAYS_SECONDS`]. At the end of the
-    /// scenario it must have come.
+    /// scenario it must have come. Every tenth world goes on to its end, so that what comes very late is seen too.
     pub(super) async fn settle(&mut self, what: &str) {
+        if self.seed.is_multiple_of(10) {
+            return self.end(what).await;
+        }
         let mut settled = 0;
         let mut now = self.bridge.elapsed().as_secs();
         while settled < STAYS_SECONDS && now < self.scenario.duration.as_secs() {

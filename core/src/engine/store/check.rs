@@ -210,7 +210,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "every version is dropped")]
-    fn a_version_that_is_kept_for_ever_is_caught() {
+    fn a_version_that_is_never_dropped_is_caught() {
         check_broken(|engine, _| engine.store.gone_until.clear());
     }
 

@@ -78,8 +78,9 @@ fn read(
     text: &str,
     read_policy: &mut dyn FnMut(&Path) -> Result<Policy, Vec<InputError>>,
 ) -> Result<Scenario, Vec<InputError>> {
-    let document: raw::Document = pullstop_core::yaml::read("scenario", text)
-        .map_err(|error| vec![InputError::of_document(file, error)])?;
+    let document: raw::Document =
+        pullstop_core::yaml::read("scenario", text, &old_names::KEYS.map(|(old, _)| old))
+            .map_err(|error| vec![InputError::of_document(file, error)])?;
     let mut scenario = check::scenario(file, &document, read_policy)?;
     scenario.places.old_names = old_names::find(text);
     Ok(scenario)

@@ -11,7 +11,7 @@ use serde_saphyr::Spanned;
 use super::Place;
 
 /// Keys, as they were called and as they are called now.
-const KEYS: [(&str, &str); 3] = [
+pub(super) const KEYS: [(&str, &str); 3] = [
     ("troubles", "faults"),
     ("sandboxTrouble", "sandboxFault"),
     ("writeTrouble", "writeFault"),
@@ -20,8 +20,8 @@ const KEYS: [(&str, &str); 3] = [
 const ERRORS: [(&str, &str); 1] = [("RuntimeTrouble", "RuntimeFailure")];
 /// The keys of which an error of a pull is the value.
 const KEYS_OF_ERRORS: [&str; 3] = ["error", "missing", "defect"];
-/// What stands below this key is no part of the format, and may use any word.
-const POLICY: &str = "policy";
+/// What stands below these keys are policies, which have names of their own.
+const POLICIES: [&str; 2] = ["policy", "namespacePolicies"];
 
 /// An old name in a scenario's file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -100,7 +100,10 @@ enum Node {
 fn search(node: &Node, found: &mut Vec<OldName>) {
     match node {
         Node::Members(members) => {
-            for (key, value) in members.iter().filter(|(key, _)| key.value != POLICY) {
+            for (key, value) in members {
+                if POLICIES.contains(&key.value.as_str()) {
+                    continue;
+                }
                 found.extend(old(&KEYS, key, &key.value));
                 if let Node::Text(text) = &value.value
                     && KEYS_OF_ERRORS.contains(&key.value.as_str())
@@ -123,7 +126,7 @@ fn old<T>(names: &[(&'static str, &'static str)], at: &Spanned<T>, name: &str) -
 
 impl fmt::Display for OldName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` is called `{}` now", self.old, self.new)
+        write!(f, "`{}` is now called `{}`", self.old, self.new)
     }
 }
 

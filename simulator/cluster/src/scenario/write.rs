@@ -1,7 +1,7 @@
 //! Writes scenarios as YAML, for `simulator fuzz` and `simulator import`.
 //!
 //! Only what differs from the defaults is written. The cluster's policy and the expectations are not: the caller
-//! knows better what to expect.
+//! knows better what to expect. Of the policies of namespaces, mode and rules are.
 
 mod policy;
 
@@ -453,7 +453,6 @@ impl Fields {
     }
 }
 
-/// A text that YAML reads as just this text.
 /// The text as a value, in quotes where it needs them.
 pub fn quoted(text: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');

@@ -95,6 +95,11 @@ impl Checks {
                     });
                 }
             }
+            TransitionKind::DryRun(decision) => {
+                if let Some(truth) = c.truth.pod(pod) {
+                    self.check_mode(c.now, pod, truth, decision);
+                }
+            }
             _ => {}
         }
     }

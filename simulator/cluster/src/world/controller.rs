@@ -17,7 +17,7 @@ pub trait Controller: std::fmt::Debug {
     fn handle(
         &mut self,
         now: Timestamp,
-        notice: ControllerEvent<'_>,
+        event: ControllerEvent<'_>,
         c: &Cluster,
         commands: &mut Vec<Command>,
     );

@@ -100,7 +100,7 @@ impl World {
         seed: u64,
         policies: &Policies,
         make: MakeController,
-        keep: RunOptions,
+        options: RunOptions,
     ) -> Self {
         let mut supply = Supply::new(scenario);
         for name in scenario.image_names() {
@@ -115,10 +115,10 @@ impl World {
             nodes,
             streams: RandomStreams::new(seed),
             truth: Truth::default(),
-            journal: Journal::new(keep.journal),
+            journal: Journal::new(options.journal),
             faults: faults::to_come(scenario),
         };
-        let kubelets = Kubelets::new(&cluster, scenario.kubernetes_minor, keep.events);
+        let kubelets = Kubelets::new(&cluster, scenario.kubernetes_minor, options.events);
         let control = Control::new(scenario, &mut cluster);
         let enforcer = Enforcer::new(make, scenario.enforcer, &mut cluster);
         faults::schedule(scenario, &mut cluster);

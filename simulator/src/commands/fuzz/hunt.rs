@@ -70,14 +70,16 @@ impl Hunt<'_> {
             .or_else(|| self.check_duplicates(scenario, &world))
             .or_else(|| self.check_thresholds(scenario))
             .or_else(|| self.check_restarts(scenario))
+            .or_else(|| self.check_bounds(scenario))
     }
 
     /// The policies in a world: the one that is hunted, and those of namespaces.
     fn policies(&self, scenario: &Scenario) -> Policies {
-        Policies {
+        let policies = Policies {
             cluster: self.policy.clone(),
             namespaces: scenario.policies.namespaces.clone(),
-        }
+        };
+        policies.rehearsed()
     }
 
     fn run(&self, scenario: &Scenario, policies: &Policies) -> World {
@@ -241,6 +243,31 @@ impl Hunt<'_> {
                 Human(at.since(ZERO))
             ),
         ))
+    }
+}
+
+impl Hunt<'_> {
+    /// 13: where the cluster's policy only warns, or does nothing, no policy of a namespace goes further.
+    fn check_bounds(&self, scenario: &Scenario) -> Option<Broken> {
+        if scenario.policies.namespaces.is_empty() {
+            return None;
+        }
+        [Mode::Warn, Mode::Off].into_iter().find_map(|mode| {
+            let mut policies = changed(self.policies(scenario), |policy| {
+                policy.mode = Mode::Enforce;
+            });
+            policies.cluster.mode = mode;
+            let world = self.run(scenario, &policies);
+            let goes_further = |pod: &PodTruth| {
+                pod.failed.is_some() || (mode == Mode::Off && pod.warned.is_some())
+            };
+            let place = world.cluster.truth.pods.iter().position(goes_further)?;
+            let what = format!(
+                "a namespace went further than the cluster's mode, {}",
+                mode.as_str()
+            );
+            Some(broken(13, world.cluster.now, place, what))
+        })
     }
 }
 

@@ -213,7 +213,7 @@ impl Supply {
                         "{reference} appears in the middle between its last failure and its pull."
                     ),
                     None => format!(
-                        "{reference} is missing for ever: the recording shows no pull of it."
+                        "{reference} is missing forever: the recording shows no pull of it."
                     ),
                 });
             }

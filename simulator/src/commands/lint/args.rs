@@ -31,7 +31,7 @@ pub struct LintArgs {
     /// Rules whose findings end in exit code 1: codes or names, `all` or `none`
     #[arg(long, value_name = "CODE", value_parser = parse_deny, value_delimiter = ',', default_value = "all")]
     pub deny: Vec<Deny>,
-    /// Rename in the files what has changed its name; comments and layout stay
+    /// Rewrite old field and error names in the files; comments and layout stay
     #[arg(long)]
     pub fix: bool,
     /// Explain a rule instead of checking scenarios: what it finds, why that matters, and what to do

@@ -56,7 +56,7 @@ pub(super) fn explain(rule: &Rule, out: &mut dyn Write) -> io::Result<()> {
 const HEAD: &str = "\
 # What `simulator lint` finds
 
-<!-- Tests write this page from the rules in simulator/src/commands/lint/rules: change it there, and run `BLESS=1 cargo test`. -->
+<!-- Tests write this page from the rules in simulator/src/commands/lint/rules: change it there, and run `cargo xtask gen`. -->
 
 `simulator lint` finds scenarios that are valid, but probably not what you meant. [simulator.md](simulator.md#simulator-lint)
 describes the command. The examples show the `spec` of a scenario. A test checks that each rule finds something in its first

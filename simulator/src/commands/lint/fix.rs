@@ -1,6 +1,5 @@
-//! What `simulator lint --fix` mends: names that have changed (S020). All else of the file stays as it is.
+//! `simulator lint --fix`: rewrites old names of the scenario format (S020) and leaves the rest of the file as it is.
 
-use std::io::Write;
 use std::path::Path;
 
 use pullstop_cluster::input_error::{InputError, STDIN};
@@ -8,34 +7,25 @@ use pullstop_cluster::scenario::{Scenario, old_names};
 
 use super::allow;
 use super::rules::s020_old_name;
-use crate::exit::Failure;
 use crate::input;
 
-/// Mends a scenario's file, and says so in `err`. Whether anything in it has changed.
+/// Rewrites old names in a scenario's file: how many.
 ///
 /// # Errors
-/// If the file cannot be written.
-pub(super) fn fix(
-    file: &Path,
-    scenario: &Scenario,
-    text: &str,
-    err: &mut dyn Write,
-) -> Result<bool, Failure> {
+/// If the file cannot be written, or one of its comments allows what it cannot.
+pub(super) fn fix(file: &Path, scenario: &Scenario, text: &str) -> Result<usize, Vec<InputError>> {
     let names = &scenario.places.old_names;
     if names.is_empty() || allow::allowed(file, text)?.contains(s020_old_name::RULE.code) {
-        return Ok(false);
+        return Ok(0);
     }
     if file == Path::new(STDIN) {
-        let message = "standard input cannot be mended: name a file";
-        return Err(InputError::about(file, message).into());
+        let message = "`--fix` cannot rewrite standard input: name a file";
+        return Err(vec![InputError::about(file, message)]);
     }
-    let mended = old_names::replace(text, names);
-    if mended == text {
-        return Ok(false);
+    let fixed = old_names::replace(text, names);
+    if fixed == text {
+        return Ok(0);
     }
-    input::write(file, mended.as_bytes())
-        .map_err(|error| InputError::about(file, format!("cannot be written: {error}")))?;
-    let file = file.display();
-    writeln!(err, "note: {file} has today's names now")?;
-    Ok(true)
+    input::write(file, fixed.as_bytes()).map_err(|error| vec![error])?;
+    Ok(names.len())
 }

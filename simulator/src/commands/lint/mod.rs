@@ -87,10 +87,19 @@ pub fn run(args: &LintArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<
     for found in &files {
         let file = &found.file;
         let mut opened = plan::open(found);
-        if let (true, Opened::Scenario(scenario, text)) = (args.fix, &opened)
-            && fix::fix(file, scenario, text, err)?
-        {
-            opened = plan::open(found);
+        if let (true, Opened::Scenario(scenario, text)) = (args.fix, &opened) {
+            match fix::fix(file, scenario, text) {
+                Ok(0) => {}
+                Ok(names) => {
+                    let (file, s) = (file.display(), if names == 1 { "" } else { "s" });
+                    writeln!(err, "note: {file}: {names} old name{s} rewritten")?;
+                    opened = plan::open(found);
+                }
+                Err(more) => {
+                    errors.extend(more);
+                    continue;
+                }
+            }
         }
         let linted = match opened {
             Opened::Scenario(scenario, text) => lint(file, &scenario, &text, &args.deny),

@@ -1,13 +1,11 @@
 //! The policies of a scenario: the cluster's, and those of single namespaces.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use pullstop_core::policy::document::PolicySpec;
 use pullstop_core::policy::{Policies, Policy};
-use pullstop_core::suggest;
 
-use super::names::listed;
 use super::{Check, ReadPolicy};
 use crate::input_error::InputError;
 use crate::scenario::Place;
@@ -54,14 +52,15 @@ impl Check {
             };
             let policy = read(self, &source);
             let namespace = written.namespace.text.clone();
-            if self.read(&written.namespace).is_some()
-                && namespaces.insert(namespace, policy).is_some()
-            {
-                let namespace = &written.namespace;
-                let message = format!("namespace `{}` has a policy already", namespace.text);
-                self.error(namespace, message);
+            if self.read(&written.namespace).is_some() {
+                namespaces.entry(namespace).or_insert(policy);
             }
         }
+        let names = spec.namespace_policies.iter();
+        self.unique(
+            "policy of namespace",
+            names.map(|written| &written.namespace),
+        );
         let policies = Policies {
             cluster: cluster.unwrap_or_default(),
             namespaces,
@@ -113,23 +112,22 @@ impl Check {
         })
     }
 
-    /// Whether every namespace with a policy has pods that it judges.
+    /// Whether every namespace with a policy has workloads.
     pub(super) fn namespaces_of_policies(
         &mut self,
         policies: &[At<NamespacePolicySpec>],
         workloads: &[Workload],
     ) {
-        let used = || workloads.iter().map(|workload| workload.namespace.as_str());
-        for NamespacePolicySpec { namespace, .. } in policies.iter().map(|written| &**written) {
-            if used().any(|name| name == namespace.text) {
-                continue;
-            }
-            let hint = match suggest::closest(&namespace.text, used()) {
-                Some(name) => format!("did you mean `{name}`?"),
-                None => format!("the namespace of workloads {}", listed(used())),
-            };
-            let message = format!("no workload is in namespace `{}`: {hint}", namespace.text);
-            self.error(namespace, message);
+        let used = workloads.iter().map(|workload| workload.namespace.as_str());
+        let used: BTreeSet<&str> = used.collect();
+        for written in policies {
+            let used = used.iter().copied();
+            self.known(
+                "namespace of workloads",
+                "workloads",
+                &written.namespace,
+                used,
+            );
         }
     }
 }

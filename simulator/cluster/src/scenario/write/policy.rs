@@ -1,4 +1,4 @@
-//! Policies of namespaces: mode and rules, which are what random worlds differ in.
+//! Writes policies of namespaces: mode and rules, in which those of random worlds differ.
 
 use pullstop_core::cause::Cause;
 use pullstop_core::policy::{Action, Policy, Rule};

@@ -107,8 +107,8 @@ impl Coverage {
     }
 
     /// The controller was told something.
-    pub(super) const fn notice(&mut self, notice: &ControllerEvent<'_>) {
-        self.mark(match notice {
+    pub(super) const fn event(&mut self, event: &ControllerEvent<'_>) {
+        self.mark(match event {
             ControllerEvent::Answer { outcome, .. } => match outcome {
                 Outcome::Accepted(_) => Transition::WriteAccepted,
                 Outcome::Conflict => Transition::WriteConflicted,

@@ -193,7 +193,7 @@ impl Enforcer {
             return;
         }
         for _ in 0..=u8::from(self.twice > 0) {
-            let notice = match delivery {
+            let event = match delivery {
                 Delivery::Added => ControllerEvent::Pod {
                     pod,
                     source: Source::List,
@@ -207,7 +207,7 @@ impl Enforcer {
                     from: GoneFrom::View,
                 },
             };
-            self.tell(c, checks, notice);
+            self.tell(c, checks, event);
         }
     }
 
@@ -314,13 +314,13 @@ impl Enforcer {
     }
 
     /// Tells the controller something, and does what it wants.
-    fn tell(&mut self, c: &mut Cluster, checks: &mut Checks, notice: ControllerEvent<'_>) {
+    fn tell(&mut self, c: &mut Cluster, checks: &mut Checks, event: ControllerEvent<'_>) {
         let Some(controller) = &mut self.controller else {
             return;
         };
-        self.coverage.notice(&notice);
+        self.coverage.event(&event);
         let mut commands = Vec::new();
-        controller.handle(c.now, notice, c, &mut commands);
+        controller.handle(c.now, event, c, &mut commands);
         for command in commands {
             self.coverage.command(&command);
             self.carry_out(c, checks, command);

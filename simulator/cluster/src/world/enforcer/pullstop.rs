@@ -41,12 +41,12 @@ impl Controller for Pullstop {
     fn handle(
         &mut self,
         now: Timestamp,
-        notice: ControllerEvent<'_>,
+        event: ControllerEvent<'_>,
         c: &Cluster,
         commands: &mut Vec<Command>,
     ) {
         let rehearsal = &mut self.rehearsal;
-        match notice {
+        match event {
             ControllerEvent::Pod { pod, source } => with_snapshot(pod, c, |pod| {
                 rehearsal.handle(now, Input::Pod { pod, source });
             }),

@@ -7,8 +7,7 @@ use super::Draw;
 
 const NAMESPACE: &str = "team";
 
-/// In some worlds a namespace with some of the workloads has a policy of its own, which may ask for more than the cluster's
-/// allows.
+/// In some worlds a namespace with some of the workloads has a policy of its own.
 pub(super) fn of_namespaces(draw: &mut Draw, scenario: &mut Scenario) {
     if !draw.chance.chance(30) {
         return;

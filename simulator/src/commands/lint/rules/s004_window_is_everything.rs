@@ -1,4 +1,4 @@
-//! A window that nothing can be outside of.
+//! A time window that every time is inside of.
 
 use std::time::Duration;
 

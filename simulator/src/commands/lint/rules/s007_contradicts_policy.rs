@@ -1,4 +1,4 @@
-//! Pods are expected to be spared that the policy is told to fail.
+//! Pods are expected to be spared, and the policy of the scenario fails them.
 
 use pullstop_cluster::scenario::expect::Fate;
 use pullstop_cluster::scenario::supply::RegistryFaultKind;

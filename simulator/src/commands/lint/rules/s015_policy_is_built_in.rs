@@ -1,4 +1,4 @@
-//! A policy that says what is so anyway.
+//! A policy that equals the built-in one.
 
 use pullstop_core::policy::Policy;
 

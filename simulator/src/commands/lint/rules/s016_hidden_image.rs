@@ -1,4 +1,4 @@
-//! A pattern of images that another one cuts into.
+//! An entry of `images` that an earlier entry hides in part.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! Pods are expected to be failed for what the policy fails nobody for.
+//! Pods are expected to be failed for a cause for which the policy fails none.
 
 use pullstop_cluster::scenario::expect::Fate;
 use pullstop_core::policy::{Action, Policy};
@@ -57,8 +57,14 @@ fn check(subject: &Subject<'_>) -> Vec<Found> {
             )),
             Some(_) => None,
         };
-        let mut pods = subject.pods_named(&expected.pods);
-        let message = pods.find_map(|(_, pod)| why(subject.policy_of(pod)));
+        let mut policies: Vec<&Policy> = subject
+            .pods_named(&expected.pods)
+            .map(|(_, pod)| subject.policy_of(pod))
+            .collect();
+        if policies.is_empty() {
+            policies.push(&subject.scenario.policies.cluster);
+        }
+        let message = policies.into_iter().find_map(why);
         found.extend(message.map(|message| Found::at(place, message)));
     }
     found

@@ -1,4 +1,4 @@
-//! A name that has changed.
+//! Old field and error names of the scenario format.
 
 use crate::commands::lint::subject::Subject;
 use crate::commands::lint::{Found, Rule};

@@ -174,8 +174,7 @@ impl Judge {
         record.observations += u32::from(counts && is_counted(self.baseline, pod));
         if !record.is_failed {
             let patience = self.patience;
-            let is_hopeless =
-                || oracle::heals_at(c, pod).is_none_or(|at| at.since(now) > patience);
+            let is_hopeless = || oracle::heals_at(c, pod).is_none_or(|at| at.since(now) > patience);
             let due_at = due_at(self.baseline, now, pod, record, is_hopeless);
             self.plan(pod.id, due_at);
         }
@@ -266,11 +265,11 @@ impl Controller for Judge {
     fn handle(
         &mut self,
         now: Timestamp,
-        notice: ControllerEvent<'_>,
+        event: ControllerEvent<'_>,
         c: &Cluster,
         commands: &mut Vec<Command>,
     ) {
-        match notice {
+        match event {
             ControllerEvent::Pod { pod, source } => self.sees(now, pod, source, c),
             ControllerEvent::Gone { uid, .. } => {
                 if let Some(pod) = uid::pod_of(uid) {
