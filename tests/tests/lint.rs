@@ -187,7 +187,7 @@ fn old_names_are_mended_in_place() {
         (ran.out.as_str(), said(&ran).as_str(), ran.code),
         (
             "no findings in 1 scenario\n",
-            "note: old.yaml has today's names now\n",
+            "note: old.yaml: 4 old names rewritten\n",
             0
         )
     );
@@ -195,6 +195,26 @@ fn old_names_are_mended_in_place() {
 
     let ran = simulator(&["lint", "--fix", &file]);
     assert_eq!((said(&ran).as_str(), ran.code), ("", 0));
+}
+
+#[test]
+fn a_file_that_cannot_be_fixed_stops_no_other() {
+    let example = RULES[19].bad_example();
+    let broken = scratch::file("a.yaml", &format!("# lint: allow S999 whatever\n{example}"));
+    let fine = scratch::file("b.yaml", &example);
+    let ran = simulator(&["lint", "--fix", &broken, &fine]);
+    assert_eq!(ran.code, 2, "{}", ran.err);
+    assert!(
+        ran.err.contains("b.yaml: 1 old name rewritten"),
+        "{}",
+        ran.err
+    );
+    assert!(
+        ran.err.contains("a.yaml:1:1: no rule is called `S999`"),
+        "{}",
+        ran.err
+    );
+    assert!(!std::fs::read_to_string(&fine).unwrap().contains("troubles"));
 }
 
 #[test]
