@@ -32,7 +32,7 @@ fn it_says_how_to_use_it_and_what_did_not_come() {
         "enforcer run --simulated --no-lease",
         "pod default/typo-0  Pending (ErrImagePull)",
         "pod default/tool  Succeeded",
-        "After 30m:",
+        "After 30m",
         "✗ {job: typo, outcome: Failed, reason: PodFailurePolicy, pods: 1}",
         "scenarios/demo.yaml:26:5\n      expected Job typo to be Failed\n      got      Active",
         "✓ {pods: tool, neverFailed: true, runsBy: 25m}",
