@@ -200,7 +200,7 @@ fn old_names_are_mended_in_place() {
 #[test]
 fn a_file_that_cannot_be_fixed_stops_no_other() {
     let example = RULES[19].bad_example();
-    let broken = scratch::file("a.yaml", &format!("# lint: allow S999 whatever\n{example}"));
+    let broken = scratch::file("a.yaml", format!("# lint: allow S999 whatever\n{example}"));
     let fine = scratch::file("b.yaml", &example);
     let ran = simulator(&["lint", "--fix", &broken, &fine]);
     assert_eq!(ran.code, 2, "{}", ran.err);
