@@ -82,7 +82,9 @@ impl Decision {
         let rule = policy.rule_for(self.cause);
         is_in_mode
             && policy.scope.covers_namespace(namespace)
-            && rule.is_some_and(|rule| rule.name == self.rule)
+            && rule.is_some_and(|rule| {
+                rule.name == self.rule && rule.action >= self.enforcement.action()
+            })
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use pullstop_core::engine::{Effect, Input, Source, TransitionKind};
 use pullstop_core::plugin::ActivePolicies;
-use pullstop_core::policy::{Limits, Mode, Policies, Policy};
+use pullstop_core::policy::{Action, Limits, Mode, Policies, Policy};
 use pullstop_core::time::Timestamp;
 
 use crate::harness::world::{Step, World, failing, not_failing, steps};
@@ -188,6 +188,14 @@ fn a_verdict_is_allowed_as_long_as_the_policies_allow_it() {
         |policies: &mut Policies| {
             let team = policies.namespaces.get_mut("team").unwrap();
             *team = team.clone().with_rules(Vec::new()).unwrap();
+        },
+        |policies: &mut Policies| {
+            let team = policies.namespaces.get_mut("team").unwrap();
+            let mut rules = team.rules().to_vec();
+            for rule in &mut rules {
+                rule.action = Action::Warn;
+            }
+            *team = team.clone().with_rules(rules).unwrap();
         },
         |policies: &mut Policies| {
             policies.cluster.scope.exclude_namespaces = vec!["te*".to_owned()];
