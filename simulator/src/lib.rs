@@ -8,6 +8,7 @@ pub mod input;
 mod output;
 pub mod runs;
 pub mod style;
+pub mod sweep;
 pub mod trace;
 pub mod transition;
 

@@ -1,0 +1,3 @@
+//! Sweeps: many policies on the same scenarios and seeds, and what they cost each other.
+
+pub mod summary;
