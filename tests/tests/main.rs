@@ -24,6 +24,7 @@ mod mistakes;
 mod modules;
 mod mutants;
 mod new;
+mod policy_range;
 mod replay;
 mod rights;
 mod run;

@@ -254,6 +254,12 @@ impl Profile {
         self
     }
 
+    /// This profile with another judge.
+    #[must_use]
+    pub fn with_judge(self, judge: Box<dyn Judge>) -> Self {
+        Self { judge, ..self }
+    }
+
     /// This profile with one more plugin whose permission is needed.
     #[must_use]
     pub fn with_permit(mut self, permit: Box<dyn Permit>) -> Self {

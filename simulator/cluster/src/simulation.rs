@@ -4,6 +4,7 @@ use pullstop_core::classify::TooManyPatterns;
 use pullstop_core::plugin::Profile;
 use pullstop_core::policy::{Policies, Policy};
 
+use crate::policy_range::{PolicyRange, Questions};
 use crate::scenario::Scenario;
 use crate::world::controller::MakeController;
 use crate::world::enforcer::baselines::{Baseline, Judge};
@@ -53,4 +54,27 @@ pub fn world(
         })
     });
     Ok(World::new(scenario, seed, &policies, make, options))
+}
+
+/// Runs a scenario to its end under one policy in all namespaces. Returns the world, and the policies under which it would
+/// have come to the same.
+///
+/// # Errors
+/// If the policy's patterns are too many to search for at once.
+pub fn run_for_range(
+    scenario: &Scenario,
+    seed: u64,
+    policy: &Policy,
+) -> Result<(World, PolicyRange), TooManyPatterns> {
+    let policies = Policies::from(policy.clone()).rehearsed();
+    Profile::standard(policies.clone())?;
+    let questions = Questions::default();
+    let (for_controllers, asked) = (policies.clone(), questions.clone());
+    let make: MakeController = Box::new(move || {
+        let profile = Profile::standard(for_controllers.clone()).ok()?;
+        Some(Box::new(Pullstop::new(profile.with_judge(asked.judge()))))
+    });
+    let mut world = World::new(scenario, seed, &policies, make, RunOptions::default());
+    world.run();
+    Ok((world, questions.range(policy)))
 }

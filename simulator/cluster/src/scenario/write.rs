@@ -469,7 +469,8 @@ pub fn quoted(text: &str) -> String {
     }
 }
 
-fn time(time: Duration) -> String {
+/// A duration as documents write it.
+pub fn time(time: Duration) -> String {
     // `2.4s` is for people only.
     if time.subsec_millis() == 0 {
         Human(time).to_string()
