@@ -72,6 +72,25 @@ impl Policy {
         Ok(Self { rules, ..self })
     }
 
+    /// Whether the two are the same but for their rules.
+    pub fn differs_only_in_rules(&self, other: &Self) -> bool {
+        let Self {
+            mode,
+            scope,
+            overrides,
+            patterns,
+            pull_timeout,
+            put_back,
+            rules: _,
+        } = self;
+        *mode == other.mode
+            && *scope == other.scope
+            && *overrides == other.overrides
+            && *patterns == other.patterns
+            && *pull_timeout == other.pull_timeout
+            && *put_back == other.put_back
+    }
+
     /// This policy in another mode.
     #[must_use]
     pub fn in_mode(self, mode: Mode) -> Self {

@@ -20,8 +20,8 @@ use pullstop_core::policy::{Action, Policy, Rule};
 /// The policies under which a run is the same.
 #[derive(Clone, Debug)]
 pub struct PolicyRange {
-    /// All but the rules: it must be equal.
-    rest: Policy,
+    /// One of them: all but the rules must be as in this one.
+    like: Policy,
     /// The answers for each cause that was asked for.
     answers: BTreeMap<Cause, Answers>,
 }
@@ -31,7 +31,7 @@ impl PolicyRange {
     pub fn contains(&self, policy: &Policy) -> bool {
         let mut answers = self.answers.iter();
         answers.all(|(cause, answers)| answers.allow(policy.rule_for(*cause)))
-            && without_rules(policy) == self.rest
+            && policy.differs_only_in_rules(&self.like)
     }
 
     /// For each cause that was asked for and has a rule: from how many attempts to how many the rule may ask for. No end
@@ -72,7 +72,7 @@ impl Questions {
     pub fn range(&self, policy: &Policy) -> PolicyRange {
         let answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         PolicyRange {
-            rest: without_rules(policy),
+            like: policy.clone(),
             answers: answers.clone(),
         }
     }
@@ -178,11 +178,6 @@ fn passed(case: &Case<'_>, rule: &Rule) -> Duration {
     } else {
         passed
     }
-}
-
-fn without_rules(policy: &Policy) -> Policy {
-    let bare = policy.clone().with_rules(Vec::new());
-    bare.unwrap_or_else(|_| unreachable!("no rules contradict none"))
 }
 
 /// The policy's own judge, which writes down what it asks.

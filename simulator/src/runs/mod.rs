@@ -3,6 +3,7 @@
 pub mod figures;
 pub mod mistakes;
 pub mod outcome;
+pub(crate) mod parallel;
 pub(crate) mod plan;
 pub(crate) mod pool;
 pub mod story;

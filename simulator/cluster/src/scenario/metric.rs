@@ -277,8 +277,28 @@ names!(
     WastedPodHours = "wastedPodHours",
 );
 
+/// As in conditions, such as `timeToFail.p95`.
+impl fmt::Display for Figure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Count(count) => f.write_str(count.as_str()),
+            Self::Waste(waste) => f.write_str(waste.as_str()),
+            Self::Timing(timing, statistic) => {
+                let mut names = Statistic::ALL.into_iter();
+                let name = names.find(|(known, _)| known == statistic);
+                let name = name.map_or("", |(_, name)| name);
+                write!(f, "{}.{name}", timing.as_str())
+            }
+        }
+    }
+}
+
 impl Figure {
-    fn parse(name: &str) -> Result<Self, BadCondition> {
+    /// Reads its name, such as `falseFailures` or `timeToFail.p95`.
+    ///
+    /// # Errors
+    /// If there is none with this name.
+    pub fn parse(name: &str) -> Result<Self, BadCondition> {
         let (base, statistic) = name
             .split_once('.')
             .map_or((name, None), |(b, s)| (b, Some(s)));
