@@ -10,8 +10,8 @@ use pullstop_cluster::world::World;
 use pullstop_cluster::world::random::{Purpose, RandomStream, RandomStreams};
 use pullstop_core::policy::{Action, Policy, Rule};
 use pullstop_simulator::commands::fuzz::draw;
-use pullstop_simulator::runs::outcome::Outcome;
 use pullstop_simulator::input;
+use pullstop_simulator::runs::outcome::Outcome;
 use pullstop_tests::path;
 
 /// Of these some are usual, some never met, some exactly at what a kubelet's steps show.

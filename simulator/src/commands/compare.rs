@@ -12,10 +12,10 @@ use pullstop_cluster::simulation::Decider;
 use pullstop_cluster::world::enforcer::baselines::Baseline;
 use serde_json::json;
 
-use super::options::parse_seeds;
 use crate::exit::{Exit, Failure};
 use crate::input;
 use crate::output::json_line;
+use crate::runs::plan::parse_seeds;
 use crate::runs::plan::{self, Plan};
 use crate::runs::pool::{self, Options, Progress};
 

@@ -11,6 +11,7 @@ pub mod replay;
 pub mod run;
 pub mod schema;
 pub mod serve;
+pub mod sweep;
 pub mod timeline;
 
 use std::io::Write;
@@ -27,6 +28,7 @@ use self::replay::args::ReplayArgs;
 use self::run::args::RunArgs;
 use self::schema::SchemaArgs;
 use self::serve::args::ServeArgs;
+use self::sweep::args::{MergeArgs, SweepArgs};
 use self::timeline::args::TimelineArgs;
 use crate::exit::{Exit, Failure};
 
@@ -66,6 +68,8 @@ pub struct Args {
 pub enum Command {
     Run(RunArgs),
     Compare(CompareArgs),
+    Sweep(SweepArgs),
+    Merge(MergeArgs),
     Timeline(TimelineArgs),
     Fuzz(FuzzArgs),
     Replay(ReplayArgs),
@@ -86,6 +90,8 @@ impl Args {
         match &self.command {
             Command::Run(args) => run::run(args, self.shows_progress, out, err),
             Command::Compare(args) => compare::run(args, self.shows_progress, out, err),
+            Command::Sweep(args) => sweep::run(args, self.shows_progress, out, err),
+            Command::Merge(args) => sweep::merge::run(args, err),
             Command::Timeline(args) => timeline::run(args, out, err),
             Command::Fuzz(args) => fuzz::run(args, self.shows_progress, out, err),
             Command::Replay(args) => replay::run(args, out, err),

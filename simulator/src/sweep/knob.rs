@@ -37,10 +37,15 @@ impl Knob {
         };
         let values = match range(values)? {
             Some(values) => values,
-            None => values.split(',').map(|value| scalar(value.trim())).collect(),
+            None => values
+                .split(',')
+                .map(|value| scalar(value.trim()))
+                .collect(),
         };
         if values.contains(&Value::String(String::new())) {
-            return Err(KnobError(format!("`{text}` has an empty value: remove a comma")));
+            return Err(KnobError(format!(
+                "`{text}` has an empty value: remove a comma"
+            )));
         }
         let path = path.trim().to_owned();
         Ok(Self { path, values })
@@ -103,7 +108,11 @@ fn field<'a>(within: &'a mut Value, path: &str) -> Result<&'a mut Value, KnobErr
     let names = names_in(within);
     let mut named = names.iter().filter_map(|name| {
         let rest = path.strip_prefix(name.as_str())?;
-        let rest = if rest.is_empty() { rest } else { rest.strip_prefix('.')? };
+        let rest = if rest.is_empty() {
+            rest
+        } else {
+            rest.strip_prefix('.')?
+        };
         Some((name, rest))
     });
     let Some((name, rest)) = named.next() else {
@@ -133,7 +142,9 @@ fn names_in(value: &Value) -> Vec<String> {
     match value {
         Value::Object(fields) => fields.keys().cloned().collect(),
         Value::Array(elements) => {
-            let names = elements.iter().filter_map(|element| element["name"].as_str());
+            let names = elements
+                .iter()
+                .filter_map(|element| element["name"].as_str());
             names.map(str::to_owned).collect()
         }
         _ => Vec::new(),
@@ -161,7 +172,8 @@ fn range(text: &str) -> Result<Option<Vec<Value>>, KnobError> {
 }
 
 fn scalar(text: &str) -> Value {
-    text.parse::<u64>().map_or_else(|_| Value::from(text), Value::from)
+    text.parse::<u64>()
+        .map_or_else(|_| Value::from(text), Value::from)
 }
 
 impl fmt::Display for KnobError {
@@ -186,7 +198,10 @@ mod tests {
     #[test]
     fn a_template_without_settings_is_its_policy() {
         let template = Template::new(&Policy::default()).unwrap();
-        assert_eq!(template.with(std::iter::empty()).unwrap(), Policy::default());
+        assert_eq!(
+            template.with(std::iter::empty()).unwrap(),
+            Policy::default()
+        );
     }
 
     #[test]

@@ -6,11 +6,13 @@
 
 pub mod front;
 pub mod knob;
+pub mod page;
 pub mod policy_file;
 pub mod results;
 pub mod rows;
 pub mod score;
 pub mod space;
+pub mod spec;
 pub mod summarize;
 pub mod summary;
 pub mod totals;
@@ -45,6 +47,8 @@ pub struct Sweep {
     pub axes: (Figure, Figure),
     /// Whether the worse half of the policies is dropped again and again.
     pub halves: bool,
+    /// The first and the last seed of all scenarios; none if each has its own.
+    pub seeds: Option<(u64, u64)>,
     pub(crate) scenarios: Vec<Loaded>,
     /// Scenarios and seeds, all scenarios of one seed before those of the next.
     pub(crate) tasks: Vec<Task>,
@@ -89,10 +93,17 @@ impl Sweep {
                     at_end = true;
                 }
                 let before = rung.len() - rest.len();
-                self.simulate(rest, &survivors, jobs, results, &mut totals, &mut |step_done| {
-                    let (done, of) = (before + step_done, rung.len());
-                    step(Step { done, of })
-                })?;
+                self.simulate(
+                    rest,
+                    &survivors,
+                    jobs,
+                    results,
+                    &mut totals,
+                    &mut |step_done| {
+                        let (done, of) = (before + step_done, rung.len());
+                        step(Step { done, of })
+                    },
+                )?;
             }
             if self.halves {
                 survivors = self.better_half(&survivors, &totals);
@@ -140,7 +151,11 @@ impl Sweep {
             let Some(unit) = reader.lines(unit::FIXED_ROWS + survivors.len())? else {
                 break;
             };
-            if !totals.add_unit(&unit, &self.scenarios[task.scenario].scenario.name, task.seed) {
+            if !totals.add_unit(
+                &unit,
+                &self.scenarios[task.scenario].scenario.name,
+                task.seed,
+            ) {
                 break;
             }
             known.units += 1;
@@ -169,9 +184,11 @@ impl Sweep {
             totals.add_unit(&unit, &self.scenarios[scenario].scenario.name, seed);
             step(place + 1)
         };
-        let broken = in_order(tasks.len(), jobs, run, |place, unit| match take(place, unit) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => ControlFlow::Break(error),
+        let broken = in_order(tasks.len(), jobs, run, |place, unit| {
+            match take(place, unit) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(error) => ControlFlow::Break(error),
+            }
         });
         broken.map_or(Ok(()), Err)
     }

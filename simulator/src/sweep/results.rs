@@ -91,7 +91,7 @@ impl Results {
     /// # Errors
     /// If they cannot be read, or are no rows of a sweep.
     pub fn reader(&self) -> Result<Reader<'_>, InputError> {
-        let mut reader = match self {
+        let reader = match self {
             Self::Memory(bytes) => Reader::new(Box::new(&bytes[..]), Path::new(ROWS)),
             Self::Folder { folder, rows } => {
                 let rows = rows.try_clone().and_then(|mut rows| {
@@ -102,13 +102,7 @@ impl Results {
                 Reader::new(Box::new(BufReader::new(rows)), &folder.join(ROWS))
             }
         };
-        match reader.lines(1)? {
-            Some(header) if header == HEADER => Ok(reader),
-            _ => Err(InputError::about(
-                &reader.file,
-                "these are no results of this version's sweeps",
-            )),
-        }
+        reader.behind_header()
     }
 
     /// Forgets what is behind the first `length` bytes.
@@ -152,6 +146,17 @@ pub struct Reader<'a> {
     pub read: usize,
 }
 
+impl Reader<'static> {
+    /// The rows in a folder.
+    ///
+    /// # Errors
+    /// If they cannot be read, or are no rows of a sweep.
+    pub fn open(folder: &Path) -> Result<Self, InputError> {
+        let rows = File::open(folder.join(ROWS)).map_err(|error| unreadable(folder, &error))?;
+        Self::new(Box::new(BufReader::new(rows)), &folder.join(ROWS)).behind_header()
+    }
+}
+
 impl<'a> Reader<'a> {
     fn new(from: Box<dyn BufRead + 'a>, file: &Path) -> Self {
         let file = file.to_owned();
@@ -159,6 +164,16 @@ impl<'a> Reader<'a> {
             from,
             file,
             read: 0,
+        }
+    }
+
+    fn behind_header(mut self) -> Result<Self, InputError> {
+        match self.lines(1)? {
+            Some(header) if header == HEADER => Ok(self),
+            _ => {
+                let what = "these are no results of this version's sweeps";
+                Err(InputError::about(&self.file, what))
+            }
         }
     }
 
@@ -195,7 +210,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn unreadable(folder: &Path, error: &std::io::Error) -> InputError {
+fn unreadable(folder: &Path, error: &io::Error) -> InputError {
     InputError::about(
         &folder.join(ROWS),
         format!("cannot read the results: {error}"),

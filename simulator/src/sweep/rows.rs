@@ -136,10 +136,21 @@ pub fn read(line: &str) -> Option<Row<'_>> {
 /// A field of CSV (RFC 4180): in quotes if it has a comma, a quote or a line break.
 pub fn field(text: &str) -> String {
     if text.contains([',', '"', '\n', '\r']) {
-        format!("\"{}\"", text.replace('"', "\"\"").replace(['\n', '\r'], " "))
+        format!(
+            "\"{}\"",
+            text.replace('"', "\"\"").replace(['\n', '\r'], " ")
+        )
     } else {
         text.to_owned()
     }
+}
+
+/// What a field says.
+pub fn text(field: &str) -> String {
+    let quoted = field
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'));
+    quoted.map_or_else(|| field.to_owned(), |text| text.replace("\"\"", "\""))
 }
 
 /// The first field, as it stands there, and what follows its comma.
@@ -161,7 +172,8 @@ fn seconds(times: &[Duration]) -> Seconds {
     let mut all = Seconds::new();
     for time in times {
         let second = time.as_millis().div_ceil(1000);
-        *all.entry(u32::try_from(second).unwrap_or(u32::MAX)).or_default() += 1;
+        *all.entry(u32::try_from(second).unwrap_or(u32::MAX))
+            .or_default() += 1;
     }
     all
 }
@@ -201,6 +213,7 @@ mod tests {
             let row = read(line.trim_end_matches('\n')).unwrap();
             assert_eq!((row.policy, row.seed, row.run), ("12", 3, 7));
             assert_eq!(row.scenario, field(name));
+            assert_eq!(text(row.scenario), name);
             assert_eq!(row.measured, measured);
         }
         let header = HEADER.trim_end().split(',').count();
@@ -217,7 +230,11 @@ mod tests {
 
     #[test]
     fn times_are_rounded_up() {
-        let times = [Duration::from_millis(1), Duration::from_secs(1), Duration::from_millis(1001)];
+        let times = [
+            Duration::from_millis(1),
+            Duration::from_secs(1),
+            Duration::from_millis(1001),
+        ];
         assert_eq!(seconds(&times), Seconds::from([(1, 2), (2, 1)]));
     }
 }

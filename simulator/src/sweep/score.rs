@@ -11,11 +11,20 @@ use super::summary::{Objective, Unit};
 pub const FIGURES: [(Figure, &str); 9] = [
     (Figure::Count(Count::FalseFailures), "false failures"),
     (Figure::Count(Count::Missed), "missed pods"),
-    (Figure::Timing(Timing::TimeToFail, Statistic::P50), "time to fail, median"),
-    (Figure::Timing(Timing::TimeToFail, Statistic::P95), "time to fail, 95th percentile"),
+    (
+        Figure::Timing(Timing::TimeToFail, Statistic::P50),
+        "time to fail, median",
+    ),
+    (
+        Figure::Timing(Timing::TimeToFail, Statistic::P95),
+        "time to fail, 95th percentile",
+    ),
     (Figure::Waste(Waste::WastedCpuHours), "wasted CPU-hours"),
     (Figure::Waste(Waste::WastedGpuHours), "wasted GPU-hours"),
-    (Figure::Timing(Timing::QueueWait, Statistic::P95), "queue wait, 95th percentile"),
+    (
+        Figure::Timing(Timing::QueueWait, Statistic::P95),
+        "queue wait, 95th percentile",
+    ),
     (Figure::Count(Count::Writes), "writes"),
     (Figure::Count(Count::Pulls), "pulls"),
 ];
@@ -27,13 +36,18 @@ pub fn objectives() -> Vec<Objective> {
         .map(|(figure, title)| Objective {
             name: figure.to_string(),
             title: (*title).to_owned(),
-            unit: match figure {
-                Figure::Count(_) => Unit::Count,
-                Figure::Timing(..) => Unit::Milliseconds,
-                Figure::Waste(_) => Unit::Millihours,
-            },
+            unit: unit_of(*figure),
         })
         .collect()
+}
+
+/// The unit of a figure's values.
+pub const fn unit_of(figure: Figure) -> Unit {
+    match figure {
+        Figure::Count(_) => Unit::Count,
+        Figure::Timing(..) => Unit::Milliseconds,
+        Figure::Waste(_) => Unit::Millihours,
+    }
 }
 
 /// A figure: a count, milliseconds or thousandths of an hour. `None` if nothing was measured, or rows do not have it.
@@ -85,7 +99,10 @@ fn statistic_of(times: &Seconds, statistic: Statistic) -> Option<u64> {
         Statistic::Min => times.keys().next().map(|second| u64::from(*second)),
         Statistic::Max => times.keys().next_back().map(|second| u64::from(*second)),
         Statistic::Mean => {
-            let sum: u64 = times.iter().map(|(second, count)| u64::from(*second) * count).sum();
+            let sum: u64 = times
+                .iter()
+                .map(|(second, count)| u64::from(*second) * count)
+                .sum();
             sum.checked_div(total)
         }
         Statistic::P50 => rank(50),
@@ -120,7 +137,10 @@ mod tests {
         assert_eq!(get(Statistic::P50), Some(10));
         assert_eq!(get(Statistic::P95), Some(20));
         assert_eq!(get(Statistic::P99), Some(30));
-        assert_eq!((get(Statistic::Min), get(Statistic::Max)), (Some(10), Some(30)));
+        assert_eq!(
+            (get(Statistic::Min), get(Statistic::Max)),
+            (Some(10), Some(30))
+        );
         assert_eq!(get(Statistic::Mean), Some(15));
         assert_eq!(statistic_of(&Seconds::new(), Statistic::P50), None);
     }
@@ -135,7 +155,11 @@ mod tests {
                 let mut figures = pullstop_cluster::scenario::metric::Figures::default();
                 figures.counts[Count::Missed as usize] = missed;
                 let holds = condition.holds(&figures);
-                assert_eq!(violation(&measured, &condition) == 0, holds, "{missed} {text}");
+                assert_eq!(
+                    violation(&measured, &condition) == 0,
+                    holds,
+                    "{missed} {text}"
+                );
             }
         }
     }

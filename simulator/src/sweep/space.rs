@@ -31,7 +31,11 @@ pub fn size(knobs: &[Knob]) -> u128 {
 /// If a knob or one of its values is none of the policy's.
 pub fn grid(base: &Policy, knobs: &[Knob]) -> Result<Vec<Candidate>, KnobError> {
     let size = u64::try_from(size(knobs).min(GRID_MAX)).unwrap_or(u64::MAX);
-    candidates(base, knobs, (0..size).map(|number| digits(number.into(), knobs)))
+    candidates(
+        base,
+        knobs,
+        (0..size).map(|number| digits(number.into(), knobs)),
+    )
 }
 
 /// `count` combinations by chance, each at most once (Bergstra & Bengio: Random Search for Hyper-Parameter Optimization,
@@ -85,7 +89,10 @@ mod tests {
     use super::*;
 
     fn knobs() -> Vec<Knob> {
-        let knobs = ["rules.definite.attempts=2..4", "rules.definite.duration=1m,2m"];
+        let knobs = [
+            "rules.definite.attempts=2..4",
+            "rules.definite.duration=1m,2m",
+        ];
         knobs.map(|knob| Knob::parse(knob).unwrap()).into()
     }
 
@@ -95,7 +102,11 @@ mod tests {
         let values: Vec<_> = all.iter().map(|each| each.values.clone()).collect();
         let expected = [[0, 0], [0, 1], [1, 0], [1, 1], [2, 0], [2, 1]];
         assert_eq!(values, expected);
-        let first = &all[0].policy.rules().iter().find(|rule| rule.name == "definite");
+        let first = &all[0]
+            .policy
+            .rules()
+            .iter()
+            .find(|rule| rule.name == "definite");
         assert_eq!(first.unwrap().attempts.get(), 2);
     }
 

@@ -9,8 +9,8 @@ use pullstop_cluster::input_error::InputError;
 use pullstop_cluster::policy_range::PolicyRange;
 use pullstop_cluster::scenario::Scenario;
 use pullstop_cluster::simulation::{self, Decider};
-use pullstop_cluster::world::{RunOptions, World};
 use pullstop_cluster::world::enforcer::baselines::Baseline;
+use pullstop_cluster::world::{RunOptions, World};
 use pullstop_core::classify::TooManyPatterns;
 use pullstop_core::policy::Policy;
 
@@ -30,16 +30,14 @@ pub const FIXED_ROWS: usize = 1 + Baseline::ALL.len();
 ///
 /// # Errors
 /// If a policy's patterns are too many.
-pub fn run(
+pub(crate) fn run(
     loaded: &Loaded,
     seed: u64,
     candidates: &[Candidate],
     numbers: &[usize],
 ) -> Result<String, InputError> {
     let scenario = &loaded.scenario;
-    let wrong = |error: TooManyPatterns| {
-        InputError::about(&loaded.file, error.to_string())
-    };
+    let wrong = |error: TooManyPatterns| InputError::about(&loaded.file, error.to_string());
     let mut text = String::new();
     let mut runs = Runs::default();
     let columns = runs.of_policy(scenario, seed, &Policy::default());

@@ -11,6 +11,9 @@ use serde_saphyr::Spanned;
 use super::KIND;
 use super::Place;
 
+/// `kind` of the documents that say what to sweep over.
+pub const SWEEP_KIND: &str = "Sweep";
+
 /// A document that is no scenario.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Other {
@@ -68,6 +71,7 @@ const FOR_ANYTHING: &str = "a scenario begins with `apiVersion: pullstop.dev/v1a
      `simulator new` writes a first one";
 const FOR_POLICY: &str = "`enforcer policy check` checks it, and `--policy` or the scenario's `spec.policy.file` \
      judges by it";
+const FOR_SWEEP: &str = "`simulator sweep` runs it on scenarios";
 const FOR_RECORDING: &str =
     "`simulator replay` tells its story, and `simulator import` makes a scenario of it";
 const FOR_PODS: &str = "`enforcer scan --from` says what is thought of the pods in it; in a scenario they are \
@@ -105,15 +109,17 @@ fn object(document: &str, members: &Map<String, Value>) -> Option<Other> {
     };
     let name = kind.value.as_str();
     let is_policy = [CLUSTER_KIND, NAMESPACED_KIND].contains(&name);
+    let is_known = is_policy || name == SWEEP_KIND;
     let is_ours = head.api_version.is_none_or(|v| v.starts_with(PREFIX));
     let is_meant = suggest::closest(name, [KIND]).is_some();
-    if name == KIND || (is_ours || is_meant) && !is_policy {
+    if name == KIND || (is_ours || is_meant) && !is_known {
         return None;
     }
     Some(Other {
         place: place_of(kind.referenced),
         what: format!("a {name}"),
         advice: match name {
+            SWEEP_KIND => FOR_SWEEP,
             _ if is_policy => FOR_POLICY,
             "PodList" | "List" => FOR_PODS,
             "Pod" | "Job" | "CronJob" | "Deployment" => FOR_OBJECT,
@@ -151,6 +157,7 @@ mod tests {
                 "{\"apiVersion\": \"v1\", \"kind\": \"List\", \"items\": []}",
                 "a List",
             ),
+            ("kind: Sweep\n", "a Sweep"),
             ("kind: PullFailurePolicy\n", "a PullFailurePolicy"),
             (
                 "apiVersion: pullstop.dev/v1\nkind: ClusterPullFailurePolicy\n",

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 
-use crate::commands::options::parse_seeds;
+use crate::runs::plan::parse_seeds;
 
 /// Run scenarios in simulated clusters and check what they expect.
 ///
