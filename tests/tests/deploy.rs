@@ -1,7 +1,7 @@
 //! What is deployed is what the programs are.
 
 use clap::Parser;
-use pullstop_tests::{enforcer, golden, root};
+use pullstop_tests::{enforcer, golden, root, takes};
 
 #[test]
 fn the_definitions_of_policies_are_up_to_date() {
@@ -30,6 +30,18 @@ fn the_arguments_in_deploy_are_understood() {
     let quoted: Vec<String> = args.iter().map(|arg| format!("\"{arg}\"")).collect();
     let command = format!("CMD [{}]", quoted.join(", "));
     assert!(read("deploy/Dockerfile").contains(&command), "{command}");
+}
+
+#[test]
+fn the_arguments_of_a_sweep_in_parts_are_understood() {
+    let manifest = read("deploy/sweep/job.yaml");
+    let args: Vec<String> = arguments(&manifest)
+        .into_iter()
+        .map(|arg| arg.replace("$(JOB_COMPLETION_INDEX)", "3"))
+        .collect();
+    assert!(args.contains(&"--shard=3/16".to_owned()), "{args:?}");
+    takes("simulator", &args).unwrap();
+    assert!(manifest.contains("completions: 16\n"));
 }
 
 #[test]

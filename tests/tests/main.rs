@@ -34,6 +34,7 @@ mod scenarios;
 mod schema;
 mod scratch;
 mod serve;
+mod sweep;
 mod tidy;
 mod timeline;
 mod traces;

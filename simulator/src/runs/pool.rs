@@ -2,9 +2,8 @@
 
 use std::io::Write;
 use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc;
 use std::time::Duration;
 
 use pullstop_cluster::input_error::InputError;
@@ -14,6 +13,7 @@ use pullstop_cluster::world::RunOptions;
 use pullstop_core::classify::TooManyPatterns;
 
 use super::outcome::Outcome;
+use super::parallel::in_order;
 use super::plan::{Plan, Task};
 use super::story;
 use crate::exit::Failure;
@@ -57,64 +57,27 @@ pub(crate) fn run_all(
     options: Options<'_>,
     progress: &mut Progress<'_>,
 ) -> Result<Vec<Ran>, Failure> {
-    let next = AtomicUsize::new(0);
-    let is_over = AtomicBool::new(false);
-    let (sender, receiver) = mpsc::channel();
-    let jobs = options
-        .jobs
-        .or_else(|| std::thread::available_parallelism().ok());
-    let jobs = jobs.map_or(1, NonZeroUsize::get).min(plan.tasks.len());
-    let work = |sender: mpsc::Sender<(usize, Result<Ran, InputError>)>| {
-        // Tasks are begun in their order: all before the first bad one are done.
-        while !is_over.load(Ordering::Relaxed) {
-            let place = next.fetch_add(1, Ordering::Relaxed);
-            let Some(task) = plan.tasks.get(place) else {
-                break;
-            };
-            let ran = run_one(plan, *task, decider, options);
-            if options.fail_fast && ran.as_ref().map_or(true, Ran::is_bad) {
-                is_over.store(true, Ordering::Relaxed);
-            }
-            // Nobody listens any more if another task could not be run.
-            let _ = sender.send((place, ran));
-        }
-    };
-    let mut results: Vec<Option<Ran>> = Vec::new();
-    results.resize_with(plan.tasks.len(), || None);
-    let collected = std::thread::scope(|scope| {
-        for _ in 0..jobs {
-            let sender = sender.clone();
-            scope.spawn(|| work(sender));
-        }
-        drop(sender);
-        collect(&receiver, &mut results, progress)
-    });
-    collected?;
-    let mut ran: Vec<Ran> = results.into_iter().map_while(|ran| ran).collect();
-    if let (true, Some(first_bad)) = (options.fail_fast, ran.iter().position(Ran::is_bad)) {
-        ran.truncate(first_bad + 1);
-    }
-    Ok(ran)
-}
-
-fn collect(
-    receiver: &mpsc::Receiver<(usize, Result<Ran, InputError>)>,
-    results: &mut [Option<Ran>],
-    progress: &mut Progress<'_>,
-) -> Result<(), Failure> {
-    let total = results.len();
+    let total = plan.tasks.len();
+    let mut ran = Vec::new();
     let mut failed = 0;
-    for (done, (place, ran)) in receiver.iter().enumerate() {
-        let ran = ran?;
-        failed += usize::from(!ran.outcome.passed());
-        results[place] = Some(ran);
-        progress.show(format_args!(
-            "{} of {total} runs, {failed} failed",
-            done + 1
-        ))?;
-    }
+    let mut take = |one: Result<Ran, InputError>| -> Result<bool, Failure> {
+        let one = one?;
+        failed += usize::from(!one.outcome.passed());
+        let is_over = options.fail_fast && one.is_bad();
+        ran.push(one);
+        let done = ran.len();
+        progress.show(format_args!("{done} of {total} runs, {failed} failed"))?;
+        Ok(is_over)
+    };
+    let run = |place: usize| run_one(plan, plan.tasks[place], decider, options);
+    let broken = in_order(total, options.jobs, run, |_, one| match take(one) {
+        Ok(false) => ControlFlow::Continue(()),
+        Ok(true) => ControlFlow::Break(Ok(())),
+        Err(error) => ControlFlow::Break(Err(error)),
+    });
+    broken.unwrap_or(Ok(()))?;
     progress.clear()?;
-    Ok(())
+    Ok(ran)
 }
 
 /// A progress line on a terminal.

@@ -1,4 +1,0 @@
-//! stub
-pub fn render(_: &super::summary::Summary) -> String {
-    String::new()
-}
