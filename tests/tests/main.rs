@@ -33,6 +33,7 @@ mod scenarios;
 mod schema;
 mod scratch;
 mod serve;
+mod sweep_page;
 mod tidy;
 mod timeline;
 mod traces;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use pullstop_core::time::Human;
 
-use super::summary::{Point, PointKind, Summary};
+use super::summary::{Objective, Point, PointKind, Summary};
 use crate::html::{self, escaped, prose};
 use values::{difference, grouped, percent, relative, words};
 
@@ -108,15 +108,11 @@ fn recommended(found: &Found<'_>, point: &Point, html: &mut String) -> fmt::Resu
     )?;
     if let Some(built_in) = found.built_in {
         let sides = found.axes().into_iter().map(|axis| {
-            let objective = &found.summary.objectives[axis];
+            let Objective { title, unit, .. } = &found.summary.objectives[axis];
             let (old, new) = (value(built_in, axis), value(point, axis));
-            format!(
-                "{} <b>{}</b> instead of {}{}",
-                escaped(&objective.title),
-                words(new, objective.unit),
-                words(old, objective.unit),
-                relative(old, new)
-            )
+            let [before, after] = [old, new].map(|value| words(value, *unit));
+            let (title, change) = (escaped(title), relative(old, new));
+            format!("{title} <b>{after}</b> instead of {before}{change}")
         });
         let sides: Vec<String> = sides.collect();
         write!(html, " Against the built-in policy: {}.", sides.join("; "))?;
@@ -135,35 +131,36 @@ fn limit(found: &Found<'_>, html: &mut String) -> fmt::Result {
     let Some(oracle) = found.oracle else {
         return Ok(());
     };
-    let axes = found.axes();
-    let each = |of: &dyn Fn(usize) -> Option<String>| -> String {
-        let said: Vec<String> = axes.iter().filter_map(|axis| of(*axis)).collect();
-        said.join("; ")
-    };
-    let best = each(&|axis| {
-        let objective = &found.summary.objectives[axis];
-        let words = words(value(oracle, axis), objective.unit);
-        Some(format!("{} {words}", escaped(&objective.title)))
-    });
-    write!(
-        html,
-        "<p>The limit, which no thresholds can pass, is that of an oracle that knows the truth: {best}."
-    )?;
-    let sides = [
-        ("The built-in policy", found.built_in),
-        ("The recommended one", found.recommended),
-    ];
-    for (who, point) in sides {
-        let Some(point) = point else { continue };
-        let distances = each(&|axis| {
-            let unit = found.summary.objectives[axis].unit;
-            difference(value(oracle, axis), value(point, axis), unit)
-        });
-        if !distances.is_empty() {
-            write!(html, " {who} is {distances} from it.")?;
-        }
+    let best = found.recommended.filter(|point| point.kind != PointKind::BuiltIn);
+    let columns = [("recommended", best), ("built-in", found.built_in), ("the limit", Some(oracle))];
+    let columns: Vec<(&str, &Point)> = columns
+        .into_iter()
+        .filter_map(|(name, point)| Some((name, point?)))
+        .collect();
+    html.push_str("<table>\n<thead><tr><th></th>");
+    for (name, _) in &columns {
+        write!(html, "<th class=\"number\">{name}</th>")?;
     }
-    html.push_str("</p>\n");
+    html.push_str("</tr></thead>\n<tbody>\n");
+    for axis in found.axes() {
+        let Objective { title, unit, .. } = &found.summary.objectives[axis];
+        write!(html, "<tr><th>{}</th>", escaped(title))?;
+        for (_, point) in &columns {
+            let said = words(value(point, axis), *unit);
+            let distance = match difference(value(oracle, axis), value(point, axis), *unit) {
+                Some(distance) if !std::ptr::eq(*point, oracle) => {
+                    format!("<small>{distance} from the limit</small>")
+                }
+                _ => String::new(),
+            };
+            write!(html, "<td class=\"number\">{said}{distance}</td>")?;
+        }
+        html.push_str("</tr>\n");
+    }
+    html.push_str(
+        "</tbody></table>\n<p><small>The limit is an oracle that knows the truth: it fails a hopeless pod at its first \
+         failure, and no other pod. No thresholds can do better.</small></p>\n",
+    );
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 // The scatter plot. Thousands of points are drawn on a canvas, once; all else lies over it and is drawn as SVG.
 const NARROW = 600, PRINT_WIDTH = 700, CELL = 24;
 const SIGNS = {
-  recommended: 'M0-9 2.6-3 9-2.6 4-1.6 4 1.4 5.6 7.6 0 4.2-5.6 7.6-4 1.4-9-2.6-2.6-3Z',
+  recommended: 'M0-9.5 2.4-3.2 9.0-2.9 3.8 1.2 5.6 7.7 0 4.0-5.6 7.7-3.8 1.2-9.0-2.9-2.4-3.2Z',
   builtIn: 'M-5.5-5.5H5.5V5.5H-5.5Z',
   oracle: 'M0-7 6.5 5H-6.5Z',
   baseline: 'M0-6.5 6.5 0 0 6.5-6.5 0Z',
@@ -121,8 +121,10 @@ function stamp(isFeasible, radius, scale) {
 }
 
 function drawPlot() {
-  const over = svg('svg', { viewBox: `0 0 ${width} ${height}`, 'aria-hidden': 'true' });
-  over.append(...axes(), svg('path', { class: 'frontier', d: staircase() }));
+  const [under, over] = ['under', 'over'].map(name =>
+    svg('svg', { class: name, viewBox: `0 0 ${width} ${height}`, 'aria-hidden': 'true' }));
+  under.append(...axes());
+  over.append(svg('path', { class: 'frontier', d: staircase() }));
   const shown = marked.filter(isDrawn);
   const marks = shown.map(point => ({
     point, x: scaleX.to(point.objectives[X]), y: scaleY.to(point.objectives[Y]), text: labelOf(point),
@@ -133,8 +135,7 @@ function drawPlot() {
     svg('circle', { class: 'pinned', r: 11, visibility: 'hidden' }),
     svg('circle', { class: 'chosen', r: 8, visibility: 'hidden' }),
   );
-  front.querySelector('svg')?.remove();
-  front.append(over);
+  front.replaceChildren(under, cloud, over);
   ring();
 }
 

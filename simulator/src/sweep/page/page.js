@@ -136,6 +136,5 @@ if (places.length) {
   addFilters();
   addLegend();
   tellMissing();
-  const first = places.find(place => place.points.some(isRecommended)) || landmarks[0] || places[0];
-  tell(first);
+  tell(places.find(place => place.points.includes(marked[0])) || places[0]);
 }

@@ -24,9 +24,10 @@ function makeScale(values, unit, low, high, isAcross) {
   // Zero has a place on a logarithmic scale too: below the smallest value, it is linear.
   const bent = !isLog ? value => value : hasZero ? value => Math.log1p(value / least) : value => Math.log(value);
   let [first, last] = [bent(hasZero ? 0 : least), bent(most)];
-  if (!isLog && first < last * 0.4) first = 0;
-  const room = (last - first || Math.abs(last) || 1) * 0.04;
-  [first, last] = [first - room, last + room];
+  const fromZero = !isLog && first < last * 0.4;
+  if (fromZero) first = 0;
+  const room = (last - first || last || 1) * 0.04;
+  [first, last] = [fromZero ? 0 : first - room, last + room];
   const to = value => low + (bent(value) - first) / (last - first) * (high - low);
   const inside = value => bent(value) >= first && bent(value) <= last;
   const ticks = [];
@@ -40,11 +41,8 @@ function makeScale(values, unit, low, high, isAcross) {
   return { to, ticks: ticks.sort((a, b) => a - b), isLog };
 }
 
-// Spreading ten thousand values over arguments would overflow the stack in some browsers.
-function smallest(values) {
-  return values.reduce((a, b) => Math.min(a, b), Infinity) === Infinity ? 1 : values.reduce((a, b) => Math.min(a, b));
-}
-
+// Ten thousand arguments of `Math.min` would be too many for some browsers.
+const smallest = values => values.reduce((a, b) => Math.min(a, b), values[0] ?? 1);
 const largest = values => values.reduce((a, b) => Math.max(a, b), 0);
 
 function roundLog(unit, least, most) {
@@ -65,6 +63,6 @@ function roundLinear(unit, first, last, room, isAcross) {
   }
   const step = steps.find(step => step >= wanted) || steps.at(-1);
   const found = [];
-  for (let value = Math.ceil(first / step) * step; value <= last && found.length < 100; value += step) found.push(value);
-  return found.filter(value => value >= 0);
+  for (let value = Math.max(Math.ceil(first / step), 0) * step; value <= last && found.length < 100; value += step) found.push(value);
+  return found;
 }

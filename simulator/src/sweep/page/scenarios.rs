@@ -117,7 +117,7 @@ fn different(found: &Found<'_>, pairs: &[Pair<'_>], html: &mut String) -> fmt::R
         html.push_str(&sorts("recommended", "number"));
         html.push_str(&sorts("difference", "number"));
     }
-    html.push_str("<th>other differences</th></tr></thead>\n<tbody>\n");
+    html.push_str("<th class=\"others\">other differences</th></tr></thead>\n<tbody>\n");
     for pair in pairs {
         write!(html, "<tr><th>{}</th>", escaped(pair.scenario))?;
         for axis in &axes {

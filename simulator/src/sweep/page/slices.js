@@ -1,5 +1,5 @@
 // Small pictures: what each value of a knob does, and when there is anything new to see.
-const SLICE = { width: 300, height: 150, top: 26, bottom: 26, left: 48, right: 10 };
+const SLICE = { width: 380, height: 160, top: 28, bottom: 26, left: 52, right: 10 };
 
 function drawSlices() {
   const order = [...knobs].sort((a, b) => weight(b) - weight(a));

@@ -44,7 +44,7 @@ function showTip(place, x, y) {
 
 function tell(place) {
   const [point, ...others] = place.points;
-  const role = [pinned === place && '📌 pinned', roleOf(point)].filter(Boolean).join(', ');
+  const role = [pinned === place && 'pinned', roleOf(point)].filter(Boolean).join(', ');
   const parts = [html('h3', {}, nameOf(point)), html('p', {}, html('small', {}, role))];
   const sign = point.isFeasible ? ['good', '✓ meets '] : ['bad', '✗ does not meet '];
   parts.push(html('p', { class: sign[0] }, sign[1], html('code', {}, summary.constraint)));
