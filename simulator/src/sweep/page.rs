@@ -131,13 +131,21 @@ fn limit(found: &Found<'_>, html: &mut String) -> fmt::Result {
     let Some(oracle) = found.oracle else {
         return Ok(());
     };
-    let best = found.recommended.filter(|point| point.kind != PointKind::BuiltIn);
-    let columns = [("recommended", best), ("built-in", found.built_in), ("the limit", Some(oracle))];
+    let best = found
+        .recommended
+        .filter(|point| point.kind != PointKind::BuiltIn);
+    let columns = [
+        ("recommended", best),
+        ("built-in", found.built_in),
+        ("the limit", Some(oracle)),
+    ];
     let columns: Vec<(&str, &Point)> = columns
         .into_iter()
         .filter_map(|(name, point)| Some((name, point?)))
         .collect();
-    html.push_str("<table>\n<thead><tr><th></th>");
+    html.push_str(
+        "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"At a glance\"><table>\n<thead><tr><th></th>",
+    );
     for (name, _) in &columns {
         write!(html, "<th class=\"number\">{name}</th>")?;
     }
@@ -149,7 +157,7 @@ fn limit(found: &Found<'_>, html: &mut String) -> fmt::Result {
             let said = words(value(point, axis), *unit);
             let distance = match difference(value(oracle, axis), value(point, axis), *unit) {
                 Some(distance) if !std::ptr::eq(*point, oracle) => {
-                    format!("<small>{distance} from the limit</small>")
+                    format!("<small>{distance}</small>")
                 }
                 _ => String::new(),
             };
@@ -158,7 +166,7 @@ fn limit(found: &Found<'_>, html: &mut String) -> fmt::Result {
         html.push_str("</tr>\n");
     }
     html.push_str(
-        "</tbody></table>\n<p><small>The limit is an oracle that knows the truth: it fails a hopeless pod at its first \
+        "</tbody></table></div>\n<p><small>Small: the distance to the limit, which is an oracle that knows the truth: it fails a hopeless pod at its first \
          failure, and no other pod. No thresholds can do better.</small></p>\n",
     );
     Ok(())

@@ -36,7 +36,12 @@ impl Browser {
         let profile = Profile(format!("{}/profile-{name}", env!("CARGO_TARGET_TMPDIR")));
         let mut child = Command::new("sh")
             .args(["-c", START, &program()])
-            .args(["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"])
+            .args([
+                "--headless",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--no-first-run",
+            ])
             .args(["--remote-debugging-pipe", "--proxy-server=127.0.0.1:9"])
             .arg(format!("--user-data-dir={}", profile.0))
             .arg("about:blank")
@@ -99,7 +104,9 @@ impl Browser {
         if let Some(session) = &self.session {
             message["sessionId"] = session.as_str().into();
         }
-        self.input.write_all(format!("{message}\0").as_bytes()).unwrap();
+        self.input
+            .write_all(format!("{message}\0").as_bytes())
+            .unwrap();
         loop {
             let answer = self.read();
             if answer["id"] == self.last_id {
@@ -112,7 +119,9 @@ impl Browser {
 
     /// The events of this kind since the page was opened.
     pub fn heard<'a>(&'a self, method: &'a str) -> impl Iterator<Item = &'a Value> {
-        self.events.iter().filter(move |event| event["method"] == method)
+        self.events
+            .iter()
+            .filter(move |event| event["method"] == method)
     }
 
     fn read(&mut self) -> Value {

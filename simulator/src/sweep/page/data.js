@@ -30,11 +30,15 @@ function roleOf(point) {
   return role.filter(Boolean).join(', ');
 }
 
+// Making a format takes longer than using it a hundred times: there is one for each number of digits.
+const formats = [0, 1, 2, 3, 4].map(digits => new Intl.NumberFormat('en-US', { maximumFractionDigits: digits }));
+const number = (value, digits = 0) => formats[digits].format(value);
+
 // The same words as those of the tables.
 function words(value, unit) {
   if (value === null || value === undefined) return '–';
   if (unit === 'milliseconds') return time(value);
-  return unit === 'millihours' ? hours(value) + ' h' : value.toLocaleString('en-US');
+  return unit === 'millihours' ? hours(value) + ' h' : number(value);
 }
 
 function time(ms) {
@@ -46,7 +50,7 @@ function time(ms) {
 
 function hours(millihours) {
   const digits = millihours < 1000 ? 3 : millihours < 10_000 ? 2 : millihours < 100_000 ? 1 : 0;
-  return (millihours / 1000).toLocaleString('en-US', { maximumFractionDigits: digits });
+  return number(millihours / 1000, digits);
 }
 
 function difference(from, to, unit) {
@@ -57,7 +61,7 @@ function difference(from, to, unit) {
 
 function percent(ppm) {
   const digits = ppm >= 10_000 ? 1 : ppm ? 1 - Math.floor(Math.log10(ppm / 10_000)) : 0;
-  return (ppm / 10_000).toLocaleString('en-US', { maximumFractionDigits: Math.min(digits, 4) }) + ' %';
+  return number(ppm / 10_000, Math.min(digits, 4)) + ' %';
 }
 
 const inX = point => words(point.objectives[X], objectives[X].unit);

@@ -32,7 +32,7 @@ pub(super) fn section(found: &Found<'_>, html: &mut String) -> fmt::Result {
             let percent = (permille + 5) / 10;
             write!(
                 html,
-                "<td class=\"bar\"><i style=\"width:{}%\"></i>{percent} %</td>",
+                "<td class=\"bar\"><i style=\"--percent:{}\"></i>{percent} %</td>",
                 percent.min(100)
             )?;
         }
@@ -40,7 +40,8 @@ pub(super) fn section(found: &Found<'_>, html: &mut String) -> fmt::Result {
     }
     html.push_str(
         "</tbody></table></div>\n\
-         <p class=\"picture\">By value of each knob: the median of all policies that have it, and the best of them.</p>\n\
+         <p class=\"picture\">By value of each knob: the median of all policies that have it (dots), and the best of \
+         them (squares, dashed).</p>\n\
          <div id=\"slices\" aria-hidden=\"true\"></div>\n",
     );
     slices(found, html)?;

@@ -1,13 +1,15 @@
 // What people do with the page: pointing, keys, filters and sorting.
 function addFilters() {
   const tools = find('filters'), count = html('small', { id: 'count' });
+  const policies = points.filter(point => point.kind === 'policy');
+  const tellCount = () => {
+    count.textContent = `${number(policies.filter(isShown).length)} of ${number(policies.length)} policies shown`;
+  };
   const changed = () => {
     gather();
     drawCloud();
     drawPlot();
-    const policies = points.filter(point => point.kind === 'policy');
-    const shown = policies.filter(isShown).length;
-    count.textContent = `${shown.toLocaleString('en-US')} of ${policies.length.toLocaleString('en-US')} policies shown`;
+    tellCount();
   };
   const selects = knobs.map((knob, at) => {
     const select = html('select', {}, html('option', { value: -1 }, 'any'),
@@ -26,7 +28,7 @@ function addFilters() {
     changed();
   };
   tools.append(html('label', { class: 'check' }, box, 'also what does not meet the constraint'), reset, count);
-  changed();
+  tellCount();
 }
 
 function addLegend() {
@@ -46,7 +48,7 @@ function tellMissing() {
   const missing = points.filter(point => !isDrawn(point));
   const named = missing.filter(point => point.kind !== 'policy').map(nameOf);
   const count = missing.length - named.length;
-  if (count) named.push(count === 1 ? 'one policy' : `${count.toLocaleString('en-US')} policies`);
+  if (count) named.push(count === 1 ? 'one policy' : `${number(count)} policies`);
   if (named.length) find('missing').append(html('small', {}, `Not in the picture, since nothing was measured: ${named.join(', ')}.`));
 }
 

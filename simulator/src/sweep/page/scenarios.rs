@@ -77,7 +77,7 @@ pub(super) fn section(found: &Found<'_>, html: &mut String) -> fmt::Result {
         let names: Vec<String> = same.iter().map(|pair| escaped(pair.scenario)).collect();
         writeln!(
             html,
-            "<details>\n<summary>{} scenarios end alike under both policies</summary>\n<p>{}</p>\n</details>",
+            "<details>\n<summary>Scenarios that end alike under both policies: {}</summary>\n<p>{}</p>\n</details>",
             same.len(),
             names.join(", ")
         )?;
@@ -108,7 +108,7 @@ fn different(found: &Found<'_>, pairs: &[Pair<'_>], html: &mut String) -> fmt::R
     html.push_str(
         "<p>Where the built-in and the recommended policy end differently; the largest difference is first. A click on \
          a heading sorts.</p>\n\
-         <div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Scenarios\"><table class=\"sorted\">\n<thead><tr>",
+         <div class=\"wide long\" tabindex=\"0\" role=\"region\" aria-label=\"Scenarios\"><table class=\"sorted\">\n<thead><tr>",
     );
     html.push_str(&sorts("scenario", ""));
     for axis in &axes {

@@ -29,7 +29,7 @@ pub(super) fn front(found: &Found<'_>, html: &mut String) -> fmt::Result {
     }
     writeln!(
         html,
-        "<details>\n<summary>The {} points of the front as a table</summary>",
+        "<details>\n<summary>The points of the front as a table: {}</summary>",
         points.len()
     )?;
     table(found, &points, true, html)?;

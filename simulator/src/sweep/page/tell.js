@@ -1,5 +1,6 @@
 // What the page says of the point that somebody has chosen.
-let chosen = null, pinned = null;
+const REST_MS = 80;
+let chosen = null, pinned = null, rest = 0;
 
 function choose(place, isByKey = false) {
   if (place === chosen) return;
@@ -38,8 +39,13 @@ function showTip(place, x, y) {
   tip.hidden = !place;
   if (!place) return;
   tip.textContent = inShort(place).join('\n');
-  tip.style.left = Math.max(Math.min(x + 16, window.innerWidth - tip.offsetWidth - 8), 8) + 'px';
-  tip.style.top = Math.min(y + 16, window.innerHeight - tip.offsetHeight - 8) + 'px';
+  // On the side with more room: to measure the tip would take longer than all the rest.
+  const { clientWidth: across, clientHeight: down } = document.documentElement;
+  const [isLeft, isAbove] = [x > across / 2, y > down / 2];
+  tip.style.left = isLeft ? 'auto' : x + 16 + 'px';
+  tip.style.right = isLeft ? across - x + 16 + 'px' : 'auto';
+  tip.style.top = isAbove ? 'auto' : y + 16 + 'px';
+  tip.style.bottom = isAbove ? down - y + 16 + 'px' : 'auto';
 }
 
 function tell(place) {
@@ -51,16 +57,17 @@ function tell(place) {
   parts.push(measuredTable(point));
   if (point.values.length) parts.push(knobTable(place));
   if (others.length) parts.push(html('p', {}, alike(others)));
-  const scenarios = scenarioTable(point);
-  if (scenarios) parts.push(scenarios);
-  story.replaceChildren(...parts);
   story.scrollTop = 0;
+  story.replaceChildren(...parts);
+  // A long table would slow down a pointer that only passes by.
+  clearTimeout(rest);
+  rest = setTimeout(() => story.append(...scenarioTable(point)), REST_MS);
 }
 
 function alike(others) {
   const named = others.filter(point => point.kind !== 'policy').map(nameOf);
   const count = others.length - named.length;
-  const said = [...named, ...count ? [count === 1 ? '1 other policy' : `${count.toLocaleString('en-US')} other policies`] : []];
+  const said = [...named, ...count ? [count === 1 ? '1 other policy' : `${number(count)} other policies`] : []];
   return 'At the same place: ' + said.join(', ') + '.';
 }
 
@@ -97,16 +104,23 @@ function knobTable(place) {
   return table;
 }
 
+// The scenarios of each point that has some, with the objectives in each.
+const detailsOf = new Map();
+for (const { scenario, points } of summary.details) {
+  for (const [place, values] of points) {
+    if (!detailsOf.has(place)) detailsOf.set(place, []);
+    detailsOf.get(place).push([scenario, values]);
+  }
+}
+
 // Each scenario alone, for the points that have it; the traded objectives come first.
 function scenarioTable(point) {
-  const place = points.indexOf(point);
-  const told = summary.details.map(({ scenario, points }) => [scenario, points.find(([of]) => of === place)?.[1]])
-    .filter(([, values]) => values);
-  if (!told.length) return null;
+  const told = detailsOf.get(points.indexOf(point));
+  if (!told) return [];
   const order = [...new Set([X, Y, ...objectives.keys()])];
   const body = html('tbody', {}, ...told.map(([scenario, values]) => html('tr', {},
     html('th', {}, scenario),
     ...order.map(axis => html('td', { class: 'number' }, words(values[axis], objectives[axis].unit))))));
   const head = html('tr', {}, html('th', {}, 'scenario'), ...order.map(axis => html('th', { class: 'number' }, objectives[axis].title)));
-  return html('table', { class: 'scenarios' }, html('thead', {}, head), body);
+  return [html('table', { class: 'scenarios' }, html('thead', {}, head), body)];
 }
