@@ -62,6 +62,13 @@ impl<'a> Found<'a> {
         axes.retain(|axis| *axis < self.summary.objectives.len());
         axes
     }
+
+    /// How far a point is from the limit in an objective, if it is not the limit itself.
+    fn distance(&self, point: &Point, objective: usize) -> Option<String> {
+        let oracle = self.oracle.filter(|oracle| !std::ptr::eq(*oracle, point))?;
+        let unit = self.summary.objectives.get(objective)?.unit;
+        difference(value(oracle, objective), value(point, objective), unit)
+    }
 }
 
 fn write(found: &Found<'_>, html: &mut String) -> fmt::Result {
@@ -155,12 +162,7 @@ fn limit(found: &Found<'_>, html: &mut String) -> fmt::Result {
         write!(html, "<tr><th>{}</th>", escaped(title))?;
         for (_, point) in &columns {
             let said = words(value(point, axis), *unit);
-            let distance = match difference(value(oracle, axis), value(point, axis), *unit) {
-                Some(distance) if !std::ptr::eq(*point, oracle) => {
-                    format!("<small>{distance}</small>")
-                }
-                _ => String::new(),
-            };
+            let distance = tables::small(found.distance(point, axis).as_deref());
             write!(html, "<td class=\"number\">{said}{distance}</td>")?;
         }
         html.push_str("</tr>\n");

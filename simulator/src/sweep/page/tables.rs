@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use super::values::{difference, percent, words};
+use super::values::{percent, words};
 use super::{Found, value};
 use crate::html::escaped;
 use crate::sweep::summary::{Point, PointKind, Summary};
@@ -76,71 +76,64 @@ fn table(found: &Found<'_>, points: &[&Point], with_knobs: bool, html: &mut Stri
     }
     html.push_str("<th class=\"number\">rate of false failures</th><th>constraint</th></tr></thead>\n<tbody>\n");
     for point in points {
-        write!(html, "<tr><th>{}</th>", title(found, point))?;
-        for place in (0..summary.knobs.len()).filter(|_| with_knobs) {
-            let chosen = point
-                .values
-                .get(place)
-                .and_then(|chosen| summary.knobs[place].values.get(*chosen));
-            write!(
-                html,
-                "<td>{}</td>",
-                chosen.map_or_else(|| "–".to_owned(), |chosen| escaped(chosen))
-            )?;
-        }
-        for (place, objective) in summary.objectives.iter().enumerate() {
-            let distance = match found.oracle {
-                Some(oracle) if !std::ptr::eq(oracle, *point) => {
-                    difference(value(oracle, place), value(point, place), objective.unit)
-                }
-                _ => None,
-            };
-            let distance =
-                distance.map_or_else(String::new, |distance| format!("<small>{distance}</small>"));
-            let words = words(value(point, place), objective.unit);
-            write!(html, "<td class=\"number\">{words}{distance}</td>")?;
-        }
-        let (class, meets) = if point.is_feasible {
-            ("good", "✓ met")
-        } else {
-            ("bad", "✗ not met")
-        };
-        writeln!(
-            html,
-            "<td class=\"number\">{}</td><td class=\"{class}\">{meets}</td></tr>",
-            rate(point)
-        )?;
+        row(found, point, with_knobs, html)?;
     }
     html.push_str("</tbody></table></div>\n");
     Ok(())
 }
 
-fn rate(point: &Point) -> String {
-    point.false_rate_ppm.map_or_else(
-        || "–".to_owned(),
-        |(rate, low, high)| {
-            format!(
-                "{}<small>{} to {}</small>",
-                percent(rate),
-                percent(low),
-                percent(high)
-            )
-        },
+fn row(found: &Found<'_>, point: &Point, with_knobs: bool, html: &mut String) -> fmt::Result {
+    let summary = found.summary;
+    write!(html, "<tr><th>{}</th>", title(found, point))?;
+    if with_knobs {
+        for (_, chosen) in knob_values(summary, point) {
+            write!(html, "<td>{}</td>", escaped(chosen))?;
+        }
+    }
+    for (place, objective) in summary.objectives.iter().enumerate() {
+        let words = words(value(point, place), objective.unit);
+        let distance = small(found.distance(point, place).as_deref());
+        write!(html, "<td class=\"number\">{words}{distance}</td>")?;
+    }
+    let (class, meets) = if point.is_feasible {
+        ("good", "✓ met")
+    } else {
+        ("bad", "✗ not met")
+    };
+    let rate = rate(point);
+    writeln!(
+        html,
+        "<td class=\"number\">{rate}</td><td class=\"{class}\">{meets}</td></tr>"
     )
+}
+
+fn rate(point: &Point) -> String {
+    let Some((rate, low, high)) = point.false_rate_ppm else {
+        return "–".to_owned();
+    };
+    let interval = format!("{} to {}", percent(low), percent(high));
+    percent(rate) + &small(Some(&interval))
 }
 
 fn title(found: &Found<'_>, point: &Point) -> String {
     let name = escaped(&point.name);
+    let kind = if point.kind == PointKind::Policy {
+        "policy "
+    } else {
+        ""
+    };
     let is_recommended = found.recommended.is_some_and(|it| std::ptr::eq(it, point));
-    match point.kind {
-        _ if is_recommended && point.kind != PointKind::BuiltIn => {
-            format!("policy {name}<small>recommended</small>")
-        }
-        PointKind::Policy => format!("policy {name}"),
-        PointKind::BuiltIn if is_recommended => format!("{name}<small>recommended</small>"),
-        PointKind::BuiltIn | PointKind::Baseline => name,
-        PointKind::Oracle => format!("{name}<small>the limit</small>"),
-    }
+    let role = match point.kind {
+        _ if is_recommended => Some("recommended"),
+        PointKind::Oracle => Some("the limit"),
+        _ => None,
+    };
+    format!("{kind}{name}{}", small(role))
+}
+
+/// What stands below a value, if anything does.
+pub(super) fn small(text: Option<&str>) -> String {
+    text.map_or_else(String::new, |text| format!("<small>{text}</small>"))
 }
 
 /// The path of a knob, which may go to the next line behind a point.
