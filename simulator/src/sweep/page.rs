@@ -150,9 +150,8 @@ fn limit(found: &Found<'_>, html: &mut String) -> fmt::Result {
         .into_iter()
         .filter_map(|(name, point)| Some((name, point?)))
         .collect();
-    html.push_str(
-        "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"At a glance\"><table>\n<thead><tr><th></th>",
-    );
+    html.push_str(&tables::begin("At a glance", "wide"));
+    html.push_str("<th></th>");
     for (name, _) in &columns {
         write!(html, "<th class=\"number\">{name}</th>")?;
     }
@@ -168,8 +167,8 @@ fn limit(found: &Found<'_>, html: &mut String) -> fmt::Result {
         html.push_str("</tr>\n");
     }
     html.push_str(
-        "</tbody></table></div>\n<p><small>Small: the distance to the limit, which is an oracle that knows the truth: it fails a hopeless pod at its first \
-         failure, and no other pod. No thresholds can do better.</small></p>\n",
+        "</tbody></table></div>\n<p><small>Small: the distance to the limit, which is an oracle that knows the truth: it \
+         fails a hopeless pod at its first failure, and no other pod. No thresholds can do better.</small></p>\n",
     );
     Ok(())
 }

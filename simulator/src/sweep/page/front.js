@@ -14,8 +14,9 @@ let places = [], landmarks = [], grid = new Map();
 const wanted = knobs.map(() => -1);
 let showsInfeasible = true;
 
-const isShown = point => point.kind !== 'policy' || isRecommended(point) ||
-  (showsInfeasible || point.isFeasible) && wanted.every((value, knob) => value < 0 || point.values[knob] === value);
+const isWanted = point => (showsInfeasible || point.isFeasible) &&
+  wanted.every((value, knob) => value < 0 || point.values[knob] === value);
+const isShown = point => point.kind !== 'policy' || isRecommended(point) || isWanted(point);
 const signOf = point => isRecommended(point) ? 'recommended' : point.kind;
 
 function measure() {
@@ -42,7 +43,7 @@ function gather() {
     const key = point.objectives[X] + ' ' + point.objectives[Y];
     const place = byValue.get(key);
     if (place) place.points.push(point);
-    else byValue.set(key, { key, points: [point], x: scaleX.to(point.objectives[X]), y: scaleY.to(point.objectives[Y]) });
+    else byValue.set(key, { key, points: [point], ...pixelsOf(point) });
   }
   places = [...byValue.values()].sort((a, b) => a.x - b.x || b.y - a.y);
   const notable = new Set([...marked, ...onFront]);
@@ -60,6 +61,7 @@ function gather() {
   }
 }
 
+const pixelsOf = point => ({ x: scaleX.to(point.objectives[X]), y: scaleY.to(point.objectives[Y]) });
 const cellOf = (x, y) => Math.floor(x / CELL) * 10_000 + Math.floor(y / CELL);
 
 function near(x, y) {
@@ -124,11 +126,9 @@ function drawPlot() {
   const [under, over] = ['under', 'over'].map(name =>
     svg('svg', { class: name, viewBox: `0 0 ${width} ${height}`, 'aria-hidden': 'true' }));
   under.append(...axes());
-  over.append(svg('path', { class: 'frontier', d: staircase() }));
+  over.append(...['halo', 'frontier'].map(name => svg('path', { class: name, d: staircase() })));
   const shown = marked.filter(isDrawn);
-  const marks = shown.map(point => ({
-    point, x: scaleX.to(point.objectives[X]), y: scaleY.to(point.objectives[Y]), text: labelOf(point),
-  }));
+  const marks = shown.map(point => ({ point, ...pixelsOf(point), text: labelOf(point) }));
   for (const { line, text } of labels(marks)) over.append(...line ? [line] : [], text);
   for (const mark of marks.reverse()) over.append(sign(signOf(mark.point), mark.x, mark.y));
   over.append(
@@ -165,8 +165,8 @@ function axes() {
 
 // Between two points of the front nothing is known to exist: the line goes round the corner.
 function staircase() {
-  const corners = onFront.filter(isDrawn).map(point => [scaleX.to(point.objectives[X]), scaleY.to(point.objectives[Y])]);
-  return corners.map(([x, y], at) => at ? `H${x}V${y}` : `M${x} ${y}`).join('');
+  const corners = onFront.filter(isDrawn).map(pixelsOf);
+  return corners.map(({ x, y }, at) => at ? `H${x}V${y}` : `M${x} ${y}`).join('');
 }
 
 function sign(name, x, y) {

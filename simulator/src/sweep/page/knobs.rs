@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::fmt::{self, Write};
 
 use super::Found;
-use super::tables::broken;
+use super::tables::{begin, broken};
 use super::values::{grouped, words};
 use crate::html::escaped;
 use crate::sweep::summary::{Knob, Objective};
@@ -18,10 +18,10 @@ pub(super) fn section(found: &Found<'_>, html: &mut String) -> fmt::Result {
     html.push_str(
         "<section id=\"knobs\">\n<h2>What each knob does</h2>\n\
          <p>How far an objective moves between the best and the worst value of a knob, in percent of what it moves \
-         between all policies.</p>\n\
-         <div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Importance of the knobs\"><table>\n\
-         <thead><tr><th>knob</th>",
+         between all policies.</p>\n",
     );
+    html.push_str(&begin("Importance of the knobs", "wide"));
+    html.push_str("<th>knob</th>");
     for objective in &summary.objectives {
         write!(html, "<th>{}</th>", escaped(&objective.title))?;
     }
@@ -69,11 +69,9 @@ fn slices(found: &Found<'_>, html: &mut String) -> fmt::Result {
         .into_iter()
         .map(|axis| (axis, &found.summary.objectives[axis]))
         .collect();
-    html.push_str(
-        "<details>\n<summary>The same as a table</summary>\n\
-         <div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Values of the knobs\"><table>\n\
-         <thead><tr><th>knob</th><th>value</th><th class=\"number\">policies</th>",
-    );
+    html.push_str("<details>\n<summary>The same as a table</summary>\n");
+    html.push_str(&begin("Values of the knobs", "wide"));
+    html.push_str("<th>knob</th><th>value</th><th class=\"number\">policies</th>");
     for (_, objective) in &objectives {
         let title = escaped(&objective.title);
         write!(

@@ -19,13 +19,11 @@ function labels(marks) {
     const [x, y] = [(box.left + box.right) / 2, (box.top + box.bottom) / 2];
     const text = svg('text', { class: 'label', x, y: y + 4, 'text-anchor': 'middle' }, mark.text);
     const [nearX, nearY] = [clamp(mark.x, box.left, box.right), clamp(mark.y, box.top, box.bottom)];
-    const line = box.away > DISTANCES[0] && svg('line', { class: 'leader', x1: mark.x, y1: mark.y, x2: nearX, y2: nearY });
-    placed.push({ text, line });
+    const line = svg('line', { class: 'leader', x1: mark.x, y1: mark.y, x2: nearX, y2: nearY });
+    placed.push({ text, line: box.away > DISTANCES[0] && line });
   }
   return placed;
 }
-
-const clamp = (value, least, most) => Math.min(Math.max(value, least), most);
 
 function bestBox({ x, y, text }, taken) {
   const wide = textWidth(text, '600 12px system-ui, sans-serif') + 6;
@@ -36,8 +34,7 @@ function bestBox({ x, y, text }, taken) {
       const box = {
         away, left: middleX - wide / 2, right: middleX + wide / 2, top: middleY - TALL / 2, bottom: middleY + TALL / 2,
       };
-      const isInside = box.left >= plot.left && box.right <= plot.right && box.top >= plot.top && box.bottom <= plot.bottom;
-      if (!isInside || taken.some(other => overlap(box, other))) continue;
+      if (!isInside(box) || taken.some(other => overlap(box, other))) continue;
       const cost = away + 3 * covered(box);
       if (cost < least) [best, least] = [box, cost];
     }
@@ -45,6 +42,8 @@ function bestBox({ x, y, text }, taken) {
   return best;
 }
 
+const isInside = box =>
+  box.left >= plot.left && box.right <= plot.right && box.top >= plot.top && box.bottom <= plot.bottom;
 const overlap = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
 
 // How many places lie beneath a box.

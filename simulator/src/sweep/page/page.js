@@ -3,7 +3,7 @@ function addFilters() {
   const tools = find('filters'), count = html('small', { id: 'count' });
   const policies = points.filter(point => point.kind === 'policy');
   const tellCount = () => {
-    count.textContent = `${number(policies.filter(isShown).length)} of ${number(policies.length)} policies shown`;
+    count.textContent = `${number(policies.filter(isWanted).length)} of ${number(policies.length)} policies shown`;
   };
   const changed = () => {
     gather();
@@ -32,9 +32,13 @@ function addFilters() {
 }
 
 function addLegend() {
-  const item = (picture, text) => html('li', {}, svg('svg', { viewBox: '-10 -10 20 20', 'aria-hidden': 'true' }, picture), text);
+  const item = (picture, text) =>
+    html('li', {}, svg('svg', { viewBox: '-10 -10 20 20', 'aria-hidden': 'true' }, picture), text);
   const kinds = new Set(marked.map(signOf));
-  const named = { recommended: 'recommended', builtIn: 'built-in policy', oracle: 'oracle: the limit', baseline: 'rule of another tool' };
+  const named = {
+    recommended: 'recommended', builtIn: 'built-in policy', oracle: 'oracle: the limit',
+    baseline: 'rule of another tool',
+  };
   find('legend').replaceChildren(
     item(svg('circle', { class: 'feasible', r: 4 }), 'meets the constraint'),
     item(svg('path', { class: 'infeasible', d: 'M-4-4 4 4M-4 4 4-4' }), 'does not'),
@@ -49,13 +53,15 @@ function tellMissing() {
   const named = missing.filter(point => point.kind !== 'policy').map(nameOf);
   const count = missing.length - named.length;
   if (count) named.push(count === 1 ? 'one policy' : `${number(count)} policies`);
-  if (named.length) find('missing').append(html('small', {}, `Not in the picture, since nothing was measured: ${named.join(', ')}.`));
+  if (!named.length) return;
+  find('missing').append(html('small', {}, `Not in the picture, since nothing was measured: ${named.join(', ')}.`));
 }
 
 function step(list, by) {
   const at = list.indexOf(chosen);
   if (!list.length) return;
-  const start = chosen ? list.findIndex(place => place.x >= chosen.x) : list.findIndex(place => place.points.some(isRecommended));
+  const isStart = place => chosen ? place.x >= chosen.x : place.points.some(isRecommended);
+  const start = list.findIndex(isStart);
   const next = at >= 0 ? at + by : Math.max(start, 0);
   choose(list[Math.min(Math.max(next, 0), list.length - 1)], true);
 }
@@ -98,7 +104,7 @@ function sortBy(heading) {
   const table = heading.closest('table'), column = heading.cellIndex, isNumber = heading.classList.contains('number');
   const order = heading.getAttribute('aria-sort');
   const isDown = isNumber ? order !== 'descending' : order === 'ascending';
-  for (const other of table.tHead.rows[0].cells) if (other.hasAttribute('aria-sort')) other.setAttribute('aria-sort', 'none');
+  for (const other of table.querySelectorAll('th[aria-sort]')) other.setAttribute('aria-sort', 'none');
   heading.setAttribute('aria-sort', isDown ? 'descending' : 'ascending');
   const key = row => {
     const cell = row.cells[column], number = cell.dataset.key;

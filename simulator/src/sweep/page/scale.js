@@ -31,7 +31,8 @@ function makeScale(values, unit, low, high, isAcross) {
   const to = value => low + (bent(value) - first) / (last - first) * (high - low);
   const inside = value => bent(value) >= first && bent(value) <= last;
   const ticks = [];
-  for (const value of isLog ? roundLog(unit, least, most) : roundLinear(unit, first, last, Math.abs(high - low), isAcross)) {
+  const length = Math.abs(high - low);
+  for (const value of isLog ? roundLog(unit, least, most) : roundLinear(unit, first, last, length, isAcross)) {
     if (inside(value) && ticks.every(other => isApart(to(value), to(other), value, other))) ticks.push(value);
   }
   function isApart(at, otherAt, value, other) {
@@ -43,6 +44,7 @@ function makeScale(values, unit, low, high, isAcross) {
 
 // Ten thousand arguments of `Math.min` would be too many for some browsers.
 const smallest = values => values.reduce((a, b) => Math.min(a, b), values[0] ?? 1);
+const clamp = (value, least, most) => Math.min(Math.max(value, least), most);
 const largest = values => values.reduce((a, b) => Math.max(a, b), 0);
 
 function roundLog(unit, least, most) {
@@ -62,7 +64,6 @@ function roundLinear(unit, first, last, room, isAcross) {
     if (unit === 'count') steps = steps.map(step => Math.max(step, 1));
   }
   const step = steps.find(step => step >= wanted) || steps.at(-1);
-  const found = [];
-  for (let value = Math.max(Math.ceil(first / step), 0) * step; value <= last && found.length < 100; value += step) found.push(value);
-  return found;
+  const start = Math.max(Math.ceil(first / step), 0), count = Math.floor(last / step) - start + 1;
+  return Array.from({ length: clamp(count, 0, 100) }, (_, place) => (start + place) * step);
 }

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::fmt::{self, Write};
 
 use super::Found;
+use super::tables::begin;
 use super::values::{difference, words};
 use crate::html::escaped;
 use crate::sweep::summary::{Detail, Objective, Point};
@@ -107,9 +108,9 @@ fn different(found: &Found<'_>, pairs: &[Pair<'_>], html: &mut String) -> fmt::R
         |name: &str, class: &str| format!("<th class=\"{class}\" aria-sort=\"none\">{name}</th>");
     html.push_str(
         "<p>Where the built-in and the recommended policy end differently; the largest difference is first. A click on \
-         a heading sorts.</p>\n\
-         <div class=\"wide long\" tabindex=\"0\" role=\"region\" aria-label=\"Scenarios\"><table class=\"sorted\">\n<thead><tr>",
+         a heading sorts.</p>\n",
     );
+    html.push_str(&begin("Scenarios", "wide sorted"));
     html.push_str(&sorts("scenario", ""));
     for axis in &axes {
         let title = escaped(&objectives[*axis].title);

@@ -60,10 +60,18 @@ pub(super) fn baselines(found: &Found<'_>, html: &mut String) -> fmt::Result {
     Ok(())
 }
 
+/// The begin of a table, which scrolls in itself where it is too wide: by the keyboard too, so it has a name.
+pub(super) fn begin(name: &str, class: &str) -> String {
+    format!(
+        "<div class=\"{class}\" tabindex=\"0\" role=\"region\" aria-label=\"{name}\"><table>\n<thead><tr>"
+    )
+}
+
 /// Points with their objectives, and the distance of each to the limit.
 fn table(found: &Found<'_>, points: &[&Point], with_knobs: bool, html: &mut String) -> fmt::Result {
     let summary = found.summary;
-    html.push_str("<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Points\"><table>\n<thead><tr><th>policy</th>");
+    html.push_str(&begin("Points", "wide"));
+    html.push_str("<th>policy</th>");
     for knob in summary.knobs.iter().filter(|_| with_knobs) {
         write!(html, "<th>{}</th>", broken(&knob.path))?;
     }

@@ -67,8 +67,8 @@ function tell(place) {
 function alike(others) {
   const named = others.filter(point => point.kind !== 'policy').map(nameOf);
   const count = others.length - named.length;
-  const said = [...named, ...count ? [count === 1 ? '1 other policy' : `${number(count)} other policies`] : []];
-  return 'At the same place: ' + said.join(', ') + '.';
+  if (count) named.push(count === 1 ? '1 other policy' : `${number(count)} other policies`);
+  return 'At the same place: ' + named.join(', ') + '.';
 }
 
 function measuredTable(point) {
@@ -84,7 +84,8 @@ function measuredTable(point) {
     row(title, words(value, unit), away && away !== '±0' ? away + ' from the limit' : '');
   });
   const rate = point.falseRatePpm;
-  if (rate) row('rate of false failures', percent(rate[0]), `95 % interval: ${percent(rate[1])} to ${percent(rate[2])}`);
+  const interval = rate && `95 % interval: ${percent(rate[1])} to ${percent(rate[2])}`;
+  if (rate) row('rate of false failures', percent(rate[0]), interval);
   row('verdicts', words(point.verdicts, 'count'));
   return table;
 }
@@ -99,7 +100,8 @@ function knobTable(place) {
     const others = all.filter(value => value !== first).map(value => knob.values[value]);
     const cells = table.insertRow();
     cells.append(html('th', {}, html('code', {}, knob.path)));
-    cells.append(html('td', {}, knob.values[first] ?? '–', ...others.length ? [html('small', {}, 'also ' + others.join(', '))] : []));
+    const also = others.length ? [html('small', {}, 'also ' + others.join(', '))] : [];
+    cells.append(html('td', {}, knob.values[first] ?? '–', ...also));
   });
   return table;
 }
@@ -121,6 +123,7 @@ function scenarioTable(point) {
   const body = html('tbody', {}, ...told.map(([scenario, values]) => html('tr', {},
     html('th', {}, scenario),
     ...order.map(axis => html('td', { class: 'number' }, words(values[axis], objectives[axis].unit))))));
-  const head = html('tr', {}, html('th', {}, 'scenario'), ...order.map(axis => html('th', { class: 'number' }, objectives[axis].title)));
+  const titles = order.map(axis => html('th', { class: 'number' }, objectives[axis].title));
+  const head = html('tr', {}, html('th', {}, 'scenario'), ...titles);
   return [html('table', { class: 'scenarios' }, html('thead', {}, head), body)];
 }
