@@ -4,6 +4,7 @@ pub mod bridge;
 pub mod commands;
 pub mod exit;
 mod github;
+mod html;
 pub mod input;
 mod output;
 pub mod runs;

@@ -35,6 +35,7 @@ mod schema;
 mod scratch;
 mod serve;
 mod sweep;
+mod sweep_page;
 mod tidy;
 mod timeline;
 mod traces;

@@ -62,9 +62,15 @@ fn the_planted_optimum_is_found() {
 /// By the truth: the shortest of the durations that is over after the pod has its image, with every seed.
 fn shortest_that_waits(text: &str) -> &'static str {
     let scenario = read(text);
-    let waits = (1..=3).map(|seed| healed_after(&scenario, seed)).max().unwrap();
+    let waits = (1..=3)
+        .map(|seed| healed_after(&scenario, seed))
+        .max()
+        .unwrap();
     let is_enough = |duration: &&str| parse_duration(duration).unwrap() > waits;
-    DURATIONS.into_iter().find(|duration| is_enough(&duration)).unwrap()
+    DURATIONS
+        .into_iter()
+        .find(|duration| is_enough(&duration))
+        .unwrap()
 }
 
 /// From the first failed pull of the late pod until it runs, if nobody fails it.
@@ -96,15 +102,33 @@ fn small(folder: &Path, more: &[&str]) -> Ran {
     let folder = folder.display().to_string();
     let scenarios = root().join("scenarios/outages").display().to_string();
     let mut arguments: Vec<&str> = SMALL.to_vec();
-    arguments.extend(more.iter().map(|word| if *word == "DIR" { folder.as_str() } else { word }));
+    arguments.extend(more.iter().map(|word| {
+        if *word == "DIR" {
+            folder.as_str()
+        } else {
+            word
+        }
+    }));
     arguments.push(&scenarios);
     sweep(&arguments)
 }
 
 fn contents(folder: &Path) -> Vec<(String, String)> {
-    ["rows.csv", "policies.csv", "report.json", "report.html", "policy.yaml", "sweep.json"]
-        .map(|name| (name.to_owned(), fs::read_to_string(folder.join(name)).unwrap()))
-        .into()
+    [
+        "rows.csv",
+        "policies.csv",
+        "report.json",
+        "report.html",
+        "policy.yaml",
+        "sweep.json",
+    ]
+    .map(|name| {
+        (
+            name.to_owned(),
+            fs::read_to_string(folder.join(name)).unwrap(),
+        )
+    })
+    .into()
 }
 
 /// Everything but the command, which names the flags that were used.
@@ -139,7 +163,11 @@ fn killed_at_any_moment_a_sweep_goes_on_to_the_same_bytes() {
             // The header is written before the plan is.
             let header = rows.iter().position(|byte| *byte == b'\n').unwrap() as u64 + 1;
             let length = chance.between(header, rows.len() as u64);
-            fs::write(killed.join("rows.csv"), &rows[..usize::try_from(length).unwrap()]).unwrap();
+            fs::write(
+                killed.join("rows.csv"),
+                &rows[..usize::try_from(length).unwrap()],
+            )
+            .unwrap();
             let ran = small(&killed, &again);
             assert_eq!(ran.code, 0, "{}", ran.err);
             same(&whole, &killed);
@@ -166,12 +194,19 @@ fn sixteen_parts_join_to_the_whole() {
     assert_eq!(small(&joined, &["--resume", "DIR"]).code, 0);
     same(&whole, &joined);
     // One of them is missing.
-    let ran = simulator(&merge[..merge.len() - 3]
-        .iter()
-        .copied()
-        .chain(["--out", "nowhere"])
-        .collect::<Vec<_>>());
-    assert!(ran.err.contains("this sweep has 16 parts, and 15 are given"), "{}", ran.err);
+    let ran = simulator(
+        &merge[..merge.len() - 3]
+            .iter()
+            .copied()
+            .chain(["--out", "nowhere"])
+            .collect::<Vec<_>>(),
+    );
+    assert!(
+        ran.err
+            .contains("this sweep has 16 parts, and 15 are given"),
+        "{}",
+        ran.err
+    );
 }
 
 #[test]
@@ -190,7 +225,11 @@ fn the_recommended_policy_is_one_that_can_be_applied() {
     let ran = small(Path::new(""), &["--output", "policy"]);
     let policy = document::parse(&ran.out).unwrap();
     assert_ne!(policy, Policy::default());
-    assert!(ran.out.starts_with("# Found by simulator sweep"), "{}", ran.out);
+    assert!(
+        ran.out.starts_with("# Found by simulator sweep"),
+        "{}",
+        ran.out
+    );
 }
 
 #[test]
@@ -203,7 +242,10 @@ fn the_table_is_as_people_read_it() {
         "rules.definite.duration=30s,2m,10m",
         "--seeds",
         "1..2",
-        &root().join("scenarios/missing-images").display().to_string(),
+        &root()
+            .join("scenarios/missing-images")
+            .display()
+            .to_string(),
     ]);
     golden("tests/golden/sweep.txt", &ran.out);
 }
@@ -224,6 +266,14 @@ fn what_is_wrong_is_said() {
     assert!(unknown.contains("did you mean `definite`?"), "{unknown}");
     let invalid = error(&["--knob", "rules.definite.attempts=0,1"]);
     assert!(invalid.contains("attempts: 0"), "{invalid}");
-    let large = error(&["--knob", "rules.definite.attempts=1..200", "--knob", "rules.denied.attempts=1..200"]);
-    assert!(large.contains("40000 policies") && large.contains("--search"), "{large}");
+    let large = error(&[
+        "--knob",
+        "rules.definite.attempts=1..200",
+        "--knob",
+        "rules.denied.attempts=1..200",
+    ]);
+    assert!(
+        large.contains("40000 policies") && large.contains("--search"),
+        "{large}"
+    );
 }

@@ -13,6 +13,7 @@ cargo xtask TASK [ARGUMENT...]
   test    all tests, by cargo-nextest where it is installed; arguments go to it, or else to `cargo test`
   bless   rewrite the golden files and everything that is generated; then read the diff
   gen     rewrite only what is generated: schemas, CRDs, the pages and tables in the documentation
+  browser the page of a sweep in Chromium: drawn, by pointer and by keyboard, with 10,000 points
   bench   the benchmarks; arguments go to `cargo bench`
 ";
 
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
         "test" => tasks::test(&rest),
         "bless" => tasks::bless(),
         "gen" => tasks::generate(),
+        "browser" => tasks::browser(),
         "bench" => tasks::bench(&rest),
         _ => {
             eprint!("{USAGE}");

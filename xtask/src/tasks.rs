@@ -1,4 +1,4 @@
-//! Tests, golden files, generated files, benchmarks.
+//! Tests, golden files, generated files, the browser, benchmarks.
 
 use crate::{Error, cargo, output, run};
 
@@ -23,6 +23,13 @@ pub(crate) fn bless() -> Result<(), Error> {
 /// Rewrites what is generated. The tests of such files say that they are up to date: that is in their names.
 pub(crate) fn generate() -> Result<(), Error> {
     run(cargo("test --workspace --locked --test it -- up_to_date").env("BLESS", "1"))
+}
+
+/// The page of a sweep in a real browser. It fails if there is none. One at a time, since it measures frames.
+pub(crate) fn browser() -> Result<(), Error> {
+    run(&mut cargo(
+        "test --workspace --locked --test browser -- --test-threads=1 --nocapture",
+    ))
 }
 
 /// The benchmarks.

@@ -60,7 +60,11 @@ fn parse(file: &Path, text: &str) -> Result<Spec, Vec<DocumentError>> {
             let parsed = parse_seeds(&seeds.value);
             parsed.map_err(|error| check.error(seeds, error)).ok()
         }),
-        knobs: raw.knobs.iter().filter_map(|knob| knob.check(&mut check)).collect(),
+        knobs: raw
+            .knobs
+            .iter()
+            .filter_map(|knob| knob.check(&mut check))
+            .collect(),
         constraints: constraints(&raw.constraints, &mut check),
         trade: raw.trade.as_ref().and_then(|trade| {
             let [x, y] = &trade.value;
@@ -82,7 +86,10 @@ pub fn axis(name: &str) -> Result<Figure, String> {
         return Ok(figure);
     }
     let names: Vec<String> = FIGURES.iter().map(|(known, _)| known.to_string()).collect();
-    Err(format!("`{name}` is not kept by sweeps: expected one of {}", names.join(", ")))
+    Err(format!(
+        "`{name}` is not kept by sweeps: expected one of {}",
+        names.join(", ")
+    ))
 }
 
 fn constraints(texts: &[Spanned<String>], check: &mut Check) -> Vec<Condition> {
@@ -146,7 +153,8 @@ impl RawKnob {
 mod tests {
     use super::*;
 
-    const HEAD: &str = "apiVersion: pullstop.dev/v1alpha1\nkind: Sweep\nmetadata: {name: a}\nspec:\n";
+    const HEAD: &str =
+        "apiVersion: pullstop.dev/v1alpha1\nkind: Sweep\nmetadata: {name: a}\nspec:\n";
 
     fn parsed(spec: &str) -> Result<Spec, Vec<String>> {
         let spec = parse(Path::new("dir/a.yaml"), &format!("{HEAD}{spec}"));
@@ -175,7 +183,10 @@ mod tests {
         let errors = errors.unwrap_err();
         assert_eq!(errors.len(), 4, "{errors:?}");
         assert!(errors[0].starts_with("5:10: "), "{errors:?}");
-        assert!(errors[1].contains("did you mean `falseFailures`"), "{errors:?}");
+        assert!(
+            errors[1].contains("did you mean `falseFailures`"),
+            "{errors:?}"
+        );
         assert!(errors[2].contains("is not kept by sweeps"), "{errors:?}");
     }
 }

@@ -8,6 +8,7 @@ use pullstop_core::time::Human;
 
 use super::chart::Chart;
 use super::choice::Chosen;
+use crate::html::{self, escaped, prose};
 use crate::runs::outcome::Outcome;
 use crate::runs::verify::{Unmet, clock};
 
@@ -44,27 +45,14 @@ pub(super) fn render(page: &Page<'_>) -> String {
 }
 
 fn write(page: &Page<'_>, html: &mut String) -> fmt::Result {
-    let name = escaped(&page.scenario.name);
-    // The policy forbids what the page does not need: it loads nothing, from nowhere.
-    write!(
-        html,
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; \
-         style-src 'unsafe-inline'; script-src 'unsafe-inline'\">\n\
-         <title>{name} – timeline</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n"
-    )?;
-    heading(page, &name, html)?;
+    let name = &page.scenario.name;
+    html::open(&format!("{name} – timeline"), STYLE, html)?;
+    heading(page, &escaped(name), html)?;
     picture(page, html)?;
     legend(page.chart, html)?;
     expectations(page, html)?;
     metrics(&page.outcome.figures, html)?;
-    write!(
-        html,
-        "<script id=\"chart\" type=\"application/json\">{}</script>\n<script>\n{SCRIPT}</script>\n</body>\n</html>\n",
-        json(page.chart)
-    )
+    html::close("chart", page.chart, SCRIPT, html)
 }
 
 fn heading(page: &Page<'_>, name: &str, html: &mut String) -> fmt::Result {
@@ -206,69 +194,10 @@ fn metrics(figures: &Figures, html: &mut String) -> fmt::Result {
     Ok(())
 }
 
-/// The chart's JSON, such that nothing in it can end the script that holds it.
-fn json(chart: &Chart) -> String {
-    let text = serde_json::to_string(chart).unwrap_or_default();
-    text.replace('&', "\\u0026")
-        .replace('<', "\\u003c")
-        .replace('>', "\\u003e")
-        .replace('\u{2028}', "\\u2028")
-        .replace('\u{2029}', "\\u2029")
-}
-
-/// A comment as HTML: what stands between backticks is code.
-fn prose(text: &str) -> String {
-    let mut parts = text.split('`').map(escaped);
-    let mut html = parts.next().unwrap_or_default();
-    while let Some(code) = parts.next() {
-        match parts.next() {
-            Some(after) => html.extend(["<code>", &code, "</code>", &after]),
-            None => html.extend(["`", &code]),
-        }
-    }
-    html
-}
-
-/// Text as HTML shows it.
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commands::timeline::chart::{Group, Kind, Row};
-
-    const HOSTILE: &str = "</script><script>alert('1') & <!-- \" \u{2028}";
-
-    #[test]
-    fn no_name_ends_the_script() {
-        let head = Row::new(HOSTILE);
-        let rows = Vec::new();
-        let mut chart = Chart::default();
-        let folds = Vec::new();
-        chart.groups.push(Group { head, rows, folds });
-        let text = json(&chart);
-        assert!(!text.contains(['<', '>', '&', '\u{2028}']), "{text}");
-        let read: serde_json::Value = serde_json::from_str(&text).unwrap();
-        assert_eq!(read["groups"][0]["head"]["name"], HOSTILE);
-    }
-
-    #[test]
-    fn no_name_becomes_markup() {
-        let text = escaped(HOSTILE);
-        assert!(!text.contains(['<', '>', '"']), "{text}");
-    }
-
-    #[test]
-    fn backticks_come_in_pairs() {
-        assert_eq!(prose("a `b<c` d"), "a <code>b&lt;c</code> d");
-        assert_eq!(prose("a ` b"), "a ` b");
-        assert_eq!(prose("`a` `b"), "<code>a</code> `b");
-    }
+    use crate::commands::timeline::chart::Kind;
 
     #[test]
     fn every_kind_has_a_colour_by_day_and_by_night() {
