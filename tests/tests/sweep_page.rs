@@ -98,6 +98,9 @@ fn without_a_recommendation_the_constraint_is_named() {
 fn no_text_becomes_markup() {
     let hostile = "</script><script>alert(1)</script>";
     let mut summary = small();
+    let mut knob = summary.knobs[0].clone();
+    knob.values[2] = hostile.to_owned();
+    summary.knobs.push(knob);
     for text in [
         &mut summary.command,
         &mut summary.version,
@@ -105,7 +108,6 @@ fn no_text_becomes_markup() {
         &mut summary.reasons[0],
         &mut summary.objectives[1].title,
         &mut summary.knobs[0].path,
-        &mut summary.knobs[0].values[2],
         &mut summary.points[2].name,
         &mut summary.details[0].scenario,
     ] {
