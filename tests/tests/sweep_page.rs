@@ -44,7 +44,7 @@ fn the_page_says_what_was_found() {
             "<li><code>rules.definite.attempts: <b>3</b></code></li>",
             "<tr><th>wasted GPU-hours</th><td class=\"number\">8.13 h<small>+6.93 h</small></td><td \
              class=\"number\">12 h<small>+10.8 h</small></td><td class=\"number\">1.2 h</td></tr>",
-            "Of its 1,200 verdicts, 0 hit a pod that would have run: a rate of 0 %, with a 95 % interval from 0 % to \
+            "Of the 1,200 verdicts of the recommended policy, 0 hit a pod that would have run: a rate of 0 %, with a 95 % interval from 0 % to \
              0.31 %.",
             "<li>It is the knee of the front: <code>attempts: 2</code> wastes more.</li>",
             "at these times after the first failure: 2s, 28s, 5m57s. Between two of them there is no new evidence",
@@ -98,6 +98,9 @@ fn without_a_recommendation_the_constraint_is_named() {
 fn no_text_becomes_markup() {
     let hostile = "</script><script>alert(1)</script>";
     let mut summary = small();
+    let mut knob = summary.knobs[0].clone();
+    knob.values[2] = hostile.to_owned();
+    summary.knobs.push(knob);
     for text in [
         &mut summary.command,
         &mut summary.version,
@@ -105,7 +108,6 @@ fn no_text_becomes_markup() {
         &mut summary.reasons[0],
         &mut summary.objectives[1].title,
         &mut summary.knobs[0].path,
-        &mut summary.knobs[0].values[2],
         &mut summary.points[2].name,
         &mut summary.details[0].scenario,
     ] {

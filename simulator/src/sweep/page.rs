@@ -168,7 +168,8 @@ fn limit(found: &Found<'_>, html: &mut String) -> fmt::Result {
     }
     html.push_str(
         "</tbody></table></div>\n<p><small>Small: the distance to the limit, which is an oracle that knows the truth: it \
-         fails a hopeless pod at its first failure, and no other pod. No thresholds can do better.</small></p>\n",
+         fails a hopeless pod at its first failure, and no other pod. It says how much better thresholds can get at \
+         all.</small></p>\n",
     );
     Ok(())
 }
@@ -178,7 +179,7 @@ fn wrong(point: &Point, html: &mut String) -> fmt::Result {
     let (wrong, verdicts) = (grouped(point.false_failures), grouped(point.verdicts));
     write!(
         html,
-        "<p>Of its {verdicts} verdicts, {wrong} hit a pod that would have run"
+        "<p>Of the {verdicts} verdicts of the recommended policy, {wrong} hit a pod that would have run"
     )?;
     if let Some((rate, low, high)) = point.false_rate_ppm {
         let [rate, low, high] = [rate, low, high].map(percent);
@@ -192,11 +193,16 @@ fn wrong(point: &Point, html: &mut String) -> fmt::Result {
 }
 
 fn picture(found: &Found<'_>, html: &mut String) -> fmt::Result {
+    let constraint = format!("<code>{}</code>", escaped(&found.summary.constraint));
+    let line = if found.summary.front.is_empty() {
+        format!("None meets {constraint}, so there is no front.")
+    } else {
+        format!("No policy that meets {constraint} is below the line.")
+    };
     writeln!(
         html,
         "<section id=\"trade\">\n<h2>What is traded</h2>\n\
-         <p>Each point is a policy. Less is better on both axes. No policy that meets <code>{}</code> is below the \
-         line.</p>\n\
+         <p>Each point is a policy. Less is better on both axes. {line}</p>\n\
          <noscript><p class=\"bad\">The pictures need JavaScript; the text and the tables do not.</p></noscript>\n\
          <div class=\"tools\" id=\"filters\" role=\"group\" aria-label=\"Filter the points\"></div>\n\
          <ul class=\"legend\" id=\"legend\"></ul>\n\
@@ -208,8 +214,7 @@ fn picture(found: &Found<'_>, html: &mut String) -> fmt::Result {
          <p id=\"keys\"><small class=\"keys\">← → go through all points, ↑ ↓ through the marked ones and the front, \
          Home and End to the ends. Enter or a click pins a point, Escape lets it go.</small></p>\n\
          <p id=\"missing\"></p>\n\
-         <div id=\"tip\" hidden></div>",
-        escaped(&found.summary.constraint)
+         <div id=\"tip\" hidden></div>"
     )?;
     tables::front(found, html)?;
     html.push_str("</section>\n");
@@ -240,7 +245,7 @@ fn steps(seconds: &[u64], html: &mut String) -> fmt::Result {
         html,
         "<section id=\"steps\">\n<h2>When there is anything new to see</h2>\n\
          <p>A kubelet that backs off pulls at these times after the first failure: {}. Between two of them there is no \
-         new evidence, and no two thresholds on attempts differ.</p>\n\
+         new evidence, so no threshold on attempts differs from another there.</p>\n\
          <div id=\"times\" aria-hidden=\"true\"></div>\n</section>",
         times.join(", ")
     )

@@ -10,7 +10,7 @@ const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "chro
 const START: &str = r#"exec "$0" "$@" 3<&0 4>&1 0</dev/null 1>&2"#;
 
 /// A browser with one page.
-pub struct Browser {
+pub(crate) struct Browser {
     child: Child,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
@@ -32,7 +32,7 @@ impl Drop for Profile {
 
 impl Browser {
     /// Starts the browser that `CHROMIUM` names, or one on the `PATH`.
-    pub fn start(name: &str) -> Self {
+    pub(crate) fn start(name: &str) -> Self {
         let profile = Profile(format!("{}/profile-{name}", env!("CARGO_TARGET_TMPDIR")));
         let mut child = Command::new("sh")
             .args(["-c", START, &program()])
@@ -71,7 +71,7 @@ impl Browser {
     }
 
     /// Opens a file and waits until it is drawn.
-    pub fn open(&mut self, file: &str) {
+    pub(crate) fn open(&mut self, file: &str) {
         self.events.clear();
         self.call("Page.navigate", &json!({"url": format!("file://{file}")}));
         while self.heard("Page.loadEventFired").next().is_none() {
@@ -82,12 +82,12 @@ impl Browser {
     }
 
     /// Waits until what has happened is drawn.
-    pub fn frames(&mut self) {
+    pub(crate) fn frames(&mut self) {
         self.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(0))))");
     }
 
     /// The value of an expression of JavaScript in the page.
-    pub fn evaluate(&mut self, expression: &str) -> Value {
+    pub(crate) fn evaluate(&mut self, expression: &str) -> Value {
         let wanted = json!({"expression": expression, "awaitPromise": true, "returnByValue": true});
         let answer = self.call("Runtime.evaluate", &wanted);
         assert!(
@@ -98,7 +98,7 @@ impl Browser {
     }
 
     /// Calls a method of the protocol, and waits for its answer.
-    pub fn call(&mut self, method: &str, params: &Value) -> Value {
+    pub(crate) fn call(&mut self, method: &str, params: &Value) -> Value {
         self.last_id += 1;
         let mut message = json!({"id": self.last_id, "method": method, "params": params});
         if let Some(session) = &self.session {
@@ -118,7 +118,7 @@ impl Browser {
     }
 
     /// The events of this kind since the page was opened.
-    pub fn heard<'a>(&'a self, method: &'a str) -> impl Iterator<Item = &'a Value> {
+    pub(crate) fn heard<'a>(&'a self, method: &'a str) -> impl Iterator<Item = &'a Value> {
         self.events
             .iter()
             .filter(move |event| event["method"] == method)

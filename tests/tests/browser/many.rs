@@ -33,7 +33,7 @@ const AXES: (usize, usize) = (2, 4);
 const SCENARIOS: usize = 120;
 
 /// A sweep with so many policies.
-pub fn summary(policies: usize) -> Summary {
+pub(crate) fn summary(policies: usize) -> Summary {
     let mut points: Vec<Point> = (0..policies).map(policy).collect();
     let other = |name: &str, kind, objectives: [Option<u64>; 6]| Point {
         name: name.to_owned(),
