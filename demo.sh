@@ -3,6 +3,7 @@
 #
 # It runs the real enforcer against a simulated cluster. Variables:
 #   SIMULATOR, ENFORCER  the programs; built if not set
+#   PROFILE              Cargo's profile to build them with, `dev` or `test`; `dev` by default
 #   SPEED                how many times faster the cluster's clock is than yours; 60 by default
 set -eu
 cd "$(dirname "$0")"
@@ -40,8 +41,8 @@ if [ -z "${SIMULATOR:-}" ] || [ -z "${ENFORCER:-}" ]; then
     command -v cargo >/dev/null ||
         stop "cargo is missing: install Rust from https://rustup.rs, or name the programs: SIMULATOR=… ENFORCER=… ./demo.sh"
     echo "Building both programs: some minutes the first time, seconds after that."
-    # With the features that the tests have: nothing is compiled twice.
-    cargo build --locked --workspace --bins ||
+    # With the features that the tests have: with their profile, nothing is compiled twice.
+    cargo build --locked --workspace --bins --profile "${PROFILE:-dev}" ||
         stop "building the programs failed; see the error above"
     echo
     built="${CARGO_TARGET_DIR:-target}/debug"

@@ -6,7 +6,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde::de::DeserializeOwned;
+use erased_serde::Deserializer;
+use serde::de::{DeserializeOwned, Error};
 use serde_saphyr::{Location, Spanned};
 
 use crate::suggest;
@@ -37,12 +38,30 @@ impl std::error::Error for DocumentError {}
 ///
 /// # Errors
 /// The first thing that is wrong with its structure.
+#[expect(clippy::missing_panics_doc, reason = "only if the parser calls nothing")]
 pub fn read<T: DeserializeOwned>(
     noun: &str,
     text: &str,
     old_names: &[&str],
 ) -> Result<T, DocumentError> {
-    serde_saphyr::from_str(text).map_err(|error| of_yaml(noun, &error, old_names))
+    let mut value = None;
+    with_deserializer(text, &mut |deserializer| {
+        value = Some(erased_serde::deserialize(deserializer)?);
+        Ok(())
+    })
+    .map_err(|error| of_yaml(noun, &error, old_names))?;
+    Ok(value.expect("what is read without an error has a value"))
+}
+
+/// What reads a type, of which this does not know which.
+type Reader<'a> = dyn FnMut(&mut dyn Deserializer<'_>) -> Result<(), erased_serde::Error> + 'a;
+
+/// The parser is large, and generic over what it reads: so it is compiled once, and not for every type of a document.
+fn with_deserializer(text: &str, read: &mut Reader<'_>) -> Result<(), serde_saphyr::Error> {
+    serde_saphyr::with_deserializer_from_str(text, |deserializer| {
+        let mut erased = <dyn Deserializer<'_>>::erase(deserializer);
+        read(&mut erased).map_err(Error::custom)
+    })
 }
 
 /// Collects what is wrong while a document is gone through.
@@ -129,10 +148,20 @@ pub fn is_label(name: &str) -> bool {
 
 fn of_yaml(noun: &str, error: &serde_saphyr::Error, old_names: &[&str]) -> DocumentError {
     let plain = serde_saphyr::render_options! { snippets: serde_saphyr::SnippetMode::Off };
+    let message = error.render_with_options(plain);
     DocumentError {
-        place: error.location().and_then(place_of),
-        message: in_plain_words(noun, &error.render_with_options(plain), old_names),
+        place: first_place(&message).or_else(|| error.location().and_then(place_of)),
+        message: in_plain_words(noun, &message, old_names),
     }
+}
+
+/// The place that is named first: an error that has passed an erased type is only a text, to which all that the value
+/// stands in adds its own place.
+fn first_place(message: &str) -> Option<(u64, u64)> {
+    let (_, rest) = message.split_once(" at line ")?;
+    let (line, rest) = rest.split_once(", column ")?;
+    let column = rest.split(|c: char| !c.is_ascii_digit()).next()?;
+    Some((line.parse().ok()?, column.parse().ok()?))
 }
 
 /// The parser's words, without the place that is given anyway and without advice for programmers.

@@ -1,13 +1,14 @@
 //! The leader election as a state machine without I/O.
 //!
-//! Every replica reads the Lease periodically. The holder renews it; a replica that finds that it has not changed for
-//! as long as it says takes it over. Moments that others wrote into it are never compared with the own clock: only the
+//! A standby reads the Lease periodically, and takes it over if it has not changed for as long as it says. The holder
+//! renews it, and reads it only if a renewal fails: its last write has told it the version. Moments that others wrote into it are never compared with the own clock: only the
 //! time that passes *here* between two looks counts, so clocks may be wrong by any amount. They may also run at
 //! different speeds, by as much as [`Timing::MARGIN`] allows.
 //!
 //! What makes it safe:
 //!
-//! - every write depends on the version that was read, so of two that take over at once one is refused;
+//! - every write depends on the version that was read or last written here, so of two that take over at once one is
+//!   refused, and a holder that has lost the Lease cannot renew it;
 //! - the holder's claim counts from *before* its write was sent, and others count from *after* they saw it;
 //! - the claim ends before the lease does, and by itself: no answer is needed for that, and a lost one extends nothing.
 
@@ -56,6 +57,8 @@ struct Seen {
     record: Record,
     /// When this version was first seen here.
     since: Timestamp,
+    /// This replica has written it, and not tried to renew it since.
+    renewable: bool,
 }
 
 /// What to do with a Lease that was read.
@@ -77,6 +80,15 @@ impl Elector {
         }
     }
 
+    /// What the holder writes at `now` without reading first. Once for each write that was stored: if this one fails, or
+    /// its answer gets lost, the Lease must be read.
+    pub fn renew(&mut self, now: Timestamp) -> Option<Record> {
+        let claims = self.claimed_until.is_some_and(|until| now < until);
+        let seen = self.seen.as_mut()?;
+        let renews = std::mem::take(&mut seen.renewable) && claims;
+        renews.then(|| seen.record.clone())
+    }
+
     /// The Lease was read, and this came back at `now`; an empty [`Record`] if there is none.
     pub fn read(&mut self, record: Record, now: Timestamp) -> Step {
         let changed = self.seen.as_ref().is_none_or(|seen| seen.record != record);
@@ -84,6 +96,7 @@ impl Elector {
             self.seen = Some(Seen {
                 record: record.clone(),
                 since: now,
+                renewable: false,
             });
         }
         let since = self.seen.as_ref().map_or(now, |seen| seen.since);
@@ -105,7 +118,11 @@ impl Elector {
     /// The write that was sent at `sent_at` was stored, under this version, says an answer that came at `now`. Any
     /// other answer, or none, changes nothing: the claim of the last one that was stored goes on until it ends.
     pub fn stored(&mut self, record: Record, sent_at: Timestamp, now: Timestamp) {
-        self.seen = Some(Seen { record, since: now });
+        self.seen = Some(Seen {
+            record,
+            since: now,
+            renewable: true,
+        });
         let until = sent_at.after(Timing::LEASE.saturating_sub(Timing::MARGIN));
         self.claimed_until = self.claimed_until.max(Some(until));
     }
@@ -131,6 +148,8 @@ impl Elector {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use proptest::prelude::*;
 
@@ -214,12 +233,31 @@ mod tests {
     }
 
     #[test]
+    fn the_holder_renews_without_reading_until_a_write_fails() {
+        let mut elector = Elector::new("me".to_owned());
+        elector.read(Record::default(), at(1));
+        assert_eq!(elector.renew(at(1)), None, "nothing is stored yet");
+        elector.stored(held_by("me", "1"), at(1), at(1));
+        assert_eq!(elector.renew(at(3)), Some(held_by("me", "1")));
+        elector.stored(held_by("me", "2"), at(3), at(3));
+        assert_eq!(elector.claimed_until(), Some(at(13)));
+        assert_eq!(elector.renew(at(5)), Some(held_by("me", "2")));
+        // There is no answer: it may have been stored or not.
+        assert_eq!(elector.renew(at(7)), None);
+        elector.read(held_by("me", "3"), at(7));
+        assert_eq!(elector.renew(at(7)), None, "what was only read");
+        elector.stored(held_by("me", "4"), at(7), at(7));
+        assert_eq!(elector.renew(at(17)), None, "the claim has ended");
+    }
+
+    #[test]
     fn who_sees_another_holder_claims_nothing() {
         let mut elector = Elector::new("me".to_owned());
         elector.read(Record::default(), at(1));
         elector.stored(held_by("me", "1"), at(1), at(1));
         assert_eq!(elector.read(held_by("you", "9"), at(2)), Step::Wait);
         assert_eq!(elector.claimed_until(), None);
+        assert_eq!(elector.renew(at(2)), None);
         assert_eq!(elector.release(), None);
     }
 
@@ -290,6 +328,8 @@ mod tests {
         ReadAnswered(Round, Record),
         WriteArrives(Round, Record, Timestamp),
         WriteAnswered(Round, Record, Timestamp),
+        /// Somebody else has written; a renewal is followed by a read.
+        WriteRefused(Round),
     }
 
     /// The Lease on the server, three replicas, and messages that take their time or get lost.
@@ -298,16 +338,79 @@ mod tests {
         version: u64,
         replicas: Vec<Replica>,
         /// By real time, then by number.
-        queue: std::collections::BTreeMap<(u64, u64), Message>,
+        queue: BTreeMap<(u64, u64), Message>,
         sent: u64,
+        /// Writes without a read before.
+        renewals: u64,
     }
 
     impl Model {
+        fn new(offsets_ms: [u64; 3], speeds_percent: [u64; 3]) -> Self {
+            let replica = |at: usize| Replica {
+                elector: Elector::new(format!("r{at}")),
+                offset_ms: offsets_ms[at],
+                speed_percent: speeds_percent[at],
+                up: true,
+            };
+            Self {
+                server: Record::default(),
+                version: 0,
+                replicas: (0..3).map(replica).collect(),
+                queue: BTreeMap::new(),
+                sent: 0,
+                renewals: 0,
+            }
+        }
+
+        /// Lets the rounds happen one after the other; panics if there are ever two leaders.
+        fn play(&mut self, rounds: &[Round]) {
+            let mut now_ms = 0;
+            for (number, round) in rounds.iter().enumerate() {
+                let until = now_ms + round.pause_ms;
+                while let Some(next) = self.queue.first_entry()
+                    && next.key().0 <= until
+                {
+                    let ((at, _), message) = next.remove_entry();
+                    self.deliver(at, message);
+                    assert!(self.leaders(at) <= 1, "at {at} ms: {:?}", self.server);
+                }
+                now_ms = until;
+                if round.restart {
+                    self.restart(round.replica, number);
+                }
+                self.begin(now_ms, *round);
+                assert!(self.leaders(now_ms) <= 1);
+            }
+        }
+
+        /// What is still under way to a process that is gone is lost.
+        fn restart(&mut self, replica: usize, number: usize) {
+            self.replicas[replica].elector = Elector::new(format!("r{replica}-{number}"));
+            self.queue.retain(|_, message| match message {
+                Message::ReadAnswered(round, _)
+                | Message::WriteAnswered(round, ..)
+                | Message::WriteRefused(round) => round.replica != replica,
+                Message::ReadArrives(_) | Message::WriteArrives(..) => true,
+            });
+        }
+
         fn send(&mut self, now_ms: u64, round: Round, leg: usize, message: Message) {
             if round.lost != leg {
                 self.sent += 1;
                 self.queue
                     .insert((now_ms + round.delays_ms[leg], self.sent), message);
+            }
+        }
+
+        /// As [`Candidate`](super::super::Candidate) begins a round.
+        fn begin(&mut self, now_ms: u64, round: Round) {
+            let replica = &mut self.replicas[round.replica];
+            let now = replica.local(now_ms);
+            if let Some(record) = replica.elector.renew(now) {
+                self.renewals += 1;
+                self.send(now_ms, round, 2, Message::WriteArrives(round, record, now));
+            } else {
+                self.send(now_ms, round, 0, Message::ReadArrives(round));
             }
         }
 
@@ -338,8 +441,11 @@ mod tests {
                             3,
                             Message::WriteAnswered(round, stored, sent_at),
                         );
+                    } else {
+                        self.send(now_ms, round, 3, Message::WriteRefused(round));
                     }
                 }
+                Message::WriteRefused(round) => self.begin(now_ms, round),
                 Message::WriteAnswered(round, record, sent_at) => {
                     let replica = &mut self.replicas[round.replica];
                     let now = replica.local(now_ms);
@@ -359,6 +465,20 @@ mod tests {
         }
     }
 
+    #[test]
+    fn in_the_model_the_holder_renews_without_reading() {
+        let round = Round {
+            replica: 0,
+            pause_ms: 2000,
+            delays_ms: [10; 4],
+            lost: 4,
+            restart: false,
+        };
+        let mut model = Model::new([0; 3], [100; 3]);
+        model.play(&[round; 10]);
+        assert_eq!(model.renewals, 9);
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(512))]
 
@@ -369,38 +489,7 @@ mod tests {
             offsets in prop::array::uniform3(0..1_000_000_000u64),
             speeds in prop::array::uniform3(90..=110u64),
         ) {
-            let replicas = (0..3).map(|at| Replica {
-                elector: Elector::new(format!("r{at}")),
-                offset_ms: offsets[at],
-                speed_percent: speeds[at],
-                up: true,
-            });
-            let mut model = Model {
-                server: Record::default(), version: 0, replicas: replicas.collect(),
-                queue: std::collections::BTreeMap::new(), sent: 0,
-            };
-            let mut now_ms = 0;
-            for (number, round) in rounds.iter().enumerate() {
-                let until = now_ms + round.pause_ms;
-                while let Some(((at, _), _)) = model.queue.first_key_value() {
-                    if *at > until { break; }
-                    let ((at, _), message) = model.queue.pop_first().unwrap();
-                    model.deliver(at, message);
-                    prop_assert!(model.leaders(at) <= 1, "at {at} ms: {:?}", model.server);
-                }
-                now_ms = until;
-                if round.restart {
-                    model.replicas[round.replica].elector = Elector::new(format!("r{}-{number}", round.replica));
-                    // What is still under way belongs to a process that is gone.
-                    let of = round.replica;
-                    model.queue.retain(|_, message| match message {
-                        Message::ReadAnswered(r, _) | Message::WriteAnswered(r, ..) => r.replica != of,
-                        Message::ReadArrives(_) | Message::WriteArrives(..) => true,
-                    });
-                }
-                model.send(now_ms, *round, 0, Message::ReadArrives(*round));
-                prop_assert!(model.leaders(now_ms) <= 1);
-            }
+            Model::new(offsets, speeds).play(&rounds);
         }
     }
 }

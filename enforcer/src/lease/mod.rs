@@ -102,9 +102,15 @@ impl Candidate {
         }
     }
 
-    /// Reads the Lease and the kill switch, and writes the Lease if it is or can be ours. Returns who else holds
-    /// it, if one does.
+    /// Renews the Lease if it is ours. If that fails or it is not, reads it, and writes it if it can be ours. Both show
+    /// the kill switch: setting it changes the version, so that the renewal is refused. Returns who else holds
+    /// the Lease, if one does.
     async fn round(&self, elector: &mut Elector) -> Result<Option<String>, ApiError> {
+        if let Some(record) = elector.renew(self.clock.now())
+            && self.store(elector, record).await.is_ok()
+        {
+            return Ok(None);
+        }
         let look = Call::get(&rights::GET_LEASE, self.path()?);
         let (record, stop) = match self.api.call(look, CALL_TIMEOUT).await {
             Ok(bytes) => {
@@ -119,16 +125,21 @@ impl Candidate {
         let Step::Write(record) = elector.read(record, self.clock.now()) else {
             return Ok(Some(holder));
         };
-        let sent_at = self.clock.now();
-        match self.write(&record).await {
-            Ok(version) => {
-                elector.stored(Record { version, ..record }, sent_at, self.clock.now());
-            }
+        match self.store(elector, record).await {
             // Another replica was faster; the next read shows which.
-            Err(ApiError::Conflict) => {}
-            Err(error) => return Err(error),
+            Ok(()) | Err(ApiError::Conflict) => Ok(None),
+            Err(error) => Err(error),
         }
-        Ok(None)
+    }
+
+    /// Writes the Lease as ours.
+    async fn store(&self, elector: &mut Elector, record: Record) -> Result<(), ApiError> {
+        let sent_at = self.clock.now();
+        let metadata = self.write(&record).await?;
+        self.turn(self.stop(&metadata));
+        let version = metadata.resource_version;
+        elector.stored(Record { version, ..record }, sent_at, self.clock.now());
+        Ok(())
     }
 
     fn stop(&self, metadata: &Metadata) -> Option<Stop> {
@@ -237,8 +248,8 @@ impl Candidate {
         claim.send_replace(new);
     }
 
-    /// Writes the Lease and returns its new version.
-    async fn write(&self, record: &Record) -> Result<String, ApiError> {
+    /// Writes the Lease, and returns what it is then.
+    async fn write(&self, record: &Record) -> Result<Metadata, ApiError> {
         let now = timestamp::print_micros(self.clock.now());
         let mut metadata = json!({ "name": self.name, "namespace": self.namespace });
         let create = record.version.is_empty();
@@ -268,7 +279,7 @@ impl Candidate {
             )
         };
         let bytes = self.api.call(call, CALL_TIMEOUT).await?;
-        Ok(read(&bytes)?.0.version)
+        Ok(read(&bytes)?.1)
     }
 
     fn path(&self) -> Result<ApiPath, ApiError> {

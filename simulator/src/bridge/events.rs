@@ -34,12 +34,11 @@ impl Bridge {
                 mirror.events = count;
             }
         }
-        self.expire_events();
     }
 
     /// Takes away the Events that were not written for long. A kubelet that writes one of them again makes it anew, with the
     /// count and the first time that it has kept.
-    fn expire_events(&mut self) {
+    pub(super) fn expire_events(&mut self) {
         let now = self.world.cluster.now;
         let is_over = |(at, _): &(Timestamp, Key)| at.after(EVENT_TTL) <= now;
         while self.expiring.front().is_some_and(is_over) {

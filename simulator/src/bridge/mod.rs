@@ -62,6 +62,8 @@ pub struct Bridge {
     by_key: BTreeMap<Key, PodId>,
     owners: BTreeMap<OwnerId, owners::Shown>,
     nodes_shown: usize,
+    /// Whether the world was shown for the first time.
+    begun: bool,
     /// When which Events were written.
     expiring: VecDeque<(Timestamp, Key)>,
 }
@@ -94,6 +96,7 @@ impl Bridge {
             by_key: BTreeMap::new(),
             owners: BTreeMap::new(),
             nodes_shown: 0,
+            begun: false,
             expiring: VecDeque::new(),
         };
         for namespace in store_namespaces(&bridge.store) {
@@ -131,11 +134,16 @@ impl Bridge {
 
     /// Takes in what clients have written, lets everything happen that is due, and shows it.
     pub fn step(&mut self) {
-        self.apply();
+        let told = self.apply();
         let now = self.now();
+        let due = self.world.next_at().is_some_and(|at| at <= now);
         self.world.run_until(now);
         self.world.pass_to(now);
-        self.show();
+        if told || due || !self.begun {
+            self.begun = true;
+            self.show();
+        }
+        self.expire_events();
     }
 
     /// The present moment, in the world's own time.
@@ -148,10 +156,13 @@ impl Bridge {
         timestamp::print_seconds(self.began.after(at.since(ZERO)))
     }
 
-    fn apply(&mut self) {
+    /// Takes in what was written; whether clients have written anything that may change what is shown.
+    fn apply(&mut self) -> bool {
         let Ok(changes) = self.store.changes_since(self.position) else {
-            return self.take_in_all();
+            self.take_in_all();
+            return true;
         };
+        let mut told = false;
         if let Some(last) = changes.last() {
             self.position = last.version;
         }
@@ -159,11 +170,14 @@ impl Bridge {
             if [KUBELET, CONTROL].contains(&&*change.by) {
                 continue;
             }
+            // Leases are renewed all the time.
+            told |= change.key.resource != "leases";
             match (self.by_key.get(&change.key), &change.before) {
                 (Some(id), Some(before)) => self.take_in_pod(*id, before, change.after),
                 _ => self.take_in_other(&change),
             }
         }
+        told
     }
 
     /// The changes were forgotten before they were read: what stands there now must do.

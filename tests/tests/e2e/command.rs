@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 
 use pullstop_tests::{golden, root, simulator};
 
+use super::programs::outside_of_cargo;
 use crate::scratch;
 
 /// Without an enforcer, nobody fails the pod.
@@ -147,9 +148,10 @@ fn the_demonstration_can_be_stopped() {
 
 fn demo() -> Command {
     let mut command = Command::new("sh");
-    command.arg(root().join("demo.sh"));
+    outside_of_cargo(&mut command).arg(root().join("demo.sh"));
     // It builds them, as at the first run.
     command.env_remove("SIMULATOR").env_remove("ENFORCER");
+    command.env("PROFILE", "test");
     command
 }
 

@@ -75,7 +75,7 @@ fn no_kind_of_fault_is_left_out() {
 async fn whatever_goes_wrong_alone_no_verdict_is_lost_or_doubled() {
     for (verb, resource, fault) in faults() {
         let what = format!("{verb} {resource}: {fault:?}");
-        let left = run(vec![rule(verb, resource, fault, 1, 3)], 1, &what).await;
+        let left = run(rules(verb, resource, fault, 1, 3), 1, &what).await;
         let was_hit = left.iter().all(|rule| rule.times < Some(3));
         assert!(was_hit, "{what}: there was no such request");
     }
@@ -144,25 +144,34 @@ fn draw(seed: u64) -> Vec<Rule> {
         let (verb, resource, fault) = faults[drawn];
         let (skip, times) = (chance.below(12), chance.between(1, 4));
         let small = |count: u64| u32::try_from(count).unwrap();
-        rule(verb, resource, fault, small(skip), small(times))
+        rules(verb, resource, fault, small(skip), small(times))
     };
-    (0..many).map(|_| one(&mut chance)).collect()
+    (0..many).flat_map(|_| one(&mut chance)).collect()
 }
 
-/// Hits `times` requests, after so many that pass.
-fn rule(verb: &str, resource: &str, fault: Fault, skip: u32, times: u32) -> Rule {
-    Rule {
+/// Hits `times` requests, after so many that pass. Who holds the Lease reads it only after a conflict, so there are
+/// conflicts where reading it goes wrong.
+fn rules(verb: &str, resource: &str, fault: Fault, skip: u32, times: u32) -> Vec<Rule> {
+    let rule = |verb, resource, fault, skip, times| Rule {
         skip,
         ..Rule::on(verb, resource, fault).times(times)
+    };
+    let mut rules = vec![rule(verb, resource, fault, skip, times)];
+    if (verb, resource) == ("get", "leases") {
+        rules.push(rule("patch", "leases", status(409, None), 1, skip + times));
+    }
+    rules
+}
+
+fn status(code: u16, retry_after_seconds: Option<u32>) -> Fault {
+    Fault::Status {
+        code,
+        retry_after_seconds,
     }
 }
 
 /// Requests that go wrong, and how.
 fn faults() -> Vec<(&'static str, &'static str, Fault)> {
-    let status = |code, retry_after_seconds| Fault::Status {
-        code,
-        retry_after_seconds,
-    };
     let mut all = Vec::new();
     for (verb, resource) in [
         ("patch", "pods/status"),

@@ -108,13 +108,16 @@ impl Writing<'_> {
             let current = current.ok_or_else(|| self.not_found())?;
             let served = convert::served(self.resource, current);
             let patched = patch.patched(&served)?;
-            let shown = match &patch {
+            // What refusals show is written only for them: it is as large as the object.
+            let shown = || match &patch {
                 Patch::Strategic(patch) => format!("\"{}\"", go(patch)),
-                _ => Value::from(patched.to_string()).to_string(),
+                _ => {
+                    let whole = patch.patched(&served).unwrap_or_default();
+                    Value::from(whole.to_string()).to_string()
+                }
             };
-            let refusal = unpatchable(shown.clone());
             let (patched, unknown) = self.without_unknown(patched, |why: &str| {
-                refusal(&format!("strict decoding error: {why}"))
+                unpatchable(shown())(&format!("strict decoding error: {why}"))
             })?;
             warnings.extend(unknown);
             let checked = types::check_kind(self.resource, &patched);
@@ -122,9 +125,9 @@ impl Writing<'_> {
             checked.map_err(|why| match (&patch, why.rsplit_once(" of type ")) {
                 // These patches are merged without a look at the text.
                 (Patch::Strategic(_), Some((_, wanted))) => {
-                    unpatchable(shown)(&format!("unrecognized type: {wanted}"))
+                    unpatchable(shown())(&format!("unrecognized type: {wanted}"))
                 }
-                _ => unpatchable(shown)(&why),
+                _ => unpatchable(shown())(&why),
             })?;
             self.check_name(&patched)?;
             self.check_namespace(&patched)?;

@@ -60,7 +60,7 @@ pub enum Statistic {
     Max,
 }
 
-/// Something that pods held without any use, since a pull had failed ([`crate::world::truth::Idle`]).
+/// Something that pods held without any use, since a pull had failed (`Idle` in the simulated cluster).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "named after what was held")]
 pub enum Waste {

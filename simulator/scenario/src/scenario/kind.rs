@@ -3,7 +3,7 @@
 use pullstop_core::names::PREFIX;
 use pullstop_core::policy::document::{CLUSTER_KIND, NAMESPACED_KIND};
 use pullstop_core::suggest;
-use pullstop_core::yaml::place_of;
+use pullstop_core::yaml::{self, place_of};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use serde_saphyr::Spanned;
@@ -52,7 +52,7 @@ pub fn other(text: &str) -> Option<Other> {
         }
     }
     let first = first_document(text);
-    match serde_saphyr::from_str::<Value>(first).ok()? {
+    match yaml::read::<Value>("document", first, &[]).ok()? {
         Value::Object(members) => object(first, &members),
         Value::Array(_) => Some(Other::unnamed("a list", FOR_ANYTHING)),
         Value::String(_) | Value::Number(_) | Value::Bool(_) => {
@@ -94,7 +94,7 @@ struct Metadata {
 }
 
 fn head(document: &str) -> Option<Head> {
-    serde_saphyr::from_str(document).ok()
+    yaml::read("document", document, &[]).ok()
 }
 
 fn object(document: &str, members: &Map<String, Value>) -> Option<Other> {

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use pullstop_core::yaml::place_of;
+use pullstop_core::yaml::{self, place_of};
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::Spanned;
 
@@ -46,7 +46,7 @@ pub(super) fn find(text: &str) -> Vec<OldName> {
         return Vec::new();
     }
     let mut found = Vec::new();
-    if let Ok(root) = serde_saphyr::from_str::<Spanned<Node>>(text) {
+    if let Ok(root) = yaml::read::<Spanned<Node>>("scenario", text, &[]) {
         search(&root.value, &mut found);
     }
     // What an alias repeats was found at its anchor already.
