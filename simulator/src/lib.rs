@@ -7,6 +7,7 @@ mod github;
 pub mod input;
 mod output;
 pub mod runs;
+pub mod stats;
 pub mod style;
 pub mod sweep;
 pub mod trace;

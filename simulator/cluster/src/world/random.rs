@@ -26,6 +26,7 @@ pub enum Purpose {
     Uid = 6,
     Fuzz = 7,
     Name = 8,
+    Resampling = 9,
 }
 
 /// One sequence of draws: `SplitMix64` (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014).
