@@ -1,11 +1,13 @@
 //! The simulator: drives the engine of the enforcer with simulated clusters and recorded pods.
 
+pub mod baseline;
 pub mod bridge;
 pub mod commands;
 pub mod exit;
 mod github;
 pub mod input;
 mod output;
+pub mod report;
 pub mod runs;
 pub mod stats;
 pub mod style;

@@ -1,5 +1,6 @@
 //! The command line: one module per command, each with its arguments beside it.
 
+pub mod baseline;
 pub mod classify;
 pub mod compare;
 pub mod fuzz;
@@ -17,6 +18,7 @@ use std::io::Write;
 
 use clap::{Parser, Subcommand};
 
+use self::baseline::args::BaselineArgs;
 use self::classify::ClassifyArgs;
 use self::compare::CompareArgs;
 use self::fuzz::args::FuzzArgs;
@@ -66,6 +68,7 @@ pub struct Args {
 pub enum Command {
     Run(RunArgs),
     Compare(CompareArgs),
+    Baseline(BaselineArgs),
     Timeline(TimelineArgs),
     Fuzz(FuzzArgs),
     Replay(ReplayArgs),
@@ -86,6 +89,7 @@ impl Args {
         match &self.command {
             Command::Run(args) => run::run(args, self.shows_progress, out, err),
             Command::Compare(args) => compare::run(args, self.shows_progress, out, err),
+            Command::Baseline(args) => baseline::run(args, self.shows_progress, out, err),
             Command::Timeline(args) => timeline::run(args, out, err),
             Command::Fuzz(args) => fuzz::run(args, self.shows_progress, out, err),
             Command::Replay(args) => replay::run(args, out, err),
