@@ -75,6 +75,22 @@ pub fn takes(program: &str, args: &[String]) -> Result<(), String> {
     .map_err(|error| error.to_string())
 }
 
+/// Builds the programs, as `demo.sh` does; returns the folder in which they are.
+///
+/// # Panics
+/// If they cannot be built.
+#[expect(clippy::unwrap_used, reason = "called by tests only")]
+pub fn programs() -> PathBuf {
+    let built = std::process::Command::new(env!("CARGO"))
+        .current_dir(root())
+        .args(["build", "--quiet", "--locked", "--workspace", "--bins"])
+        .status();
+    assert!(built.unwrap().success(), "the programs cannot be built");
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+    target.join("debug")
+}
+
 /// The repository's root.
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")

@@ -31,6 +31,8 @@ pub struct Change {
     pub after: Option<u64>,
     /// How much more it may be.
     pub tolerance: u64,
+    /// Whether it may not become worse in any scenario, and has in this one, whatever became better elsewhere.
+    pub is_worse_somewhere: bool,
     /// The scenario that shows it most, if one does.
     pub most: Option<InScenario>,
 }
@@ -59,8 +61,9 @@ pub fn compare(baseline: &Baseline, runs: &[Run]) -> Result<Findings, Vec<String
     if !gone.is_empty() {
         return Err(gone);
     }
-    let (known, new): (Vec<&Run>, Vec<&Run>) =
-        runs.iter().partition(|run| baseline.scenarios.contains_key(&run.file));
+    let (known, new): (Vec<&Run>, Vec<&Run>) = runs
+        .iter()
+        .partition(|run| baseline.scenarios.contains_key(&run.file));
     let new: BTreeSet<&String> = new.iter().map(|run| &run.file).collect();
     let mut findings = Findings {
         new: new.into_iter().cloned().collect(),
@@ -75,7 +78,13 @@ pub fn compare(baseline: &Baseline, runs: &[Run]) -> Result<Findings, Vec<String
 }
 
 impl Findings {
-    fn add(&mut self, metric: &'static Metric, baseline: &Baseline, total: &Values, scenarios: &Scenarios<'_>) {
+    fn add(
+        &mut self,
+        metric: &'static Metric,
+        baseline: &Baseline,
+        total: &Values,
+        scenarios: &Scenarios<'_>,
+    ) {
         let place = metric.place();
         let (before, after) = (baseline.total[place], total[place]);
         let tolerance = baseline.tolerances[place];
@@ -83,10 +92,21 @@ impl Findings {
         // Without a measure on both sides there is nothing to compare: pods that are failed no more are missed.
         let is_measured = before.is_some() && after.is_some();
         let (is_more, is_less) = (is_measured && a > b, is_measured && a < b);
-        let most = scenarios.most(metric, !is_less);
-        // What may not become worse may do so in no scenario, whatever became better elsewhere.
-        let is_worse_somewhere = metric.is_exact && scenarios.most(metric, true).is_some();
-        let change = Change { metric, before, after, tolerance, most };
+        let grown = scenarios.most(metric, true);
+        let is_worse_somewhere = metric.is_exact && grown.is_some();
+        let most = if is_less && !is_worse_somewhere {
+            scenarios.most(metric, false)
+        } else {
+            grown
+        };
+        let change = Change {
+            metric,
+            before,
+            after,
+            tolerance,
+            is_worse_somewhere,
+            most,
+        };
         let is_beyond = a.abs_diff(b) > tolerance;
         let list = if is_worse_somewhere {
             &mut self.worse
@@ -101,11 +121,7 @@ impl Findings {
         } else {
             &mut self.better
         };
-        list.push(if is_worse_somewhere {
-            Change { most: scenarios.most(metric, true), ..change }
-        } else {
-            change
-        });
+        list.push(change);
     }
 }
 
@@ -115,7 +131,11 @@ struct Scenarios<'a>(Vec<(&'a String, &'a Values, Values, Vec<&'a Run>)>);
 impl<'a> Scenarios<'a> {
     fn of(baseline: &'a Baseline, runs: &[&'a Run]) -> Self {
         let each = baseline.scenarios.iter().map(|(file, before)| {
-            let own: Vec<&Run> = runs.iter().copied().filter(|run| run.file == *file).collect();
+            let own: Vec<&Run> = runs
+                .iter()
+                .copied()
+                .filter(|run| run.file == *file)
+                .collect();
             (file, before, Sums::of(own.iter().copied()).values(), own)
         });
         Self(each.collect())
@@ -126,12 +146,25 @@ impl<'a> Scenarios<'a> {
         let place = metric.place();
         let by = |(_, before, after, _): &&(&String, &Values, Values, Vec<&Run>)| {
             let (before, after) = (before[place].unwrap_or(0), after[place].unwrap_or(0));
-            if grown { after.saturating_sub(before) } else { before.saturating_sub(after) }
+            if grown {
+                after.saturating_sub(before)
+            } else {
+                before.saturating_sub(after)
+            }
         };
         // Of those that are the same the first.
-        let most = self.0.iter().rev().max_by_key(by).filter(|scenario| by(scenario) > 0)?;
+        let most = self
+            .0
+            .iter()
+            .rev()
+            .max_by_key(by)
+            .filter(|scenario| by(scenario) > 0)?;
         let (file, before, after, runs) = most;
-        let seed = runs.iter().rev().max_by_key(|run| metric.of(&run.sums).unwrap_or(0))?.seed;
+        let seed = runs
+            .iter()
+            .rev()
+            .max_by_key(|run| metric.of(&run.sums).unwrap_or(0))?
+            .seed;
         Some(InScenario {
             file: (*file).clone(),
             seed,
@@ -147,14 +180,30 @@ mod tests {
     use crate::baseline::Arguments;
 
     fn run(file: &str, seed: u64, false_failures: u64, events: u64) -> Run {
-        let mut sums = Sums { events, ..Sums::default() };
-        sums.figures.counts[pullstop_cluster::scenario::metric::Count::FalseFailures as usize] = false_failures;
-        Run { file: file.to_owned(), seed, sums }
+        let mut sums = Sums {
+            events,
+            ..Sums::default()
+        };
+        sums.figures.counts[pullstop_cluster::scenario::metric::Count::FalseFailures as usize] =
+            false_failures;
+        Run {
+            file: file.to_owned(),
+            seed,
+            sums,
+        }
     }
 
     fn before() -> Baseline {
-        let runs = [run("a", 1, 0, 100), run("a", 2, 0, 102), run("b", 1, 2, 200), run("b", 2, 2, 202)];
-        let arguments = Arguments { seeds: Some((1, 2)), ..Arguments::default() };
+        let runs = [
+            run("a", 1, 0, 100),
+            run("a", 2, 0, 102),
+            run("b", 1, 2, 200),
+            run("b", 2, 2, 202),
+        ];
+        let arguments = Arguments {
+            seeds: Some((1, 2)),
+            ..Arguments::default()
+        };
         Baseline::of(arguments, &runs)
     }
 
@@ -166,18 +215,37 @@ mod tests {
     fn the_tolerance_is_what_other_seeds_do() {
         // Of the totals 300 and 304: 31.821 · 2.83 · √(2/2) is 90, and twice that for the sum of both.
         assert_eq!(before().tolerances[METRICS[11].place()], 182);
-        let own_seeds = Baseline::of(Arguments::default(), &[run("a", 1, 0, 100), run("b", 7, 0, 102)]);
+        let own_seeds = Baseline::of(
+            Arguments::default(),
+            &[run("a", 1, 0, 100), run("b", 7, 0, 102)],
+        );
         assert_eq!(own_seeds.tolerances, [0; METRICS.len()]);
     }
 
     #[test]
     fn what_is_worse_is_named_with_the_scenario_that_shows_it_most() {
-        let runs = [run("a", 1, 0, 200), run("a", 2, 0, 300), run("b", 1, 2, 210), run("b", 2, 2, 202)];
+        let runs = [
+            run("a", 1, 0, 200),
+            run("a", 2, 0, 300),
+            run("b", 1, 2, 210),
+            run("b", 2, 2, 202),
+        ];
         let findings = compare(&before(), &runs).unwrap();
         assert_eq!(names(&findings.worse), ["events"]);
         let most = findings.worse[0].most.clone().unwrap();
-        assert_eq!((most.file.as_str(), most.seed, most.before, most.after), ("a", 2, Some(202), Some(500)));
-        let within = compare(&before(), &[run("a", 1, 0, 150), run("a", 2, 0, 152), run("b", 1, 2, 200), run("b", 2, 2, 202)]);
+        assert_eq!(
+            (most.file.as_str(), most.seed, most.before, most.after),
+            ("a", 2, Some(202), Some(500))
+        );
+        let within = compare(
+            &before(),
+            &[
+                run("a", 1, 0, 150),
+                run("a", 2, 0, 152),
+                run("b", 1, 2, 200),
+                run("b", 2, 2, 202),
+            ],
+        );
         let within = within.unwrap();
         assert!(within.worse.is_empty());
         assert_eq!(names(&within.within), ["events"]);
@@ -185,11 +253,24 @@ mod tests {
 
     #[test]
     fn a_false_failure_is_not_made_up_for_elsewhere() {
-        let runs = [run("a", 1, 1, 100), run("a", 2, 0, 102), run("b", 1, 0, 200), run("b", 2, 0, 202)];
+        let runs = [
+            run("a", 1, 1, 100),
+            run("a", 2, 0, 102),
+            run("b", 1, 0, 200),
+            run("b", 2, 0, 202),
+        ];
         let findings = compare(&before(), &runs).unwrap();
         assert_eq!(names(&findings.worse), ["falseFailures"]);
         assert_eq!(findings.worse[0].most.as_ref().unwrap().file, "a");
-        let better = compare(&before(), &[run("a", 1, 0, 100), run("a", 2, 0, 102), run("b", 1, 0, 200), run("b", 2, 2, 202)]);
+        let better = compare(
+            &before(),
+            &[
+                run("a", 1, 0, 100),
+                run("a", 2, 0, 102),
+                run("b", 1, 0, 200),
+                run("b", 2, 2, 202),
+            ],
+        );
         assert_eq!(names(&better.unwrap().better), ["falseFailures"]);
     }
 

@@ -46,14 +46,22 @@ pub fn write(baseline: &Baseline) -> String {
     }
     text.push_str("scenarios:\n");
     for (file, values) in &baseline.scenarios {
-        let _ = writeln!(text, "  {}: {{{}}}", quoted(file), members(values).join(", "));
+        let _ = writeln!(
+            text,
+            "  {}: {{{}}}",
+            quoted(file),
+            members(values).join(", ")
+        );
     }
     // Line breaks of empty comments apart, every line ends in a value.
     text.replace("\n\n", "\n")
 }
 
 fn members(values: &Values) -> Vec<String> {
-    let measured = METRICS.iter().zip(values).filter_map(|(metric, value)| Some((metric, (*value)?)));
+    let measured = METRICS
+        .iter()
+        .zip(values)
+        .filter_map(|(metric, value)| Some((metric, (*value)?)));
     measured
         .map(|(metric, value)| format!("{}: {}", metric.name, metric.written(value)))
         .collect()
@@ -105,17 +113,29 @@ pub fn read(
     check.one_of("kind", &raw.kind, &[KIND]);
     let range = raw.arguments.seeds.as_ref().and_then(|range| {
         let read = seeds(&range.value);
-        read.map_err(|error| check.error(range, format!("`{}`: {error}", range.value))).ok()
+        read.map_err(|error| check.error(range, format!("`{}`: {error}", range.value)))
+            .ok()
     });
     let tolerances = values(&raw.tolerances, &mut check);
-    for (metric, _) in METRICS.iter().zip(tolerances).filter(|(_, value)| value.is_none()) {
-        let message = format!("it has no `{}`: it is of another version; {AGAIN}", metric.name);
+    for (metric, _) in METRICS
+        .iter()
+        .zip(tolerances)
+        .filter(|(_, value)| value.is_none())
+    {
+        let message = format!(
+            "it has no `{}`: it is of another version; {AGAIN}",
+            metric.name
+        );
         check.error(&raw.tolerances, message);
     }
     let baseline = Baseline {
         tolerances: tolerances.map(Option::unwrap_or_default),
         total: values(&raw.total, &mut check),
-        scenarios: raw.scenarios.iter().map(|(file, raw)| (file.clone(), values(raw, &mut check))).collect(),
+        scenarios: raw
+            .scenarios
+            .iter()
+            .map(|(file, raw)| (file.clone(), values(raw, &mut check)))
+            .collect(),
         arguments: Arguments {
             paths: raw.arguments.paths,
             seeds: range,
@@ -167,12 +187,19 @@ mod tests {
             },
             tolerances: total.map(Option::unwrap_or_default),
             total,
-            scenarios: BTreeMap::from([("b: c.yaml".into(), total), ("a.yaml".into(), Values::default())]),
+            scenarios: BTreeMap::from([
+                ("b: c.yaml".into(), total),
+                ("a.yaml".into(), Values::default()),
+            ]),
         }
     }
 
     fn seeds(text: &str) -> Result<(u64, u64), String> {
-        if text == "1..3" { Ok((1, 3)) } else { Err("no".to_owned()) }
+        if text == "1..3" {
+            Ok((1, 3))
+        } else {
+            Err("no".to_owned())
+        }
     }
 
     #[test]
@@ -189,8 +216,16 @@ mod tests {
             ("kind: Baseline", "kind: Scenario", "5:7: "),
             ("1..3", "1", "7:10: `1`: no"),
             ("  missed: 1.234", "  missed: x", ""),
-            ("  events: ", "  event: ", "unknown metric `event`: did you mean `events`?"),
-            ("tolerances:\n  falseFailures: 0\n", "tolerances:\n", "it has no `falseFailures`: it is of another version"),
+            (
+                "  events: ",
+                "  event: ",
+                "unknown metric `event`: did you mean `events`?",
+            ),
+            (
+                "tolerances:\n  falseFailures: 0\n",
+                "tolerances:\n",
+                "it has no `falseFailures`: it is of another version",
+            ),
             ("total:", "totals:", "totals"),
         ] {
             let changed = text.replacen(from, to, 1);
@@ -198,7 +233,9 @@ mod tests {
                 continue;
             }
             let errors = read(&changed, &seeds).unwrap_err();
-            let place = errors[0].place.map_or_else(String::new, |(line, column)| format!("{line}:{column}: "));
+            let place = errors[0]
+                .place
+                .map_or_else(String::new, |(line, column)| format!("{line}:{column}: "));
             let said = format!("{place}{}", errors[0].message);
             assert!(said.contains(expected), "{said}, not {expected}");
             assert!(!place.is_empty(), "{said}");

@@ -34,30 +34,79 @@ enum What {
 
 /// All that is measured, the most important first.
 pub static METRICS: [Metric; 12] = [
-    Metric::exact("falseFailures", "false failures", What::Figure(Figure::Count(Count::FalseFailures))),
-    Metric::exact("missed", "missed pods", What::Figure(Figure::Count(Count::Missed))),
-    Metric::exact("brokenInvariants", "broken invariants", What::BrokenInvariants),
+    Metric::exact(
+        "falseFailures",
+        "false failures",
+        What::Figure(Figure::Count(Count::FalseFailures)),
+    ),
+    Metric::exact(
+        "missed",
+        "missed pods",
+        What::Figure(Figure::Count(Count::Missed)),
+    ),
+    Metric::exact(
+        "brokenInvariants",
+        "broken invariants",
+        What::BrokenInvariants,
+    ),
     Metric {
         less_is_better: false,
-        ..Metric::less("verdicts", "verdicts", What::Figure(Figure::Count(Count::Verdicts)))
+        ..Metric::less(
+            "verdicts",
+            "verdicts",
+            What::Figure(Figure::Count(Count::Verdicts)),
+        )
     },
-    Metric::less("timeToFail.p50", "time to fail, p50", What::Figure(Figure::Timing(Timing::TimeToFail, Statistic::P50))),
-    Metric::less("timeToFail.p95", "time to fail, p95", What::Figure(Figure::Timing(Timing::TimeToFail, Statistic::P95))),
-    Metric::less("wastedCpuHours", "wasted CPU-hours", What::Figure(Figure::Waste(Waste::WastedCpuHours))),
-    Metric::less("wastedGpuHours", "wasted GPU-hours", What::Figure(Figure::Waste(Waste::WastedGpuHours))),
-    Metric::less("queueWait.p95", "queue wait, p95", What::Figure(Figure::Timing(Timing::QueueWait, Statistic::P95))),
-    Metric::less("writes", "writes to the API", What::Figure(Figure::Count(Count::Writes))),
+    Metric::less(
+        "timeToFail.p50",
+        "time to fail, p50",
+        What::Figure(Figure::Timing(Timing::TimeToFail, Statistic::P50)),
+    ),
+    Metric::less(
+        "timeToFail.p95",
+        "time to fail, p95",
+        What::Figure(Figure::Timing(Timing::TimeToFail, Statistic::P95)),
+    ),
+    Metric::less(
+        "wastedCpuHours",
+        "wasted CPU-hours",
+        What::Figure(Figure::Waste(Waste::WastedCpuHours)),
+    ),
+    Metric::less(
+        "wastedGpuHours",
+        "wasted GPU-hours",
+        What::Figure(Figure::Waste(Waste::WastedGpuHours)),
+    ),
+    Metric::less(
+        "queueWait.p95",
+        "queue wait, p95",
+        What::Figure(Figure::Timing(Timing::QueueWait, Statistic::P95)),
+    ),
+    Metric::less(
+        "writes",
+        "writes to the API",
+        What::Figure(Figure::Count(Count::Writes)),
+    ),
     Metric::less("pulls", "pulls", What::Figure(Figure::Count(Count::Pulls))),
     Metric::less("events", "simulated events", What::Events),
 ];
 
 impl Metric {
     const fn less(name: &'static str, title: &'static str, what: What) -> Self {
-        Self { name, title, what, less_is_better: true, is_exact: false }
+        Self {
+            name,
+            title,
+            what,
+            less_is_better: true,
+            is_exact: false,
+        }
     }
 
     const fn exact(name: &'static str, title: &'static str, what: What) -> Self {
-        Self { is_exact: true, ..Self::less(name, title, what) }
+        Self {
+            is_exact: true,
+            ..Self::less(name, title, what)
+        }
     }
 
     /// Its place in [`METRICS`].
@@ -92,7 +141,9 @@ impl Metric {
                 }
             }
             What::Figure(Figure::Waste(_)) => format!("{}.{:03}", value / 1000, value % 1000),
-            What::Figure(Figure::Count(_)) | What::BrokenInvariants | What::Events => value.to_string(),
+            What::Figure(Figure::Count(_)) | What::BrokenInvariants | What::Events => {
+                value.to_string()
+            }
         }
     }
 
@@ -100,7 +151,9 @@ impl Metric {
     pub fn shown(&self, value: Option<u64>) -> String {
         match (value, self.what) {
             (None, _) => "–".to_owned(),
-            (Some(ms), What::Figure(Figure::Timing(..))) => Human(Duration::from_millis(ms)).to_string(),
+            (Some(ms), What::Figure(Figure::Timing(..))) => {
+                Human(Duration::from_millis(ms)).to_string()
+            }
             (Some(value), _) => self.written(value),
         }
     }

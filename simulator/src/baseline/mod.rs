@@ -128,7 +128,10 @@ fn tolerance(metric: &Metric, by_seed: &[Values]) -> u64 {
     if metric.is_exact {
         return 0;
     }
-    let measured: Vec<u64> = by_seed.iter().filter_map(|values| values[metric.place()]).collect();
+    let measured: Vec<u64> = by_seed
+        .iter()
+        .filter_map(|values| values[metric.place()])
+        .collect();
     let of_mean = spread::tolerance(&measured);
     if metric.is_sum() {
         of_mean.saturating_mul(measured.len() as u64)

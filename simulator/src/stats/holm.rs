@@ -7,7 +7,9 @@ use super::float;
 /// The probabilities of several tests, adjusted so that at most one comparison in twenty calls anything at all more than
 /// chance that is not. In the order in which they were given; none stays none.
 pub fn adjusted(probabilities: &[Option<f64>]) -> Vec<Option<f64>> {
-    let mut order: Vec<usize> = (0..probabilities.len()).filter(|at| probabilities[*at].is_some()).collect();
+    let mut order: Vec<usize> = (0..probabilities.len())
+        .filter(|at| probabilities[*at].is_some())
+        .collect();
     order.sort_by(|a, b| {
         let value = |at: &usize| probabilities[*at].unwrap_or(1.0);
         value(a).total_cmp(&value(b))
@@ -16,7 +18,9 @@ pub fn adjusted(probabilities: &[Option<f64>]) -> Vec<Option<f64>> {
     let mut largest: f64 = 0.0;
     for (done, at) in order.iter().enumerate() {
         let left = float((order.len() - done) as u64);
-        largest = largest.max(probabilities[*at].unwrap_or(1.0) * left).min(1.0);
+        largest = largest
+            .max(probabilities[*at].unwrap_or(1.0) * left)
+            .min(1.0);
         all[*at] = Some(largest);
     }
     all

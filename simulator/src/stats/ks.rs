@@ -31,7 +31,10 @@ impl Distance {
 /// # Panics
 /// In builds with debug assertions, if one is not in order.
 pub fn distance<T: Ord>(first: &[T], second: &[T]) -> Option<Distance> {
-    debug_assert!(first.is_sorted() && second.is_sorted(), "samples are sorted");
+    debug_assert!(
+        first.is_sorted() && second.is_sorted(),
+        "samples are sorted"
+    );
     if first.is_empty() || second.is_empty() {
         return None;
     }
@@ -40,7 +43,10 @@ pub fn distance<T: Ord>(first: &[T], second: &[T]) -> Option<Distance> {
     while let (Some(a), Some(b)) = (first.get(i), second.get(j)) {
         let next = a.min(b);
         i += first[i..].iter().take_while(|value| *value == next).count();
-        j += second[j..].iter().take_while(|value| *value == next).count();
+        j += second[j..]
+            .iter()
+            .take_while(|value| *value == next)
+            .count();
         let (up, down) = (u128::from(m) * i as u128, u128::from(n) * j as u128);
         largest = largest.max(up.abs_diff(down));
     }

@@ -32,7 +32,11 @@ pub fn sign_test(first: u64, second: u64) -> f64 {
         k -= 1;
     }
     // The other half is the same; the middle of an even number belongs to both.
-    let total = if n.is_multiple_of(2) { 2.0 * half - 1.0 } else { 2.0 * half };
+    let total = if n.is_multiple_of(2) {
+        2.0 * half - 1.0
+    } else {
+        2.0 * half
+    };
     (2.0 * tail / total).min(1.0)
 }
 
@@ -44,7 +48,11 @@ pub fn sign_test(first: u64, second: u64) -> f64 {
 /// `(1 + those as far) / (1 + all)`, which is never too small (B. Phipson, G. K. Smyth, *Permutation p-values should never
 /// be zero*, 2010).
 pub fn sign_flip_test(differences: &[i64], seed: u64) -> f64 {
-    let moved: Vec<i128> = differences.iter().filter(|d| **d != 0).map(|d| i128::from(*d)).collect();
+    let moved: Vec<i128> = differences
+        .iter()
+        .filter(|d| **d != 0)
+        .map(|d| i128::from(*d))
+        .collect();
     let observed = moved.iter().sum::<i128>().abs();
     if moved.len() <= EXACT_MAX {
         let all = 1_u32 << moved.len();
@@ -62,7 +70,9 @@ pub fn sign_flip_test(differences: &[i64], seed: u64) -> f64 {
 /// The sum with a minus before those whose bit is set.
 fn flipped(differences: &[i128], signs: u64) -> i128 {
     let signed = differences.iter().enumerate();
-    signed.map(|(at, d)| if signs >> at & 1 == 1 { -d } else { *d }).sum()
+    signed
+        .map(|(at, d)| if signs >> at & 1 == 1 { -d } else { *d })
+        .sum()
 }
 
 #[cfg(test)]
@@ -112,7 +122,10 @@ mod tests {
         let maize = [49, -67, 8, 16, 6, 23, 28, 41, 14, 29, 56, 24, 75, 60, -48];
         let p = sign_flip_test(&maize, 1);
         assert!((p - 0.0527).abs() < 0.01, "{p}");
-        assert!(is_near(p, sign_flip_test(&maize, 1)), "the same seed, another result");
+        assert!(
+            is_near(p, sign_flip_test(&maize, 1)),
+            "the same seed, another result"
+        );
     }
 
     type Test<'a> = &'a dyn Fn(&[i64], u64) -> f64;

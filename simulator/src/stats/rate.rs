@@ -107,7 +107,10 @@ mod tests {
 
     #[test]
     fn it_contains_the_true_rate_as_often_as_it_says() {
-        assert_eq!(is_covered(&|hits, trials| wilson(hits, trials).unwrap()), Ok(()));
+        assert_eq!(
+            is_covered(&|hits, trials| wilson(hits, trials).unwrap()),
+            Ok(())
+        );
     }
 
     /// The check above is worth something: it finds the intervals that are wrong.
@@ -116,13 +119,19 @@ mod tests {
         let wald = |hits: u64, trials: u64| {
             let rate = float(hits) / float(trials);
             let half = Z * (rate * (1.0 - rate) / float(trials)).sqrt();
-            Interval { low: rate - half, high: rate + half }
+            Interval {
+                low: rate - half,
+                high: rate + half,
+            }
         };
         assert!(is_covered(&wald).is_err());
         let of_90_percent = |hits: u64, trials: u64| {
             let Interval { low, high } = wilson(hits, trials).unwrap();
             let (middle, half) = (f64::midpoint(low, high), (high - low) / 2.0 * 1.645 / Z);
-            Interval { low: middle - half, high: middle + half }
+            Interval {
+                low: middle - half,
+                high: middle + half,
+            }
         };
         assert!(is_covered(&of_90_percent).is_err());
     }

@@ -11,8 +11,9 @@ use super::float;
 /// Student's t that is exceeded in one case of a hundred, for 1 to 30 degrees of freedom (NIST/SEMATECH e-Handbook of
 /// Statistical Methods, section 1.3.6.7.2).
 const T_99: [f64; 30] = [
-    31.821, 6.965, 4.541, 3.747, 3.365, 3.143, 2.998, 2.896, 2.821, 2.764, 2.718, 2.681, 2.650, 2.624, 2.602, 2.583,
-    2.567, 2.552, 2.539, 2.528, 2.518, 2.508, 2.500, 2.492, 2.485, 2.479, 2.473, 2.467, 2.462, 2.457,
+    31.821, 6.965, 4.541, 3.747, 3.365, 3.143, 2.998, 2.896, 2.821, 2.764, 2.718, 2.681, 2.650,
+    2.624, 2.602, 2.583, 2.567, 2.552, 2.539, 2.528, 2.518, 2.508, 2.500, 2.492, 2.485, 2.479,
+    2.473, 2.467, 2.462, 2.457,
 ];
 /// For more, the bound of the last: a little cautious.
 const T_99_MANY: f64 = 2.457;
@@ -62,7 +63,9 @@ mod tests {
         let samples = 4000;
         let alarms = (0..samples).filter(|_| {
             let mut draw = || -> Vec<u64> {
-                (0..seeds).map(|_| (chance.bell() + 500_000).unsigned_abs()).collect()
+                (0..seeds)
+                    .map(|_| (chance.bell() + 500_000).unsigned_abs())
+                    .collect()
             };
             let (before, after) = (draw(), draw());
             let mean = |values: &[u64]| float(values.iter().sum()) / float(values.len() as u64);

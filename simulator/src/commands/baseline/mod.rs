@@ -70,8 +70,16 @@ fn write(
     let baseline = Baseline::of(arguments, &measured.runs);
     input::write(&args.file, document::write(&baseline).as_bytes())?;
     let (scenarios, runs) = (baseline.scenarios.len(), measured.runs.len());
-    writeln!(out, "wrote {}: {scenarios} scenarios, {runs} runs", args.file.display())?;
-    if baseline.arguments.seeds.is_none_or(|(first, last)| first == last) {
+    writeln!(
+        out,
+        "wrote {}: {scenarios} scenarios, {runs} runs",
+        args.file.display()
+    )?;
+    if baseline
+        .arguments
+        .seeds
+        .is_none_or(|(first, last)| first == last)
+    {
         writeln!(
             err,
             "note: one seed says nothing about chance, so that no tolerance is known: give --seeds 1..5"
@@ -88,15 +96,34 @@ fn check(
 ) -> Result<Exit, Failure> {
     let (baseline, text) = read(&args.file)?;
     let home = Home::of(&args.file)?;
-    let measured = measure(&baseline.arguments, &args.paths, &home, args.jobs, shows_progress, err)?;
-    let mut findings = compare(&baseline, &measured.runs)
-        .map_err(|gone| outdated(&args.file, &text, &gone))?;
+    let measured = measure(
+        &baseline.arguments,
+        &args.paths,
+        &home,
+        args.jobs,
+        shows_progress,
+        err,
+    )?;
+    let mut findings =
+        compare(&baseline, &measured.runs).map_err(|gone| outdated(&args.file, &text, &gone))?;
     // From here on people read of files, who know them by the paths from where they are.
-    let why = findings.worse.iter().map(|change| measured.why(change, &home));
+    let why = findings
+        .worse
+        .iter()
+        .map(|change| measured.why(change, &home));
     let why = why.collect();
     let named = |file: &str| home.named(file).display().to_string();
-    let lists = [&mut findings.worse, &mut findings.better, &mut findings.other, &mut findings.within];
-    for most in lists.into_iter().flatten().filter_map(|change| change.most.as_mut()) {
+    let lists = [
+        &mut findings.worse,
+        &mut findings.better,
+        &mut findings.other,
+        &mut findings.within,
+    ];
+    for most in lists
+        .into_iter()
+        .flatten()
+        .filter_map(|change| change.most.as_mut())
+    {
         most.file = named(&most.file);
     }
     findings.new.iter_mut().for_each(|file| *file = named(file));
@@ -144,7 +171,11 @@ fn measure(
         }
     });
     let decider = decider(policy.as_deref(), err)?;
-    let own: Vec<PathBuf> = arguments.paths.iter().map(|path| home.named(path)).collect();
+    let own: Vec<PathBuf> = arguments
+        .paths
+        .iter()
+        .map(|path| home.named(path))
+        .collect();
     let paths = if paths.is_empty() { &own } else { paths };
     let plan = plan::make(paths, None, arguments.seeds);
     remark(&plan, err)?;
@@ -162,12 +193,20 @@ fn measure(
     } else {
         pool::run_all(&plan, &decider, options, &mut progress)?
     };
-    let files = plan.scenarios.iter().map(|loaded| home.stored(&loaded.file));
+    let files = plan
+        .scenarios
+        .iter()
+        .map(|loaded| home.stored(&loaded.file));
     let files: Vec<String> = files.collect::<Result<_, _>>()?;
     let runs = plan.tasks.iter().zip(&ran);
     let runs = runs.map(|(task, ran)| Run::of(files[task.scenario].clone(), &ran.outcome));
     let runs = runs.collect();
-    Ok(Measured { plan, decider, policy, runs })
+    Ok(Measured {
+        plan,
+        decider,
+        policy,
+        runs,
+    })
 }
 
 impl Measured {
@@ -177,7 +216,13 @@ impl Measured {
         let loaded = &self.plan.scenarios[self.plan.tasks[place].scenario];
         most.file = home.named(&most.file).display().to_string();
         let policy = self.policy.as_deref();
-        Some(why::command(change.metric, &most, &loaded.scenario, &self.decider, policy))
+        Some(why::command(
+            change.metric,
+            &most,
+            &loaded.scenario,
+            &self.decider,
+            policy,
+        ))
     }
 }
 

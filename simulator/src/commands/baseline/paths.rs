@@ -83,9 +83,9 @@ fn folder(file: &Path) -> &Path {
 }
 
 fn real(folder: &Path) -> Result<PathBuf, InputError> {
-    folder.canonicalize().map_err(|error| {
-        InputError::about(folder, format!("cannot find the folder: {error}"))
-    })
+    folder
+        .canonicalize()
+        .map_err(|error| InputError::about(folder, format!("cannot find the folder: {error}")))
 }
 
 #[cfg(test)]

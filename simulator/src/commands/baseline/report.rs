@@ -62,10 +62,14 @@ impl Report {
         let f = &self.findings;
         let worse = f.worse.iter().zip(&self.why);
         let worse = worse.map(|(change, why)| (Kind::Worse, change, why.as_deref()));
-        let rest = [(Kind::Better, &f.better), (Kind::Changed, &f.other), (Kind::Within, &f.within)];
-        let rest = rest.into_iter().flat_map(|(kind, changes)| {
-            changes.iter().map(move |change| (kind, change, None))
-        });
+        let rest = [
+            (Kind::Better, &f.better),
+            (Kind::Changed, &f.other),
+            (Kind::Within, &f.within),
+        ];
+        let rest = rest
+            .into_iter()
+            .flat_map(|(kind, changes)| changes.iter().map(move |change| (kind, change, None)));
         worse.chain(rest)
     }
 
@@ -114,13 +118,22 @@ fn in_words(change: &Change) -> String {
         _ => String::new(),
     };
     let tolerance = metric.shown(Some(change.tolerance));
-    format!("{before} → {after} ({sign}{by}{percent}; tolerance {tolerance})")
+    // Fewer in all, and worse all the same: that of an exact measure.
+    let but = if a < b && metric.is_exact && change.is_worse_somewhere {
+        ", but more in some scenario"
+    } else {
+        ""
+    };
+    format!("{before} → {after} ({sign}{by}{percent}; tolerance {tolerance}){but}")
 }
 
 /// `scenarios/demo.yaml, 2m1s → 4m`.
 fn most(change: &Change) -> Option<String> {
     let most = change.most.as_ref()?;
-    let (before, after) = (change.metric.shown(most.before), change.metric.shown(most.after));
+    let (before, after) = (
+        change.metric.shown(most.before),
+        change.metric.shown(most.after),
+    );
     Some(format!("{}: {before} → {after}", most.file))
 }
 
@@ -133,7 +146,11 @@ fn human(report: &Report, out: &mut dyn Write) -> io::Result<()> {
             Kind::Within => (DIM, '·'),
         };
         let (kind, title) = (kind.name(), change.metric.title);
-        writeln!(out, "{style}{sign} {kind}{style:#}: {BOLD}{title}{BOLD:#} {}", in_words(change))?;
+        writeln!(
+            out,
+            "{style}{sign} {kind}{style:#}: {BOLD}{title}{BOLD:#} {}",
+            in_words(change)
+        )?;
         if let Some(most) = most(change) {
             writeln!(out, "    {DIM}most in{DIM:#} {most}")?;
         }
@@ -144,7 +161,11 @@ fn human(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     for new in &report.findings.new {
         writeln!(out, "{UNSURE}! new{UNSURE:#}: {new} is not in the baseline")?;
     }
-    let style = if report.findings.worse.is_empty() { GOOD } else { BAD };
+    let style = if report.findings.worse.is_empty() {
+        GOOD
+    } else {
+        BAD
+    };
     writeln!(out, "{style}{}{style:#}", report.tally())?;
     if let Some(advice) = report.advice() {
         writeln!(out, "{advice}")?;
@@ -187,7 +208,9 @@ fn junit(report: &Report, out: &mut dyn Write) -> io::Result<()> {
             file: report.file.clone(),
             ..Case::default()
         };
-        let changed = report.changes().find(|(_, change, _)| change.metric.name == metric.name);
+        let changed = report
+            .changes()
+            .find(|(_, change, _)| change.metric.name == metric.name);
         if let Some((kind, change, why)) = changed {
             let said = format!("{}: {}", kind.name(), in_words(change));
             if kind == Kind::Worse {
@@ -229,7 +252,11 @@ fn github(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "::{level} file={file},title={title}::{text}")?;
     }
     for new in &report.findings.new {
-        writeln!(out, "::notice file={},title=new scenario::it is not in the baseline", property(new))?;
+        writeln!(
+            out,
+            "::notice file={},title=new scenario::it is not in the baseline",
+            property(new)
+        )?;
     }
     writeln!(out, "::notice title=baseline::{}", data(&report.tally()))
 }
@@ -238,7 +265,10 @@ fn markdown(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "**{}**", report.tally())?;
     let f = &report.findings;
     if report.changes().next().is_some() {
-        writeln!(out, "\n| | measure | baseline | now | tolerance | most in | see why |")?;
+        writeln!(
+            out,
+            "\n| | measure | baseline | now | tolerance | most in | see why |"
+        )?;
         writeln!(out, "|---|---|--:|--:|--:|---|---|")?;
     }
     for (kind, change, why) in report.changes() {

@@ -21,12 +21,16 @@ pub(super) fn command(
     if let Some(policy) = policy {
         command = format!("{command} --policy {policy}");
     }
-    let Ok(mut world) = simulation::world(scenario, most.seed, decider, RunOptions::default()) else {
+    let Ok(mut world) = simulation::world(scenario, most.seed, decider, RunOptions::default())
+    else {
         return command;
     };
     world.run();
     match pod(metric, &world, scenario) {
-        Some(pod) => format!("{command} --explain {}/{}", pod.names.namespace, pod.names.name),
+        Some(pod) => format!(
+            "{command} --explain {}/{}",
+            pod.names.namespace, pod.names.name
+        ),
         None => command,
     }
 }
@@ -38,23 +42,35 @@ fn pod<'a>(metric: &Metric, world: &'a World, scenario: &Scenario) -> Option<&'a
     // What counts, and which of several.
     let weight = |(place, pod): &(usize, &PodTruth)| -> u128 {
         match metric.name {
-            "falseFailures" => pod.failed.filter(|failed| is_false(failed, scenario.patience)).map_or(0, |_| 1),
+            "falseFailures" => pod
+                .failed
+                .filter(|failed| is_false(failed, scenario.patience))
+                .map_or(0, |_| 1),
             "missed" => u128::from(is_missed_pod(world, *place)),
             "brokenInvariants" => {
                 let mut broken = world.checks.broken().iter();
                 u128::from(broken.any(|broken| broken.pod.is_some_and(|id| id.index() == *place)))
             }
             "timeToFail.p50" | "timeToFail.p95" => {
-                let taken = pod.failed.map(|failed| failed.at.since(pod.first_failure_at().unwrap_or(failed.at)));
+                let taken = pod
+                    .failed
+                    .map(|failed| failed.at.since(pod.first_failure_at().unwrap_or(failed.at)));
                 taken.map_or(0, |taken| taken.as_millis())
             }
-            "wastedCpuHours" => pod.idle.until(now).as_millis() * u128::from(pod.template.requests.cpu_millis),
-            "wastedGpuHours" => pod.idle.until(now).as_millis() * u128::from(pod.template.requests.gpus),
+            "wastedCpuHours" => {
+                pod.idle.until(now).as_millis() * u128::from(pod.template.requests.cpu_millis)
+            }
+            "wastedGpuHours" => {
+                pod.idle.until(now).as_millis() * u128::from(pod.template.requests.gpus)
+            }
             "queueWait.p95" => pod.created_at.since(ZERO).as_millis(),
             _ => pod.attempts.len() as u128,
         }
     };
     // Of those that are the same the first.
-    let most = pods.rev().max_by_key(weight).filter(|pod| weight(pod) > 0)?;
+    let most = pods
+        .rev()
+        .max_by_key(weight)
+        .filter(|pod| weight(pod) > 0)?;
     Some(most.1)
 }

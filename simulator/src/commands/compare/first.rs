@@ -31,7 +31,10 @@ pub(super) fn find(
     names: [&str; 2],
     deciders: &[Decider; 2],
 ) -> Option<First> {
-    let worlds = [world(loaded, seed, &deciders[0])?, world(loaded, seed, &deciders[1])?];
+    let worlds = [
+        world(loaded, seed, &deciders[0])?,
+        world(loaded, seed, &deciders[1])?,
+    ];
     let pods = worlds.each_ref().map(|world| &world.cluster.truth.pods);
     // Until the first difference the worlds are the same: the same pods are at the same places.
     let places = 0..pods[0].len().max(pods[1].len());
@@ -41,10 +44,14 @@ pub(super) fn find(
     let pod = pods[0].get(place).or_else(|| pods[1].get(place))?;
     let pod = format!("{}/{}", pod.names.namespace, pod.names.name);
     let file = loaded.file.display().to_string();
-    let command = |name| format!("simulator run {file} --seed {seed} --policy {name} --explain {pod}");
+    let command =
+        |name| format!("simulator run {file} --seed {seed} --policy {name} --explain {pod}");
     Some(First {
         at: clock(at),
-        fates: pods.map(|pods| pods.get(place).map_or_else(|| "never created".to_owned(), fate_of)),
+        fates: pods.map(|pods| {
+            pods.get(place)
+                .map_or_else(|| "never created".to_owned(), fate_of)
+        }),
         commands: names.map(command),
         file,
         seed,
@@ -53,7 +60,8 @@ pub(super) fn find(
 }
 
 fn world(loaded: &Loaded, seed: u64, decider: &Decider) -> Option<World> {
-    let mut world = simulation::world(&loaded.scenario, seed, decider, RunOptions::default()).ok()?;
+    let mut world =
+        simulation::world(&loaded.scenario, seed, decider, RunOptions::default()).ok()?;
     world.run();
     Some(world)
 }
@@ -61,11 +69,15 @@ fn world(loaded: &Loaded, seed: u64, decider: &Decider) -> Option<World> {
 /// When the pod was first treated in another way.
 fn differs_at(first: Option<&PodTruth>, second: Option<&PodTruth>) -> Option<Timestamp> {
     let warned = |pod: Option<&PodTruth>| pod.and_then(|pod| pod.warned);
-    let failed = |pod: Option<&PodTruth>| pod.and_then(|pod| Some((pod.failed?.at, pod.failed?.cause)));
+    let failed =
+        |pod: Option<&PodTruth>| pod.and_then(|pod| Some((pod.failed?.at, pod.failed?.cause)));
     let earlier = |a: Option<(Timestamp, _)>, b: Option<(Timestamp, _)>| {
         let times = [a, b].into_iter().flatten().map(|(at, _)| at);
         times.min().filter(|_| a != b)
     };
-    let differences = [earlier(warned(first), warned(second)), earlier(failed(first), failed(second))];
+    let differences = [
+        earlier(warned(first), warned(second)),
+        earlier(failed(first), failed(second)),
+    ];
     differences.into_iter().flatten().min()
 }

@@ -83,7 +83,10 @@ pub fn run(
     input::check_stdin(args.paths.iter().map(PathBuf::as_path).chain(policy))?;
     let (policies, paths): (Vec<PathBuf>, Vec<PathBuf>) =
         args.paths.iter().cloned().partition(|path| is_policy(path));
-    let names: Vec<String> = policies.iter().map(|path| path.display().to_string()).collect();
+    let names: Vec<String> = policies
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect();
     let pair = match (&names[..], &args.policy) {
         ([], _) => None,
         ([first, second], None) => Some([first.as_str(), second.as_str()]),
@@ -117,7 +120,9 @@ fn is_policy(path: &Path) -> bool {
     if path.is_dir() || path == Path::new(STDIN) {
         return false;
     }
-    let kind = input::read(path).ok().and_then(|text| kind::other(&text)?.kind);
+    let kind = input::read(path)
+        .ok()
+        .and_then(|text| kind::other(&text)?.kind);
     kind.is_some_and(|kind| kind == CLUSTER_KIND || kind == NAMESPACED_KIND)
 }
 

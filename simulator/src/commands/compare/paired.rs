@@ -72,17 +72,35 @@ pub(super) fn run(
     err: &mut dyn Write,
 ) -> Result<Compared, Failure> {
     let deciders = [decider(Some(names[0]), err)?, decider(Some(names[1]), err)?];
-    let options = Options { jobs, ..Options::default() };
+    let options = Options {
+        jobs,
+        ..Options::default()
+    };
     let mut both = Vec::new();
     for decider in &deciders {
-        both.push(pool::run_all(plan, decider, options, &mut Progress::new(shows_progress, err))?);
+        both.push(pool::run_all(
+            plan,
+            decider,
+            options,
+            &mut Progress::new(shows_progress, err),
+        )?);
     }
     let runs = |ran: &[pool::Ran]| -> Vec<Run> {
-        let file = |place: usize| plan.scenarios[plan.tasks[place].scenario].file.display().to_string();
+        let file = |place: usize| {
+            plan.scenarios[plan.tasks[place].scenario]
+                .file
+                .display()
+                .to_string()
+        };
         let all = ran.iter().enumerate();
-        all.map(|(place, ran)| Run::of(file(place), &ran.outcome)).collect()
+        all.map(|(place, ran)| Run::of(file(place), &ran.outcome))
+            .collect()
     };
-    let differs: Vec<bool> = both[0].iter().zip(&both[1]).map(|(a, b)| a.outcome.fingerprint != b.outcome.fingerprint).collect();
+    let differs: Vec<bool> = both[0]
+        .iter()
+        .zip(&both[1])
+        .map(|(a, b)| a.outcome.fingerprint != b.outcome.fingerprint)
+        .collect();
     let runs = [runs(&both[0]), runs(&both[1])];
     let by_scenario = plan.scenarios.len() >= PAIRS_MIN;
     let first = first_of(plan, &differs, names, &deciders);
@@ -103,10 +121,16 @@ fn first_of(
     names: [&str; 2],
     deciders: &[pullstop_cluster::simulation::Decider; 2],
 ) -> Option<First> {
-    let differing = plan.tasks.iter().zip(differs).filter(|(_, differs)| **differs);
+    let differing = plan
+        .tasks
+        .iter()
+        .zip(differs)
+        .filter(|(_, differs)| **differs);
     // Where only their notes differ there is nothing to see: the first with another verdict counts.
     differing
-        .filter_map(|(task, _)| first::find(&plan.scenarios[task.scenario], task.seed, names, deciders))
+        .filter_map(|(task, _)| {
+            first::find(&plan.scenarios[task.scenario], task.seed, names, deciders)
+        })
         .next()
 }
 
@@ -114,7 +138,11 @@ fn differing(runs: &[Run], differs: &[bool]) -> Vec<Differing> {
     let mut all: Vec<Differing> = Vec::new();
     for (run, differs) in runs.iter().zip(differs) {
         if all.last().is_none_or(|last| last.file != run.file) {
-            all.push(Differing { file: run.file.clone(), runs: 0, of: 0 });
+            all.push(Differing {
+                file: run.file.clone(),
+                runs: 0,
+                of: 0,
+            });
         }
         if let Some(last) = all.last_mut() {
             last.of += 1;
@@ -126,16 +154,31 @@ fn differing(runs: &[Run], differs: &[bool]) -> Vec<Differing> {
 }
 
 fn measures(runs: &[Vec<Run>; 2], by_scenario: bool) -> Vec<Measure> {
-    let each: Vec<[Values; 2]> = runs[0].iter().zip(&runs[1]).map(|(a, b)| [a.sums.values(), b.sums.values()]).collect();
-    let pairs = if by_scenario { scenarios(runs) } else { each.clone() };
+    let each: Vec<[Values; 2]> = runs[0]
+        .iter()
+        .zip(&runs[1])
+        .map(|(a, b)| [a.sums.values(), b.sums.values()])
+        .collect();
+    let pairs = if by_scenario {
+        scenarios(runs)
+    } else {
+        each.clone()
+    };
     let totals = [Sums::of(&runs[0]).values(), Sums::of(&runs[1]).values()];
     // The others judge the simulator, not policies.
-    let metrics = METRICS.iter().filter(|metric| !["brokenInvariants", "events"].contains(&metric.name));
+    let metrics = METRICS
+        .iter()
+        .filter(|metric| !["brokenInvariants", "events"].contains(&metric.name));
     let mut all: Vec<Measure> = metrics
         .map(|metric| {
             let place = metric.place();
             let run_differences = differences(&each, place);
-            let less = |sign: i64| run_differences.iter().filter(|d| d.signum() == sign).count();
+            let less = |sign: i64| {
+                run_differences
+                    .iter()
+                    .filter(|d| d.signum() == sign)
+                    .count()
+            };
             let pair_differences = differences(&pairs, place);
             let moved = pair_differences.iter().filter(|d| **d != 0).count();
             Measure {
@@ -168,6 +211,10 @@ fn scenarios(runs: &[Vec<Run>; 2]) -> Vec<[Values; 2]> {
 
 /// The second minus the first, where both were measured.
 fn differences(pairs: &[[Values; 2]], place: usize) -> Vec<i64> {
-    let measured = pairs.iter().filter_map(|[a, b]| Some((a[place]?, b[place]?)));
-    measured.map(|(a, b)| b.cast_signed() - a.cast_signed()).collect()
+    let measured = pairs
+        .iter()
+        .filter_map(|[a, b]| Some((a[place]?, b[place]?)));
+    measured
+        .map(|(a, b)| b.cast_signed() - a.cast_signed())
+        .collect()
 }

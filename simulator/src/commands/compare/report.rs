@@ -16,7 +16,11 @@ use crate::style::{BOLD, DIM};
 const NAMED_MAX: usize = 20;
 
 /// Prints the comparison.
-pub(super) fn print(compared: &Compared, output: CompareOutput, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn print(
+    compared: &Compared,
+    output: CompareOutput,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     match output {
         CompareOutput::Human => human(compared, out),
         CompareOutput::Markdown => markdown(compared, out),
@@ -48,7 +52,11 @@ impl Measure {
 }
 
 fn in_words(p: f64) -> String {
-    if p < 0.001 { "p < 0.001".to_owned() } else { format!("p = {p:.3}") }
+    if p < 0.001 {
+        "p < 0.001".to_owned()
+    } else {
+        format!("p = {p:.3}")
+    }
 }
 
 impl Compared {
@@ -56,7 +64,10 @@ impl Compared {
         if self.by_scenario {
             format!("tested over {} scenarios", self.scenarios)
         } else {
-            format!("tested over {} runs, so for these scenarios only", self.runs)
+            format!(
+                "tested over {} runs, so for these scenarios only",
+                self.runs
+            )
         }
     }
 
@@ -70,7 +81,10 @@ fn human(compared: &Compared, out: &mut dyn Write) -> io::Result<()> {
     let [a, b] = &compared.policies;
     let width = |name: &str| name.chars().count().max(12);
     let (wide_a, wide_b) = (width(a), width(b));
-    let heading = format!("{:<18}  {a:>wide_a$}  {b:>wide_b$}  {:>12}  {:>15}", "", "difference", "less in runs");
+    let heading = format!(
+        "{:<18}  {a:>wide_a$}  {b:>wide_b$}  {:>12}  {:>15}",
+        "", "difference", "less in runs"
+    );
     writeln!(out, "{BOLD}{heading}{BOLD:#}")?;
     for measure in &compared.measures {
         let [first, second] = measure.values.map(|value| measure.metric.shown(value));
@@ -82,7 +96,12 @@ fn human(compared: &Compared, out: &mut dyn Write) -> io::Result<()> {
             measure.in_words()
         )?;
     }
-    writeln!(out, "{DIM}{}, {}{DIM:#}", compared.tally(), compared.pairs())?;
+    writeln!(
+        out,
+        "{DIM}{}, {}{DIM:#}",
+        compared.tally(),
+        compared.pairs()
+    )?;
     for scenario in compared.differing.iter().take(NAMED_MAX) {
         writeln!(out, "  {}", in_scenario(scenario))?;
     }
@@ -93,11 +112,18 @@ fn human(compared: &Compared, out: &mut dyn Write) -> io::Result<()> {
     let Some(first) = &compared.first else {
         return match compared.differing.is_empty() {
             true => Ok(()),
-            false => writeln!(out, "They do the same to every pod: only other writes differ."),
+            false => writeln!(
+                out,
+                "They do the same to every pod: only other writes differ."
+            ),
         };
     };
     writeln!(out, "{BOLD}{}{BOLD:#}", in_words_of(first))?;
-    for (name, (fate, command)) in compared.policies.iter().zip(first.fates.iter().zip(&first.commands)) {
+    for (name, (fate, command)) in compared
+        .policies
+        .iter()
+        .zip(first.fates.iter().zip(&first.commands))
+    {
         writeln!(out, "  {name}: {fate}\n    {DIM}see why:{DIM:#} {command}")?;
     }
     Ok(())
@@ -111,7 +137,13 @@ fn in_scenario(scenario: &Differing) -> String {
 }
 
 fn in_words_of(first: &First) -> String {
-    let First { file, seed, pod, at, .. } = first;
+    let First {
+        file,
+        seed,
+        pod,
+        at,
+        ..
+    } = first;
     format!("First at {at} of {file} (seed {seed}), about {pod}:")
 }
 
@@ -122,9 +154,16 @@ fn markdown(compared: &Compared, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "|---|--:|--:|--:|--:|---|")?;
     for measure in &compared.measures {
         let [first, second] = measure.values.map(|value| measure.metric.shown(value));
-        let (title, difference, words) = (measure.metric.title, measure.difference(), measure.in_words());
+        let (title, difference, words) = (
+            measure.metric.title,
+            measure.difference(),
+            measure.in_words(),
+        );
         let [less_a, less_b] = measure.less;
-        writeln!(out, "| {title} | {first} | {second} | {difference} | {less_a} : {less_b} | {words} |")?;
+        writeln!(
+            out,
+            "| {title} | {first} | {second} | {difference} | {less_a} : {less_b} | {words} |"
+        )?;
     }
     writeln!(out, "\n{}, {}", compared.tally(), compared.pairs())?;
     for scenario in &compared.differing {
@@ -132,8 +171,18 @@ fn markdown(compared: &Compared, out: &mut dyn Write) -> io::Result<()> {
     }
     if let Some(first) = &compared.first {
         writeln!(out, "\n{}", cell(&in_words_of(first)))?;
-        for (name, (fate, command)) in compared.policies.iter().zip(first.fates.iter().zip(&first.commands)) {
-            writeln!(out, "- `{}`: {}; see why: `{}`", cell(name), cell(fate), cell(command))?;
+        for (name, (fate, command)) in compared
+            .policies
+            .iter()
+            .zip(first.fates.iter().zip(&first.commands))
+        {
+            writeln!(
+                out,
+                "- `{}`: {}; see why: `{}`",
+                cell(name),
+                cell(fate),
+                cell(command)
+            )?;
         }
     }
     Ok(())
@@ -153,9 +202,10 @@ fn json_lines(compared: &Compared, out: &mut dyn Write) -> io::Result<()> {
         });
         json_line(out, &object)?;
     }
-    let differing = compared.differing.iter().map(|scenario| {
-        json!({"file": scenario.file, "runs": scenario.runs, "of": scenario.of})
-    });
+    let differing = compared
+        .differing
+        .iter()
+        .map(|scenario| json!({"file": scenario.file, "runs": scenario.runs, "of": scenario.of}));
     let first = compared.first.as_ref().map(|first| {
         let ms = u64::try_from(first.at.0.as_millis()).unwrap_or(u64::MAX);
         json!({
