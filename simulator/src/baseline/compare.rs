@@ -125,51 +125,56 @@ impl Findings {
     }
 }
 
-/// Each scenario: its file, before, now, and the runs.
-struct Scenarios<'a>(Vec<(&'a String, &'a Values, Values, Vec<&'a Run>)>);
+/// All scenarios of a baseline.
+struct Scenarios<'a>(Vec<Scenario<'a>>);
+
+struct Scenario<'a> {
+    file: &'a String,
+    before: &'a Values,
+    after: Values,
+    runs: Vec<&'a Run>,
+}
 
 impl<'a> Scenarios<'a> {
     fn of(baseline: &'a Baseline, runs: &[&'a Run]) -> Self {
         let each = baseline.scenarios.iter().map(|(file, before)| {
-            let own: Vec<&Run> = runs
-                .iter()
-                .copied()
-                .filter(|run| run.file == *file)
-                .collect();
-            (file, before, Sums::of(own.iter().copied()).values(), own)
+            let own = runs.iter().copied().filter(|run| run.file == *file);
+            let runs: Vec<&Run> = own.collect();
+            let after = Sums::of(runs.iter().copied()).values();
+            Scenario {
+                file,
+                before,
+                after,
+                runs,
+            }
         });
         Self(each.collect())
     }
 
-    /// The scenario in which the measure has grown most, or shrunk.
+    /// The scenario in which the measure has grown most, or shrunk; of those that are the same the first.
     fn most(&self, metric: &Metric, grown: bool) -> Option<InScenario> {
         let place = metric.place();
-        let by = |(_, before, after, _): &&(&String, &Values, Values, Vec<&Run>)| {
-            let (before, after) = (before[place].unwrap_or(0), after[place].unwrap_or(0));
+        let by = |scenario: &&Scenario<'_>| {
+            let before = scenario.before[place].unwrap_or(0);
+            let after = scenario.after[place].unwrap_or(0);
             if grown {
                 after.saturating_sub(before)
             } else {
                 before.saturating_sub(after)
             }
         };
-        // Of those that are the same the first.
         let most = self
             .0
             .iter()
             .rev()
             .max_by_key(by)
-            .filter(|scenario| by(scenario) > 0)?;
-        let (file, before, after, runs) = most;
-        let seed = runs
-            .iter()
-            .rev()
-            .max_by_key(|run| metric.of(&run.sums).unwrap_or(0))?
-            .seed;
+            .filter(|most| by(most) > 0)?;
+        let value = |run: &&&Run| metric.of(&run.sums).unwrap_or(0);
         Some(InScenario {
-            file: (*file).clone(),
-            seed,
-            before: before[place],
-            after: after[place],
+            file: most.file.clone(),
+            seed: most.runs.iter().rev().max_by_key(value)?.seed,
+            before: most.before[place],
+            after: most.after[place],
         })
     }
 }

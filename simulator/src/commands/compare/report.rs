@@ -110,13 +110,13 @@ fn human(compared: &Compared, out: &mut dyn Write) -> io::Result<()> {
         more => writeln!(out, "  and {more} more: `--output json` names all")?,
     }
     let Some(first) = &compared.first else {
-        return match compared.differing.is_empty() {
-            true => Ok(()),
-            false => writeln!(
+        if !compared.differing.is_empty() {
+            writeln!(
                 out,
                 "They do the same to every pod: only other writes differ."
-            ),
-        };
+            )?;
+        }
+        return Ok(());
     };
     writeln!(out, "{BOLD}{}{BOLD:#}", in_words_of(first))?;
     for (name, (fate, command)) in compared
