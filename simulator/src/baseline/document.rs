@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use pullstop_cluster::scenario::kind::BASELINE_KIND as KIND;
 use pullstop_core::suggest;
 use pullstop_core::yaml::{self, Check, DocumentError, place_of};
 use serde::Deserialize;
@@ -11,8 +12,6 @@ use serde_saphyr::Spanned;
 use super::metric::METRICS;
 use super::{Arguments, Baseline, Values};
 
-/// `kind` of the document.
-pub const KIND: &str = "Baseline";
 const API_VERSION: &str = "pullstop.dev/v1alpha1";
 
 const HEAD: &str = "\

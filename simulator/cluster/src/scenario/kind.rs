@@ -11,6 +11,9 @@ use serde_saphyr::Spanned;
 use super::KIND;
 use super::Place;
 
+/// The kind of the files in which `simulator baseline` keeps what scenarios measured.
+pub const BASELINE_KIND: &str = "Baseline";
+
 /// A document that is no scenario.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Other {
@@ -68,6 +71,8 @@ const FOR_ANYTHING: &str = "a scenario begins with `apiVersion: pullstop.dev/v1a
      `simulator new` writes a first one";
 const FOR_POLICY: &str = "`enforcer policy check` checks it, and `--policy` or the scenario's `spec.policy.file` \
      judges by it";
+const FOR_BASELINE: &str =
+    "`simulator baseline check` measures the scenarios that it names, and compares";
 const FOR_RECORDING: &str =
     "`simulator replay` tells its story, and `simulator import` makes a scenario of it";
 const FOR_PODS: &str = "`enforcer scan --from` says what is thought of the pods in it; in a scenario they are \
@@ -105,9 +110,10 @@ fn object(document: &str, members: &Map<String, Value>) -> Option<Other> {
     };
     let name = kind.value.as_str();
     let is_policy = [CLUSTER_KIND, NAMESPACED_KIND].contains(&name);
+    let is_known = is_policy || name == BASELINE_KIND;
     let is_ours = head.api_version.is_none_or(|v| v.starts_with(PREFIX));
     let is_meant = suggest::closest(name, [KIND]).is_some();
-    if name == KIND || (is_ours || is_meant) && !is_policy {
+    if name == KIND || (is_ours || is_meant) && !is_known {
         return None;
     }
     Some(Other {
@@ -115,6 +121,7 @@ fn object(document: &str, members: &Map<String, Value>) -> Option<Other> {
         what: format!("a {name}"),
         advice: match name {
             _ if is_policy => FOR_POLICY,
+            BASELINE_KIND => FOR_BASELINE,
             "PodList" | "List" => FOR_PODS,
             "Pod" | "Job" | "CronJob" | "Deployment" => FOR_OBJECT,
             _ => FOR_ANYTHING,
@@ -152,6 +159,10 @@ mod tests {
                 "a List",
             ),
             ("kind: PullFailurePolicy\n", "a PullFailurePolicy"),
+            (
+                "apiVersion: pullstop.dev/v1alpha1\nkind: Baseline\n",
+                "a Baseline",
+            ),
             (
                 "apiVersion: pullstop.dev/v1\nkind: ClusterPullFailurePolicy\n",
                 "a ClusterPullFailurePolicy",
