@@ -1,5 +1,6 @@
 //! The simulator: drives the engine of the enforcer with simulated clusters and recorded pods.
 
+pub mod baseline;
 pub mod bridge;
 pub mod commands;
 pub mod exit;
@@ -7,6 +8,7 @@ mod github;
 mod html;
 pub mod input;
 mod output;
+pub mod report;
 pub mod runs;
 pub mod stats;
 pub mod style;

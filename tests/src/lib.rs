@@ -4,6 +4,7 @@ mod files;
 mod golden;
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use clap::Parser;
 pub use files::files;
@@ -73,6 +74,36 @@ pub fn takes(program: &str, args: &[String]) -> Result<(), String> {
         other => return Err(format!("there is no program `{other}`")),
     }
     .map_err(|error| error.to_string())
+}
+
+/// Builds the programs, as `demo.sh` does; returns the folder in which they are.
+///
+/// # Panics
+/// If they cannot be built.
+#[expect(clippy::unwrap_used, reason = "called by tests only")]
+pub fn programs() -> PathBuf {
+    let mut cargo = Command::new(env!("CARGO"));
+    let built = outside_of_cargo(&mut cargo)
+        .current_dir(root())
+        .args(["build", "--quiet", "--locked", "--workspace", "--bins"])
+        .args(["--profile", "test"])
+        .status();
+    assert!(built.unwrap().success(), "the programs cannot be built");
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+    target.join("debug")
+}
+
+/// Leaves the variables out that Cargo sets for a test about its package: some crates, such as ring, are compiled again
+/// wherever they differ.
+pub fn outside_of_cargo(command: &mut Command) -> &mut Command {
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(name);
+        }
+    }
+    command
 }
 
 /// The repository's root.

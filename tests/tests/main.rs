@@ -8,8 +8,11 @@
 )]
 
 mod architecture;
+mod baseline;
 mod baselines;
+mod ci;
 mod classify;
+mod compare;
 mod deploy;
 mod diagnostics;
 mod docs;

@@ -1,5 +1,6 @@
 //! The command line: one module per command, each with its arguments beside it.
 
+pub mod baseline;
 pub mod classify;
 pub mod compare;
 pub mod fuzz;
@@ -18,6 +19,7 @@ use std::io::Write;
 
 use clap::{Parser, Subcommand};
 
+use self::baseline::args::BaselineArgs;
 use self::classify::ClassifyArgs;
 use self::compare::CompareArgs;
 use self::fuzz::args::FuzzArgs;
@@ -70,6 +72,7 @@ pub enum Command {
     Compare(CompareArgs),
     Sweep(SweepArgs),
     Merge(MergeArgs),
+    Baseline(BaselineArgs),
     Timeline(TimelineArgs),
     Fuzz(FuzzArgs),
     Replay(ReplayArgs),
@@ -92,6 +95,7 @@ impl Args {
             Command::Compare(args) => compare::run(args, self.shows_progress, out, err),
             Command::Sweep(args) => sweep::run(args, self.shows_progress, out, err),
             Command::Merge(args) => sweep::merge::run(args, err),
+            Command::Baseline(args) => baseline::run(args, self.shows_progress, out, err),
             Command::Timeline(args) => timeline::run(args, out, err),
             Command::Fuzz(args) => fuzz::run(args, self.shows_progress, out, err),
             Command::Replay(args) => replay::run(args, out, err),

@@ -103,6 +103,11 @@ fn count_job(figures: &mut Figures, world: &World, job: &JobState) {
     }
 }
 
+/// The same of the pod at this place in the truth.
+pub(crate) fn is_missed_pod(world: &World, place: usize) -> bool {
+    is_missed(world, PodId::at(place))
+}
+
 /// Whether the pod was missed: the policy covers it, and it waits for an image that it can never get.
 pub(super) fn is_missed(world: &World, id: PodId) -> bool {
     let c = &world.cluster;

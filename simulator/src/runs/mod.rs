@@ -56,11 +56,22 @@ pub(crate) fn remark(plan: &Plan, err: &mut dyn Write) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Who decides: the scenarios' own policies, the baseline with this name, or the policy in this file.
+/// What the built-in policy is called on the command line.
+pub(crate) const BUILT_IN: &str = "built-in";
+
+/// Whether this names a policy that needs no file: the built-in one, or a baseline.
+pub(crate) fn is_policy_name(text: &str) -> bool {
+    text == BUILT_IN || Baseline::named(text).is_some()
+}
+
+/// Who decides: the scenarios' own policies, the built-in one, the baseline with this name, or the policy in this file.
 pub(crate) fn decider(policy: Option<&str>, err: &mut dyn Write) -> Result<Decider, Failure> {
     let Some(name) = policy else {
         return Ok(Decider::Scenario);
     };
+    if name == BUILT_IN {
+        return Ok(Decider::Policy(Box::default()));
+    }
     if let Some(baseline) = Baseline::named(name) {
         return Ok(Decider::Baseline(baseline));
     }

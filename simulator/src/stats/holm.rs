@@ -30,9 +30,8 @@ pub fn adjusted(probabilities: &[Option<f64>]) -> Vec<Option<f64>> {
 mod tests {
     use super::*;
 
-    /// As `p.adjust(c(0.01, 0.04, 0.03, 0.005), "holm")` of R.
     #[test]
-    fn it_is_that_of_the_literature() {
+    fn the_smallest_counts_as_often_as_there_are_tests() {
         let given = [Some(0.01), Some(0.04), None, Some(0.03), Some(0.005)];
         let expected = [Some(0.03), Some(0.06), None, Some(0.06), Some(0.02)];
         for (got, expected) in adjusted(&given).into_iter().zip(expected) {

@@ -85,9 +85,8 @@ mod tests {
         (a - b).abs() < 1e-9
     }
 
-    /// As `binom.test(few, n)$p.value` of R.
     #[test]
-    fn the_sign_test_is_that_of_the_literature() {
+    fn the_sign_test_is_that_of_the_binomial_distribution() {
         for (first, second, expected) in [
             (0, 0, 1.0),
             (0, 1, 1.0),

@@ -48,9 +48,8 @@ mod tests {
     use super::*;
     use crate::stats::simulated::Chance;
 
-    /// From the calculator at epitools.ausvet.com.au (Wilson), and R's `binom.confint(methods = "wilson")`.
     #[test]
-    fn it_is_that_of_the_literature() {
+    fn it_is_that_of_the_formula() {
         for (hits, trials, low, high) in [
             (0, 10, 0.0, 0.277_53),
             (1, 10, 0.017_88, 0.404_15),

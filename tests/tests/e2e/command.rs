@@ -6,7 +6,6 @@ use std::process::{Command, Stdio};
 
 use pullstop_tests::{golden, root, simulator};
 
-use super::programs::outside_of_cargo;
 use crate::scratch;
 
 /// Without an enforcer, nobody fails the pod.

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread::{JoinHandle, sleep};
 use std::time::{Duration, Instant};
 
 use pullstop_cluster::world::random::{Purpose, RandomStreams};
-use pullstop_tests::root;
+use pullstop_tests::{programs, root};
 use serde_json::Value;
 
 use super::faults::MIXED;
@@ -26,7 +26,8 @@ const LIFE_MS: u64 = 350;
 fn killed_a_hundred_times_the_program_forgets_nothing_and_does_nothing_twice() {
     let text = MIXED.replace("duration: 30m", "duration: 50m");
     let scenario = scratch::file("scenario.yaml", text);
-    let (simulator, enforcer) = programs();
+    let folder = programs();
+    let (simulator, enforcer) = (folder.join("simulator"), folder.join("enforcer"));
     let kubeconfig = scratch::folder("killed").join("kubeconfig");
     let mut cluster = serve(&simulator, scenario.as_ref(), &kubeconfig);
     let watching = watch(&std::fs::read_to_string(&kubeconfig).unwrap());
@@ -125,30 +126,4 @@ fn enforce(enforcer: &Path, kubeconfig: &Path) -> Running {
         .stderr(Stdio::null())
         .spawn();
     Running(program.unwrap())
-}
-
-/// Leaves the variables out that Cargo sets for a test about its package: some crates, such as ring, are compiled again
-/// wherever they differ.
-pub(super) fn outside_of_cargo(command: &mut Command) -> &mut Command {
-    for (name, _) in std::env::vars_os() {
-        let text = name.to_string_lossy();
-        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
-            command.env_remove(name);
-        }
-    }
-    command
-}
-
-/// Builds the programs, as `demo.sh` does.
-fn programs() -> (PathBuf, PathBuf) {
-    let built = outside_of_cargo(&mut Command::new(env!("CARGO")))
-        .current_dir(root())
-        .args(["build", "--quiet", "--locked", "--workspace", "--bins"])
-        .args(["--profile", "test"])
-        .status();
-    assert!(built.unwrap().success());
-    let target =
-        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
-    let program = |name: &str| target.join("debug").join(name);
-    (program("simulator"), program("enforcer"))
 }

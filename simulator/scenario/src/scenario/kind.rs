@@ -14,6 +14,9 @@ use super::Place;
 /// `kind` of the documents that say what to sweep over.
 pub const SWEEP_KIND: &str = "Sweep";
 
+/// The kind of the files in which `simulator baseline` keeps what scenarios measured.
+pub const BASELINE_KIND: &str = "Baseline";
+
 /// A document that is no scenario.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Other {
@@ -72,6 +75,8 @@ const FOR_ANYTHING: &str = "a scenario begins with `apiVersion: pullstop.dev/v1a
 const FOR_POLICY: &str = "`enforcer policy check` checks it, and `--policy` or the scenario's `spec.policy.file` \
      judges by it";
 const FOR_SWEEP: &str = "`simulator sweep` runs it on scenarios";
+const FOR_BASELINE: &str =
+    "`simulator baseline check` measures the scenarios that it names, and compares";
 const FOR_RECORDING: &str =
     "`simulator replay` tells its story, and `simulator import` makes a scenario of it";
 const FOR_PODS: &str = "`enforcer scan --from` says what is thought of the pods in it; in a scenario they are \
@@ -109,7 +114,7 @@ fn object(document: &str, members: &Map<String, Value>) -> Option<Other> {
     };
     let name = kind.value.as_str();
     let is_policy = [CLUSTER_KIND, NAMESPACED_KIND].contains(&name);
-    let is_known = is_policy || name == SWEEP_KIND;
+    let is_known = is_policy || [SWEEP_KIND, BASELINE_KIND].contains(&name);
     let is_ours = head.api_version.is_none_or(|v| v.starts_with(PREFIX));
     let is_meant = suggest::closest(name, [KIND]).is_some();
     if name == KIND || (is_ours || is_meant) && !is_known {
@@ -121,6 +126,7 @@ fn object(document: &str, members: &Map<String, Value>) -> Option<Other> {
         advice: match name {
             SWEEP_KIND => FOR_SWEEP,
             _ if is_policy => FOR_POLICY,
+            BASELINE_KIND => FOR_BASELINE,
             "PodList" | "List" => FOR_PODS,
             "Pod" | "Job" | "CronJob" | "Deployment" => FOR_OBJECT,
             _ => FOR_ANYTHING,
@@ -159,6 +165,10 @@ mod tests {
             ),
             ("kind: Sweep\n", "a Sweep"),
             ("kind: PullFailurePolicy\n", "a PullFailurePolicy"),
+            (
+                "apiVersion: pullstop.dev/v1alpha1\nkind: Baseline\n",
+                "a Baseline",
+            ),
             (
                 "apiVersion: pullstop.dev/v1\nkind: ClusterPullFailurePolicy\n",
                 "a ClusterPullFailurePolicy",

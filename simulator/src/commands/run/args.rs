@@ -3,8 +3,9 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 
+use crate::report::{self, ReportTo};
 use crate::runs::plan::parse_seeds;
 
 /// Run scenarios in simulated clusters and check what they expect.
@@ -30,7 +31,7 @@ pub struct RunArgs {
     /// Scenarios, or folders with scenarios; `-` for standard input
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
-    /// Policy file, or a baseline: nothing, first-sight, tekton, tekton-5m, prow, kueue, jenkins, receptor, armada, oracle
+    /// Policy file, `built-in`, or a baseline: nothing, first-sight, tekton, tekton-5m, prow, kueue, jenkins, receptor, armada, oracle
     /// [default: the scenario's own policy]
     #[arg(long, value_name = "FILE|BASELINE")]
     pub policy: Option<String>,
@@ -59,7 +60,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "POD")]
     pub explain: Option<String>,
     /// Report format: human, json, junit, github or markdown; FORMAT=FILE writes to a file. Can be repeated
-    #[arg(long, short, value_name = "FORMAT[=FILE]", value_parser = parse_report, default_value = "human")]
+    #[arg(long, short, value_name = "FORMAT[=FILE]", value_parser = report::parse, default_value = "human")]
     pub output: Vec<ReportTo>,
     /// Run everything twice and fail if the two runs differ
     #[arg(long)]
@@ -67,43 +68,4 @@ pub struct RunArgs {
     /// Fail if the runs cover less than this percentage of the engine's transitions and causes
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
     pub coverage_threshold: Option<u8>,
-}
-
-/// A report and its destination.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReportTo {
-    /// The format.
-    pub format: ReportFormat,
-    /// The file; standard output if `None`.
-    pub file: Option<PathBuf>,
-}
-
-/// The formats of reports on runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ReportFormat {
-    /// Text for people
-    Human,
-    /// One JSON object per line
-    Json,
-    /// Test results for CI systems
-    Junit,
-    /// Annotations for GitHub Actions
-    Github,
-    /// Table for a job summary or a pull request
-    Markdown,
-}
-
-fn parse_report(text: &str) -> Result<ReportTo, String> {
-    let (format, file) = text
-        .split_once('=')
-        .map_or((text, None), |(format, file)| (format, Some(file)));
-    let format = ReportFormat::from_str(format, false)
-        .map_err(|_| format!("`{format}` is none of human, json, junit, github, markdown"))?;
-    if file == Some("") {
-        return Err(format!(
-            "`{text}` names no file: write `{text}report.txt`, or leave the `=` out"
-        ));
-    }
-    let file = file.map(PathBuf::from);
-    Ok(ReportTo { format, file })
 }

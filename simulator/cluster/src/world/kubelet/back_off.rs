@@ -11,8 +11,25 @@ use crate::world::ids::ImageId;
 const FIRST: Duration = Duration::from_secs(10);
 /// `MaxImageBackOff` and `MaxCrashLoopBackOff` (`pkg/kubelet/kubelet.go`).
 pub const LONGEST: Duration = Duration::from_secs(300);
-/// An entry is forgotten after twice the longest back-off (`flowcontrol/backoff.go`).
-const FORGOTTEN_AFTER: Duration = Duration::from_secs(600);
+
+/// The first and the longest back-off; between them each is twice the one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Periods {
+    /// After the first failure.
+    pub first: Duration,
+    /// From then on. An entry is forgotten after twice this time (`flowcontrol/backoff.go`).
+    pub longest: Duration,
+}
+
+/// Those of Kubernetes.
+impl Default for Periods {
+    fn default() -> Self {
+        Self {
+            first: FIRST,
+            longest: LONGEST,
+        }
+    }
+}
 
 /// The back-offs of one pod: the key is the pod and the image, so containers that share an image share one.
 #[derive(Clone, Debug, Default)]
@@ -34,15 +51,20 @@ struct Entry {
 pub(super) struct BackOff {
     since: Timestamp,
     pub(super) length: Duration,
+    forgotten_after: Duration,
 }
 
 impl BackOff {
     /// The one that follows on `last`, if there was one.
-    pub(super) fn after(last: Option<Self>, now: Timestamp) -> Self {
+    pub(super) fn after(last: Option<Self>, now: Timestamp, periods: Periods) -> Self {
         let length = last
             .filter(|last| !last.is_forgotten(now))
-            .map_or(FIRST, |last| (last.length * 2).min(LONGEST));
-        Self { since: now, length }
+            .map_or(periods.first, |last| (last.length * 2).min(periods.longest));
+        Self {
+            since: now,
+            length,
+            forgotten_after: periods.longest * 2,
+        }
     }
 
     /// Whether it still lasts if it is counted from `since`, which need not be when it began.
@@ -51,7 +73,7 @@ impl BackOff {
     }
 
     fn is_forgotten(&self, now: Timestamp) -> bool {
-        now.since(self.since) > FORGOTTEN_AFTER
+        now.since(self.since) > self.forgotten_after
     }
 }
 
@@ -64,16 +86,22 @@ impl BackOffs {
     }
 
     /// A pull has failed.
-    pub(super) fn failed(&mut self, image: ImageId, now: Timestamp, message: Arc<str>) {
+    pub(super) fn failed(
+        &mut self,
+        image: ImageId,
+        now: Timestamp,
+        message: Arc<str>,
+        periods: Periods,
+    ) {
         let known = self.entries.iter_mut().find(|entry| entry.image == image);
         match known {
             Some(entry) => {
-                (entry.back_off, entry.message) =
-                    (BackOff::after(Some(entry.back_off), now), message);
+                entry.back_off = BackOff::after(Some(entry.back_off), now, periods);
+                entry.message = message;
             }
             None => self.entries.push(Entry {
                 image,
-                back_off: BackOff::after(None, now),
+                back_off: BackOff::after(None, now, periods),
                 message,
             }),
         }
@@ -95,14 +123,14 @@ mod tests {
         let mut back_offs = BackOffs::default();
         let mut now = Timestamp::from_millis(0);
         for seconds in [10, 20, 40, 80, 160, 300, 300] {
-            back_offs.failed(image, now, "".into());
+            back_offs.failed(image, now, "".into(), Periods::default());
             let last = now.after(Duration::from_millis(seconds * 1000 - 1));
             assert!(back_offs.active(image, last).is_some(), "{seconds}");
             now = now.after(Duration::from_secs(seconds));
             assert!(back_offs.active(image, now).is_none(), "{seconds}");
         }
         now = now.after(Duration::from_secs(301));
-        back_offs.failed(image, now, "".into());
+        back_offs.failed(image, now, "".into(), Periods::default());
         let later = now.after(Duration::from_secs(10));
         assert!(back_offs.active(image, later).is_none());
     }

@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use pullstop_core::time::Timestamp;
 
+use self::back_off::Periods;
 use self::puller::Puller;
 use self::worker::{RunState, Step, Worker};
 use super::ZERO;
@@ -61,6 +62,7 @@ struct Kubelet {
     pods: Vec<PodId>,
     /// Kubernetes' minor release.
     minor: u32,
+    back_off: Periods,
 }
 
 /// What happens in kubelets. A number of a life or a ticket that is no longer current makes an event void.
@@ -110,12 +112,20 @@ impl Kubelets {
             puller: Puller::new(node.kubelet),
             pods: Vec::new(),
             minor,
+            back_off: Periods::default(),
         };
         Self {
             nodes: c.nodes.iter().map(kubelet).collect(),
             workers: Vec::new(),
             minor,
             keeps_events,
+        }
+    }
+
+    /// From now on all kubelets back off for other times than those of Kubernetes.
+    pub fn set_back_off(&mut self, periods: Periods) {
+        for kubelet in &mut self.nodes {
+            kubelet.back_off = periods;
         }
     }
 

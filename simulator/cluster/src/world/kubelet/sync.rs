@@ -176,7 +176,8 @@ impl Visit<'_> {
         }
         let container = &mut self.w.containers[place];
         let Some(back_off) = container.crash_back_off.filter(|b| b.lasts(at, now)) else {
-            container.crash_back_off = Some(BackOff::after(container.crash_back_off, now));
+            let last = container.crash_back_off;
+            container.crash_back_off = Some(BackOff::after(last, now, self.kubelet.back_off));
             return None;
         };
         let name = &self.w.view.template.containers[place].name;
@@ -315,7 +316,8 @@ impl Visit<'_> {
             pull_errors::pull_error(runtime, error, &name, self.w.rng.bits()).into();
         let why = (self.kubelet.minor >= BACK_OFF_TELLS_WHY_SINCE).then_some(&*message);
         let waiting = pull_errors::back_off(&name, reason, why).into();
-        self.w.back_offs.failed(image, self.c.now, waiting);
+        let periods = self.kubelet.back_off;
+        self.w.back_offs.failed(image, self.c.now, waiting, periods);
         self.event(place, Kind::Failed, || {
             format!("Failed to pull image \"{name}\": {message}").into()
         });

@@ -6,6 +6,7 @@ use pullstop_cluster::scenario::metric::{Count, Figure, Statistic, Timing};
 use pullstop_core::time::Human;
 
 use super::Ran;
+use crate::report::markdown::cell;
 
 pub(super) fn print(ran: &Ran<'_>, out: &mut dyn Write) -> io::Result<()> {
     write!(out, "**{}", ran.tally())?;
@@ -56,8 +57,4 @@ pub(super) fn print(ran: &Ran<'_>, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "- {}", cell(&error.to_string()))?;
     }
     Ok(())
-}
-
-fn cell(text: &str) -> String {
-    text.replace('|', "\\|").replace(['\r', '\n'], " ")
 }

@@ -15,9 +15,9 @@ use pullstop_cluster::input_error::InputError;
 use pullstop_cluster::scenario::Scenario;
 use pullstop_cluster::world::enforcer::coverage::Coverage;
 
-use crate::commands::run::args::{ReportFormat, ReportTo, RunArgs};
+use crate::commands::run::args::RunArgs;
 use crate::exit::Failure;
-use crate::input;
+use crate::report::{ReportFormat, ReportTo};
 use crate::runs::mistakes::Mistakes;
 use crate::runs::outcome::Outcome;
 use crate::runs::plan::{Plan, Task};
@@ -187,14 +187,7 @@ fn problems(outcome: &Outcome) -> Vec<Problem> {
 
 /// Writes a report to where it belongs.
 pub(super) fn write(ran: &Ran<'_>, to: &ReportTo, out: &mut dyn Write) -> Result<(), Failure> {
-    let Some(file) = &to.file else {
-        return Ok(print(ran, to.format, out)?);
-    };
-    let mut text = Vec::new();
-    print(ran, to.format, &mut text)?;
-    let text = anstream::adapter::strip_bytes(&text).into_vec();
-    input::write(file, &text)?;
-    Ok(())
+    crate::report::write(to, out, &|format, out| print(ran, format, out))
 }
 
 fn print(ran: &Ran<'_>, format: ReportFormat, out: &mut dyn Write) -> std::io::Result<()> {

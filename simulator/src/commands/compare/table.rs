@@ -1,65 +1,17 @@
-//! `simulator compare`: runs the same scenarios under a policy and under the rules of other projects.
-//!
-//! The worlds are the same for all, down to each pull, until somebody fails a pod.
+//! The table: what a policy and the rules of other projects measure.
 
 use std::io::{self, Write};
-use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
 
-use clap::{Parser, ValueEnum};
 use pullstop_cluster::scenario::metric::{Count, Figure, Figures, Statistic, Timing, Waste};
 use pullstop_cluster::simulation::Decider;
 use pullstop_cluster::world::enforcer::baselines::Baseline;
 use serde_json::json;
 
+use super::{CompareArgs, CompareOutput};
 use crate::exit::{Exit, Failure};
-use crate::input;
 use crate::output::json_line;
-use crate::runs::plan::parse_seeds;
-use crate::runs::plan::{self, Plan};
+use crate::runs::plan::Plan;
 use crate::runs::pool::{self, Options, Progress};
-
-/// Compare a policy with the rules of other projects over the same scenarios.
-///
-/// For each policy, prints how many pods it failed although they would have run, how many it missed, how long it took
-/// to fail a pod, and how many CPU and GPU hours were wasted meanwhile. Each baseline is named after the project whose
-/// rules and defaults it follows.
-#[derive(Debug, Parser)]
-#[command(after_help = "\
-Examples:
-  simulator compare scenarios
-  simulator compare --policy policy.yaml --seeds 1..20 --output markdown scenarios")]
-pub struct CompareArgs {
-    /// Scenarios, or folders with scenarios; `-` for standard input
-    #[arg(required = true, value_name = "PATH")]
-    pub paths: Vec<PathBuf>,
-    /// Policy to compare [default: the built-in policy]
-    #[arg(long, value_name = "FILE")]
-    pub policy: Option<String>,
-    /// Seeds from A to B for each scenario, both included [default: the scenario's own seed]
-    #[arg(long, value_name = "A..B", value_parser = parse_seeds)]
-    pub seeds: Option<(u64, u64)>,
-    /// Only scenarios whose name or path matches; `*` stands for any text
-    #[arg(long, value_name = "GLOB")]
-    pub only: Option<String>,
-    /// Number of parallel runs [default: the number of processors]
-    #[arg(long, value_name = "N")]
-    pub jobs: Option<NonZeroUsize>,
-    /// Output format
-    #[arg(long, short, value_enum, default_value_t = CompareOutput::Human)]
-    pub output: CompareOutput,
-}
-
-/// Output formats of a comparison.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum CompareOutput {
-    /// Table for people
-    Human,
-    /// Table for documents
-    Markdown,
-    /// One JSON object per line
-    Json,
-}
 
 /// One line of the table.
 #[derive(Clone, Debug)]
@@ -85,29 +37,14 @@ const COLUMNS: [(&str, Figure); 7] = [
     ("wasted GPU-hours", Figure::Waste(Waste::WastedGpuHours)),
 ];
 
-/// Runs the command.
-///
-/// # Errors
-/// On scenarios that cannot be read or are invalid.
-pub fn run(
+/// Runs everything under all of them, and prints the table.
+pub(super) fn run(
+    plan: &Plan,
     args: &CompareArgs,
     shows_progress: bool,
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> Result<Exit, Failure> {
-    let policy = args.policy.as_deref().map(Path::new);
-    input::check_stdin(args.paths.iter().map(PathBuf::as_path).chain(policy))?;
-    let seeds = args.seeds;
-    let plan = plan::make(&args.paths, args.only.as_deref(), seeds);
-    crate::runs::remark(&plan, err)?;
-    if !plan.broken.is_empty() {
-        // A table without some of them would look as if it told of all.
-        return Err(plan.broken.into());
-    }
-    if plan.tasks.is_empty() {
-        writeln!(err, "no scenario matches: nothing to run")?;
-        return Ok(Exit::NothingMatched);
-    }
     let ours = match &args.policy {
         None => Decider::Policy(Box::default()),
         some => crate::runs::decider(some.as_deref(), err)?,
@@ -118,7 +55,7 @@ pub fn run(
         Baseline::ALL.map(|(baseline, name)| (name.to_owned(), Decider::Baseline(baseline)));
     for (name, decider) in [(ours_name, ours)].into_iter().chain(baselines) {
         let mut progress = Progress::new(shows_progress, err);
-        let figures = total(&plan, &decider, args, &mut progress)?;
+        let figures = total(plan, &decider, args, &mut progress)?;
         rows.push(Row { name, figures });
     }
     match args.output {
