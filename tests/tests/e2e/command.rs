@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
-use pullstop_tests::{golden, root, simulator};
+use pullstop_tests::{golden, outside_of_cargo, root, simulator};
 
 use crate::scratch;
 
