@@ -98,14 +98,14 @@ struct RawArguments {
 
 type RawValues = BTreeMap<String, Spanned<String>>;
 
+/// Reads a range of seeds.
+pub type ReadSeeds<'a> = &'a dyn Fn(&str) -> Result<(u64, u64), String>;
+
 /// Reads the text of a file. `seeds` reads a range of seeds.
 ///
 /// # Errors
 /// All that is wrong with it, and what to do.
-pub fn read(
-    text: &str,
-    seeds: &dyn Fn(&str) -> Result<(u64, u64), String>,
-) -> Result<Baseline, Vec<DocumentError>> {
+pub fn read(text: &str, seeds: ReadSeeds<'_>) -> Result<Baseline, Vec<DocumentError>> {
     let raw: Raw = yaml::read("baseline", text, &[]).map_err(|error| vec![error])?;
     let mut check = Check::default();
     check.one_of("apiVersion", &raw.api_version, &[API_VERSION]);
