@@ -12,7 +12,7 @@ const DRAWS: u32 = 5000;
 /// The probability that chance alone gives counts that differ at least so much, if each of `first + second` is as likely to
 /// be one as the other: the exact two-sided sign test (J. Arbuthnot, 1710; W. J. Conover, *Practical Nonparametric
 /// Statistics*, section 3.4). With counts of pairs in which only one of two had a failure it is the exact form of
-/// Q. McNemar's test (Psychometrika 12, 1947). Pairs without a difference do not count.
+/// Q. `McNemar`'s test (Psychometrika 12, 1947). Pairs without a difference do not count.
 pub fn sign_test(first: u64, second: u64) -> f64 {
     let (n, few) = (first + second, first.min(second));
     // Terms of the binomial distribution, in units of the largest, from the middle outwards: nothing overflows, and what

@@ -2,7 +2,7 @@
 //!
 //! The score interval of E. B. Wilson, *Probable inference, the law of succession, and statistical inference*, Journal of
 //! the American Statistical Association 22 (1927). It is good for small numbers too, and for rates near 0 and 1, where
-//! the usual `p ± 1.96 √(p(1-p)/n)` is not (Brown, Cai, DasGupta, *Interval Estimation for a Binomial Proportion*,
+//! the usual `p ± 1.96 √(p(1-p)/n)` is not (L. D. Brown and others, *Interval Estimation for a Binomial Proportion*,
 //! Statistical Science 16, 2001).
 
 use super::float;

@@ -8,15 +8,14 @@
 
 use super::float;
 
-/// Student's t that is exceeded in one case of a hundred, for 1 to 30 degrees of freedom (NIST/SEMATECH e-Handbook of
-/// Statistical Methods, section 1.3.6.7.2).
-const T_99: [f64; 30] = [
-    31.821, 6.965, 4.541, 3.747, 3.365, 3.143, 2.998, 2.896, 2.821, 2.764, 2.718, 2.681, 2.650,
-    2.624, 2.602, 2.583, 2.567, 2.552, 2.539, 2.528, 2.518, 2.508, 2.500, 2.492, 2.485, 2.479,
-    2.473, 2.467, 2.462, 2.457,
+/// A thousand times Student's t that is exceeded in one case of a hundred, for 1 to 30 degrees of freedom
+/// (NIST/SEMATECH e-Handbook of Statistical Methods, section 1.3.6.7.2).
+const T_99_MILLI: [u32; 30] = [
+    31821, 6965, 4541, 3747, 3365, 3143, 2998, 2896, 2821, 2764, 2718, 2681, 2650, 2624, 2602,
+    2583, 2567, 2552, 2539, 2528, 2518, 2508, 2500, 2492, 2485, 2479, 2473, 2467, 2462, 2457,
 ];
 /// For more, the bound of the last: a little cautious.
-const T_99_MANY: f64 = 2.457;
+const T_99_MILLI_MANY: u32 = 2457;
 
 /// How far the mean of these values may move by chance, rounded up; 0 if there are fewer than two, since nothing is then
 /// known of chance.
@@ -29,7 +28,11 @@ pub fn tolerance(values: &[u64]) -> u64 {
     let square = |value: &u64| (float(*value) - mean) * (float(*value) - mean);
     let deviation = (values.iter().map(square).sum::<f64>() / float(n - 1)).sqrt();
     let freedom = values.len() - 1;
-    let t = T_99.get(freedom - 1).copied().unwrap_or(T_99_MANY);
+    let t = T_99_MILLI
+        .get(freedom - 1)
+        .copied()
+        .unwrap_or(T_99_MILLI_MANY);
+    let t = f64::from(t) / 1000.0;
     whole((t * deviation * (2.0 / float(n)).sqrt()).ceil())
 }
 

@@ -43,7 +43,8 @@ impl Home {
         let mut from = self.real.components().peekable();
         let mut to = path.components().peekable();
         while from.peek().is_some() && from.peek() == to.peek() {
-            (from.next(), to.next());
+            from.next();
+            to.next();
         }
         let up = from.map(|_| Component::ParentDir);
         let relative: PathBuf = up.chain(to).collect();

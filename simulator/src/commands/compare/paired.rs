@@ -121,17 +121,15 @@ fn first_of(
     names: [&str; 2],
     deciders: &[pullstop_cluster::simulation::Decider; 2],
 ) -> Option<First> {
-    let differing = plan
+    let mut differing = plan
         .tasks
         .iter()
         .zip(differs)
         .filter(|(_, differs)| **differs);
     // Where only their notes differ there is nothing to see: the first with another verdict counts.
-    differing
-        .filter_map(|(task, _)| {
-            first::find(&plan.scenarios[task.scenario], task.seed, names, deciders)
-        })
-        .next()
+    differing.find_map(|(task, _)| {
+        first::find(&plan.scenarios[task.scenario], task.seed, names, deciders)
+    })
 }
 
 fn differing(runs: &[Run], differs: &[bool]) -> Vec<Differing> {
