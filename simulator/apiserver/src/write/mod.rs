@@ -109,12 +109,12 @@ impl Writing<'_> {
             let served = convert::served(self.resource, current);
             let patched = patch.patched(&served)?;
             // What refusals show is written only for them: it is as large as the object.
-            let shown = || match &patch {
-                Patch::Strategic(patch) => format!("\"{}\"", go(patch)),
-                _ => {
-                    let whole = patch.patched(&served).unwrap_or_default();
-                    Value::from(whole.to_string()).to_string()
+            let shown = || {
+                if let Patch::Strategic(patch) = &patch {
+                    return format!("\"{}\"", go(patch));
                 }
+                let whole = patch.patched(&served).unwrap_or_default();
+                Value::from(whole.to_string()).to_string()
             };
             let (patched, unknown) = self.without_unknown(patched, |why: &str| {
                 unpatchable(shown())(&format!("strict decoding error: {why}"))
