@@ -6,6 +6,7 @@ pub mod exit;
 mod github;
 pub mod input;
 mod output;
+mod recorded;
 pub mod runs;
 pub mod style;
 pub mod sweep;

@@ -7,6 +7,7 @@ pub mod import;
 pub mod lint;
 pub mod new;
 pub mod options;
+pub mod record;
 pub mod replay;
 pub mod run;
 pub mod schema;
@@ -23,6 +24,7 @@ use self::fuzz::args::FuzzArgs;
 use self::import::args::ImportArgs;
 use self::lint::args::LintArgs;
 use self::new::args::NewArgs;
+use self::record::RecordArgs;
 use self::replay::args::ReplayArgs;
 use self::run::args::RunArgs;
 use self::schema::SchemaArgs;
@@ -68,6 +70,7 @@ pub enum Command {
     Compare(CompareArgs),
     Timeline(TimelineArgs),
     Fuzz(FuzzArgs),
+    Record(RecordArgs),
     Replay(ReplayArgs),
     Import(ImportArgs),
     Classify(ClassifyArgs),
@@ -88,6 +91,7 @@ impl Args {
             Command::Compare(args) => compare::run(args, self.shows_progress, out, err),
             Command::Timeline(args) => timeline::run(args, out, err),
             Command::Fuzz(args) => fuzz::run(args, self.shows_progress, out, err),
+            Command::Record(args) => record::run(args, out, err),
             Command::Replay(args) => replay::run(args, out, err),
             Command::Import(args) => import::run(args, out, err),
             Command::Classify(args) => classify::run(args, out),

@@ -7,7 +7,7 @@ use pullstop_core::pod::PodSnapshot;
 use pullstop_core::time::Timestamp;
 use pullstop_core::wire::timestamp;
 
-use super::objects::{Event, Job, JobSpec, Object, Pod};
+use crate::recorded::objects::{Event, Job, JobSpec, Object, Pod};
 use super::observed::{self, ObservedPod};
 use crate::trace;
 

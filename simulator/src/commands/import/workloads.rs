@@ -15,7 +15,7 @@ use pullstop_core::yaml::is_label;
 
 use super::expect;
 use super::notes::Notes;
-use super::objects::{JobSpec, PodFailureRule as RecordedRule};
+use crate::recorded::objects::{JobSpec, PodFailureRule as RecordedRule};
 use super::observed::{ObservedContainer, ObservedPod};
 use super::recording::Recording;
 

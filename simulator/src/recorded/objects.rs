@@ -1,4 +1,4 @@
-//! The fields that an import reads from recorded objects.
+//! Recorded objects: the fields of pods, Jobs and Events that are read.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::trace::Reader;
 
 /// An object of a recording.
 #[derive(Debug)]
-pub(super) enum Object {
+pub(crate) enum Object {
     Pod(Box<Pod>),
     Job(Box<Job>),
     Event(Box<Event>),
@@ -19,23 +19,23 @@ pub(super) enum Object {
 
 /// A pod: what verdicts need of it, and the rest.
 #[derive(Debug)]
-pub(super) struct Pod {
-    pub(super) wire: WirePod,
-    pub(super) more: MoreOfPod,
+pub(crate) struct Pod {
+    pub(crate) wire: WirePod,
+    pub(crate) more: MoreOfPod,
 }
 
 /// What verdicts do not need.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct MoreOfPod {
+pub(crate) struct MoreOfPod {
     metadata: PodMetadata,
-    pub(super) spec: PodSpec,
-    pub(super) status: PodStatus,
+    pub(crate) spec: PodSpec,
+    pub(crate) status: PodStatus,
 }
 
 impl MoreOfPod {
     /// Which completion of an indexed Job the pod stands for.
-    pub(super) fn completion_index(&self) -> Option<u32> {
+    pub(crate) fn completion_index(&self) -> Option<u32> {
         let annotations = self.metadata.annotations.as_ref()?;
         annotations.completion_index.as_ref()?.parse().ok()
     }
@@ -56,52 +56,52 @@ struct Annotations {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub(super) struct PodSpec {
-    pub(super) active_deadline_seconds: Option<u64>,
-    pub(super) image_pull_secrets: Vec<Named>,
-    pub(super) init_containers: Vec<Container>,
-    pub(super) containers: Vec<Container>,
+pub(crate) struct PodSpec {
+    pub(crate) active_deadline_seconds: Option<u64>,
+    pub(crate) image_pull_secrets: Vec<Named>,
+    pub(crate) init_containers: Vec<Container>,
+    pub(crate) containers: Vec<Container>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Named {
-    pub(super) name: String,
+pub(crate) struct Named {
+    pub(crate) name: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub(super) struct Container {
-    pub(super) name: String,
-    pub(super) image_pull_policy: String,
-    pub(super) resources: Resources,
+pub(crate) struct Container {
+    pub(crate) name: String,
+    pub(crate) image_pull_policy: String,
+    pub(crate) resources: Resources,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Resources {
-    pub(super) requests: BTreeMap<String, String>,
+pub(crate) struct Resources {
+    pub(crate) requests: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub(super) struct PodStatus {
-    pub(super) reason: String,
-    pub(super) conditions: Vec<Condition>,
-    pub(super) init_container_statuses: Vec<ContainerStatus>,
-    pub(super) container_statuses: Vec<ContainerStatus>,
+pub(crate) struct PodStatus {
+    pub(crate) reason: String,
+    pub(crate) conditions: Vec<Condition>,
+    pub(crate) init_container_statuses: Vec<ContainerStatus>,
+    pub(crate) container_statuses: Vec<ContainerStatus>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Condition {
+pub(crate) struct Condition {
     r#type: String,
     status: String,
 }
 
 impl PodStatus {
     /// Whether images can be pulled, since the sandbox is up.
-    pub(super) fn has_sandbox(&self) -> bool {
+    pub(crate) fn has_sandbox(&self) -> bool {
         let mut all = self.conditions.iter();
         all.any(|c| c.r#type == "PodReadyToStartContainers" && c.status == "True")
     }
@@ -109,101 +109,101 @@ impl PodStatus {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub(super) struct ContainerStatus {
-    pub(super) name: String,
-    pub(super) state: State,
-    pub(super) last_state: State,
+pub(crate) struct ContainerStatus {
+    pub(crate) name: String,
+    pub(crate) state: State,
+    pub(crate) last_state: State,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct State {
-    pub(super) terminated: Option<Terminated>,
+pub(crate) struct State {
+    pub(crate) terminated: Option<Terminated>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub(super) struct Terminated {
-    pub(super) exit_code: i32,
-    pub(super) started_at: Option<String>,
-    pub(super) finished_at: Option<String>,
+pub(crate) struct Terminated {
+    pub(crate) exit_code: i32,
+    pub(crate) started_at: Option<String>,
+    pub(crate) finished_at: Option<String>,
 }
 
 /// A Job.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Job {
-    pub(super) metadata: JobMetadata,
-    pub(super) spec: JobSpec,
+pub(crate) struct Job {
+    pub(crate) metadata: JobMetadata,
+    pub(crate) spec: JobSpec,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct JobMetadata {
-    pub(super) name: String,
-    pub(super) namespace: String,
+pub(crate) struct JobMetadata {
+    pub(crate) name: String,
+    pub(crate) namespace: String,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub(super) struct JobSpec {
-    pub(super) parallelism: Option<u32>,
-    pub(super) completions: Option<u32>,
-    pub(super) completion_mode: Option<String>,
-    pub(super) backoff_limit: Option<u32>,
-    pub(super) backoff_limit_per_index: Option<u32>,
-    pub(super) max_failed_indexes: Option<u32>,
-    pub(super) pod_failure_policy: Option<PodFailurePolicy>,
-    pub(super) pod_replacement_policy: Option<String>,
-    pub(super) ttl_seconds_after_finished: Option<u64>,
-    pub(super) active_deadline_seconds: Option<u64>,
-    pub(super) suspend: bool,
+pub(crate) struct JobSpec {
+    pub(crate) parallelism: Option<u32>,
+    pub(crate) completions: Option<u32>,
+    pub(crate) completion_mode: Option<String>,
+    pub(crate) backoff_limit: Option<u32>,
+    pub(crate) backoff_limit_per_index: Option<u32>,
+    pub(crate) max_failed_indexes: Option<u32>,
+    pub(crate) pod_failure_policy: Option<PodFailurePolicy>,
+    pub(crate) pod_replacement_policy: Option<String>,
+    pub(crate) ttl_seconds_after_finished: Option<u64>,
+    pub(crate) active_deadline_seconds: Option<u64>,
+    pub(crate) suspend: bool,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct PodFailurePolicy {
-    pub(super) rules: Vec<PodFailureRule>,
+pub(crate) struct PodFailurePolicy {
+    pub(crate) rules: Vec<PodFailureRule>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub(super) struct PodFailureRule {
-    pub(super) action: String,
-    pub(super) on_pod_conditions: Vec<OnPodCondition>,
-    pub(super) on_exit_codes: Option<OnExitCodes>,
+pub(crate) struct PodFailureRule {
+    pub(crate) action: String,
+    pub(crate) on_pod_conditions: Vec<OnPodCondition>,
+    pub(crate) on_exit_codes: Option<OnExitCodes>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct OnPodCondition {
-    pub(super) r#type: String,
+pub(crate) struct OnPodCondition {
+    pub(crate) r#type: String,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct OnExitCodes {
-    pub(super) operator: String,
-    pub(super) values: Vec<i32>,
+pub(crate) struct OnExitCodes {
+    pub(crate) operator: String,
+    pub(crate) values: Vec<i32>,
 }
 
 /// An Event about a pod or a Job.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub(super) struct Event {
-    pub(super) involved_object: Involved,
-    pub(super) reason: String,
-    pub(super) message: String,
+pub(crate) struct Event {
+    pub(crate) involved_object: Involved,
+    pub(crate) reason: String,
+    pub(crate) message: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Involved {
-    pub(super) uid: String,
+pub(crate) struct Involved {
+    pub(crate) uid: String,
 }
 
 /// Takes what there is of an object; none of other kinds.
-pub(super) fn take(
+pub(crate) fn take(
     reader: &mut Reader<'_>,
     kind: &str,
     object: &RawValue,

@@ -1,0 +1,4 @@
+//! What recordings hold besides what verdicts need, for the commands that learn from them.
+
+pub(crate) mod objects;
+pub(crate) mod words;
