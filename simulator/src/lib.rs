@@ -3,6 +3,7 @@
 pub mod bridge;
 pub mod commands;
 pub mod exit;
+pub mod fit;
 mod github;
 pub mod input;
 mod output;

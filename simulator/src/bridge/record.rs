@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
-use pullstop_apiserver::pod::{begin, set_defaults};
+use pullstop_apiserver::pod::begin;
 use pullstop_cluster::world::api::{Change, ChangeKind, Writer};
 use pullstop_cluster::world::control::OwnerState;
 use pullstop_cluster::world::control::job::JobState;
@@ -73,7 +73,8 @@ impl Recorder<'_> {
     fn show_jobs(&mut self) -> io::Result<()> {
         let owners = self.world.control.owners();
         let is_suspended = |job: &JobState| {
-            job.started_at.is_none() && (job.spec.queue.is_some() || job.spec.suspended_until.is_some())
+            job.started_at.is_none()
+                && (job.spec.queue.is_some() || job.spec.suspended_until.is_some())
         };
         let mut lines = Vec::new();
         for (place, owner) in owners.iter().enumerate().skip(self.jobs_seen) {
@@ -105,7 +106,14 @@ impl Recorder<'_> {
                 let object = self.pod_object(pod);
                 self.write("ADDED", &object)?;
                 let pod = std::sync::Arc::clone(pod);
-                self.pods.insert(pod.id, Shown { pod, object, events: 0 });
+                self.pods.insert(
+                    pod.id,
+                    Shown {
+                        pod,
+                        object,
+                        events: 0,
+                    },
+                );
                 Ok(())
             }
             ChangeKind::Changed { .. } => self.show_changed(pod, change.by),
@@ -124,7 +132,10 @@ impl Recorder<'_> {
         let cluster = &self.world.cluster;
         match by {
             Writer::Kubelet => {
-                let times = status::Times { began: ZERO, now: &now };
+                let times = status::Times {
+                    began: ZERO,
+                    now: &now,
+                };
                 status::publish(&mut shown.object, pod, None, cluster, &times);
             }
             Writer::Other => change_by_others(&mut shown, pod, cluster, &now),
@@ -153,7 +164,6 @@ impl Recorder<'_> {
             let reference = owner_reference(owner, state, &Value::from(state.name()));
             object["metadata"]["ownerReferences"] = json!([reference]);
         }
-        set_defaults(&mut object);
         begin(&mut object);
         if pod.template.gated_until.is_some() {
             let gated = ("PodScheduled", "False", Some("SchedulingGated"));
@@ -166,7 +176,11 @@ impl Recorder<'_> {
         let mut lines = Vec::new();
         for (id, shown) in &mut self.pods {
             let written = self.world.kubelets.events(*id);
-            lines.extend(written[shown.events..].iter().map(|event| event_object(&shown.pod, event)));
+            lines.extend(
+                written[shown.events..]
+                    .iter()
+                    .map(|event| event_object(&shown.pod, event)),
+            );
             shown.events = written.len();
         }
         lines

@@ -2,6 +2,7 @@
 
 pub mod classify;
 pub mod compare;
+pub mod fit;
 pub mod fuzz;
 pub mod import;
 pub mod lint;
@@ -20,6 +21,7 @@ use clap::{Parser, Subcommand};
 
 use self::classify::ClassifyArgs;
 use self::compare::CompareArgs;
+use self::fit::args::FitArgs;
 use self::fuzz::args::FuzzArgs;
 use self::import::args::ImportArgs;
 use self::lint::args::LintArgs;
@@ -73,6 +75,7 @@ pub enum Command {
     Record(RecordArgs),
     Replay(ReplayArgs),
     Import(ImportArgs),
+    Fit(FitArgs),
     Classify(ClassifyArgs),
     New(NewArgs),
     Lint(LintArgs),
@@ -94,6 +97,7 @@ impl Args {
             Command::Record(args) => record::run(args, out, err),
             Command::Replay(args) => replay::run(args, out, err),
             Command::Import(args) => import::run(args, out, err),
+            Command::Fit(args) => fit::run(args, self.shows_progress, out, err),
             Command::Classify(args) => classify::run(args, out),
             Command::New(args) => new::run(args, out),
             Command::Lint(args) => lint::run(args, out, err),

@@ -11,8 +11,8 @@ use pullstop_cluster::world::enforcer::baselines::Baseline;
 
 use crate::bridge::record;
 use crate::exit::{Exit, Failure};
-use crate::runs::{self, plan};
 use crate::input;
+use crate::runs::{self, plan};
 
 /// Record a simulated cluster as `enforcer record` would.
 ///
@@ -42,7 +42,10 @@ pub struct RecordArgs {
 pub fn run(args: &RecordArgs, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit, Failure> {
     let scenario = plan::load(&args.scenario)?;
     runs::warn_of_old_names(&args.scenario, &scenario, err)?;
-    let keep = RunOptions { journal: false, events: true };
+    let keep = RunOptions {
+        journal: false,
+        events: true,
+    };
     let nobody = Decider::Baseline(Baseline::Nothing);
     let world = simulation::world(&scenario, args.seed.unwrap_or(scenario.seed), &nobody, keep)
         .map_err(|error| InputError::about(&args.scenario, error.to_string()))?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use pullstop_cluster::input_error::InputError;
-use pullstop_core::wire::WirePod;
+use pullstop_core::wire::{WirePod, timestamp};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -104,6 +104,19 @@ impl PodStatus {
     pub(crate) fn has_sandbox(&self) -> bool {
         let mut all = self.conditions.iter();
         all.any(|c| c.r#type == "PodReadyToStartContainers" && c.status == "True")
+    }
+
+    /// Whether a container that has ended had started: the kubelet makes up an end for those that had not, which has no
+    /// start.
+    pub(crate) fn has_started(&self, container: &str) -> bool {
+        let mut all = self
+            .init_container_statuses
+            .iter()
+            .chain(&self.container_statuses);
+        let status = all.find(|status| status.name == container);
+        let ended = status.and_then(|status| status.state.terminated.as_ref());
+        let started = ended.and_then(|ended| timestamp::parse(ended.started_at.as_deref()?));
+        started.is_some_and(|at| at.as_millis() > 0)
     }
 }
 

@@ -36,7 +36,7 @@ use self::notes::Notes;
 use self::recording::Recording;
 use crate::exit::{Exit, Failure};
 use crate::input;
-use crate::recorded::objects;
+use crate::recorded::{self, objects};
 use crate::runs::outcome::Outcome;
 use crate::runs::plan;
 use crate::trace;
@@ -174,7 +174,7 @@ fn scenario(
 
 fn name(traces: &[PathBuf]) -> String {
     let stem = traces.first().and_then(|trace| trace.file_stem());
-    workloads::label(&stem.map_or_else(String::new, |stem| stem.to_string_lossy().into_owned()))
+    recorded::label(&stem.map_or_else(String::new, |stem| stem.to_string_lossy().into_owned()))
 }
 
 fn file_name(trace: &Path) -> String {
