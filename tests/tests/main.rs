@@ -15,6 +15,7 @@ mod diagnostics;
 mod docs;
 mod enforcer;
 mod fidelity;
+mod fit;
 mod folders;
 mod hostile;
 mod import;

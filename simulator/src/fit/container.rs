@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use pullstop_core::cause::Cause;
 use pullstop_core::classify::Classifier;
@@ -23,7 +24,12 @@ pub(super) struct Sight {
     /// The text under which it showed `ErrImagePull`, while it does.
     failed_with: Option<String>,
     spell: Option<Spell>,
+    /// When its image was edited.
+    edited_at: Option<Timestamp>,
 }
+
+/// For so long after an edit, a status may still show the error of the image before, as the engine has it.
+const STALE: Duration = Duration::from_secs(20);
 
 /// What a look at a container needs and adds to.
 pub(super) struct Context<'a> {
@@ -44,6 +50,7 @@ impl Sight {
             has_image: container.ran,
             failed_with: None,
             spell: None,
+            edited_at: None,
         })
     }
 
@@ -73,6 +80,7 @@ impl Sight {
             container.image.clone_into(&mut self.image);
             self.host = host_of(container.image);
             self.has_image = false;
+            self.edited_at = Some(at);
         }
         let (reason, message) = match container.state {
             ContainerState::Waiting { reason, message } => (reason, message),
@@ -113,6 +121,12 @@ impl Sight {
     }
 
     fn fails(&mut self, reason: &str, message: &str, at: Timestamp, context: &mut Context<'_>) {
+        if self
+            .edited_at
+            .is_some_and(|edited| at.since(edited) < STALE)
+        {
+            return;
+        }
         let cause = context.classifier.classify(reason, message).cause;
         if cause == Cause::KubeletThrottled {
             context.seen.throttled += 1;

@@ -1,6 +1,6 @@
 //! The typical day: arrivals as often as recorded, and what failed as often and as long as recorded.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,12 +20,15 @@ use pullstop_core::pod::{ContainerKind, Overrides, RestartPolicy};
 use pullstop_core::policy::Policies;
 
 use super::estimates::{Estimates, Kind, Pulls, Shape, quantile};
+use super::seen::host_of;
 use crate::recorded::label;
 
 /// The quantiles of pull times that have an image each, in thousandths.
-const IMAGES: [usize; 5] = [100, 300, 500, 700, 900];
+const IMAGES: [usize; 10] = [50, 150, 250, 350, 450, 550, 650, 750, 850, 950];
 /// The most frequent shapes stand for all.
-const SHAPES_MAX: usize = 8;
+const SHAPES_MAX: usize = 5;
+/// Where no recording tells sizes, those of the scenario stand for times: one MiB for a millisecond.
+const BANDWIDTH_UNKNOWN_MIB: u64 = 1000;
 /// How often images are removed from the nodes at most.
 const COLLECTIONS_MAX: u64 = 48;
 /// What pods ask for that ask for nothing, in thousandths of a CPU and MiB.
@@ -242,6 +245,13 @@ impl Draft {
         for registry in self.registries.values_mut() {
             registry.faults.sort_by_key(|fault| fault.from);
         }
+        let named: BTreeSet<String> = self.scenario.image_names().map(str::to_owned).collect();
+        let hosts: BTreeSet<Arc<str>> = named.iter().map(|image| host_of(image)).collect();
+        // Registries and images from which no pod of this scenario pulls would only be a riddle.
+        self.registries.retain(|host, _| hosts.contains(host));
+        self.scenario
+            .images
+            .retain(|image| named.contains(&image.reference));
         self.scenario.registries = self.registries.into_values().collect();
         self.scenario
     }
@@ -253,9 +263,8 @@ impl Draft {
                 let latency = pulls.latency_ms().map(Duration::from_millis);
                 registry.latency = latency.unwrap_or(registry.latency);
                 let bandwidth = pulls.bandwidth_mib();
-                registry.bandwidth_mib_per_s = bandwidth
-                    .unwrap_or(registry.bandwidth_mib_per_s)
-                    .clamp(1, 100_000);
+                registry.bandwidth_mib_per_s =
+                    bandwidth.unwrap_or(BANDWIDTH_UNKNOWN_MIB).clamp(1, 100_000);
             }
             registry
         })

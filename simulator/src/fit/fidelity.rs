@@ -15,7 +15,7 @@ use super::ks::Distance;
 use super::set;
 
 /// The seeds of the simulated days.
-const SEEDS: std::ops::RangeInclusive<u64> = 1..=5;
+const SEEDS: std::ops::RangeInclusive<u64> = 1..=3;
 
 /// What was recorded and what was simulated, of one kind of time.
 #[derive(Clone, Debug, Serialize)]

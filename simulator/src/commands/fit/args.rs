@@ -20,9 +20,9 @@ pub struct FitArgs {
     /// Recordings of one cluster in the order of their times, or folders with them (*.jsonl, *.json); `-` for standard input
     #[arg(required = true, value_name = "TRACE")]
     pub traces: Vec<PathBuf>,
-    /// Folder for the scenarios and fit.json
+    /// Folder for the scenarios and fit.json [default: only the report is printed]
     #[arg(long, value_name = "DIR")]
-    pub out: PathBuf,
+    pub out: Option<PathBuf>,
     /// Output format
     #[arg(long, short, value_enum, default_value_t = Output::Human)]
     pub output: Output,

@@ -14,7 +14,7 @@ use crate::style::{BOLD, DIM, GOOD, UNSURE, one_line};
 const SHAPES_MAX: usize = 5;
 
 /// Prints it.
-pub(super) fn print(report: &Report, folder: &Path, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn print(report: &Report, folder: Option<&Path>, out: &mut dyn Write) -> io::Result<()> {
     let observed = Human(Duration::from_secs(report.observed_seconds));
     writeln!(
         out,
@@ -37,11 +37,22 @@ pub(super) fn print(report: &Report, folder: &Path, out: &mut dyn Write) -> io::
     lasting("Waiting", "in queues and at gates", &report.waits, out)?;
     lasting("Running", "pods", &report.runs, out)?;
     fidelity(&report.fidelity, out)?;
-    writeln!(out, "\n{BOLD}Written to {}{BOLD:#}", folder.display())?;
-    for scenario in &report.scenarios {
-        writeln!(out, "  {}: {}", scenario.file, one_line(&scenario.what))?;
+    scenarios(report, folder, out)
+}
+
+fn scenarios(report: &Report, folder: Option<&Path>, out: &mut dyn Write) -> io::Result<()> {
+    match folder {
+        Some(folder) => writeln!(out, "\n{BOLD}Written to {}{BOLD:#}", folder.display())?,
+        None => writeln!(
+            out,
+            "\n{BOLD}Scenarios{BOLD:#}, which --out DIR would write"
+        )?,
     }
-    writeln!(out, "  fit.json: this report")
+    for scenario in &report.scenarios {
+        let (file, lasts) = (&scenario.file, &scenario.duration);
+        writeln!(out, "  {file}, {lasts}\n    {}", one_line(&scenario.what))?;
+    }
+    Ok(())
 }
 
 fn failures(all: &[Failures], out: &mut dyn Write) -> io::Result<()> {
@@ -55,7 +66,7 @@ fn failures(all: &[Failures], out: &mut dyn Write) -> io::Result<()> {
     writeln!(
         out,
         "  {DIM}{:<26} {:<24} {:>6} {:>10} {:>15} {:>7} {:>10} {:>10}{DIM:#}",
-        "cause", "registry", "pulls", "containers", "healed in, p50", "p95", "censored", "never"
+        "cause", "registry", "failed", "containers", "healed in, p50", "p95", "censored", "never"
     )?;
     for one in all {
         let healing = &one.healing;

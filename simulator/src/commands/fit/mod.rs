@@ -4,7 +4,7 @@ pub mod args;
 mod human;
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use self::args::FitArgs;
 use super::options::Output;
@@ -41,9 +41,11 @@ pub fn run(
         )?;
         return Ok(Exit::NothingMatched);
     }
-    write(args, &fitted)?;
+    if let Some(folder) = &args.out {
+        write(folder, &fitted)?;
+    }
     match args.output {
-        Output::Human => human::print(&fitted.report, &args.out, out)?,
+        Output::Human => human::print(&fitted.report, args.out.as_deref(), out)?,
         Output::Json => json_line(out, &fitted.report)?,
     }
     Ok(Exit::Success)
@@ -63,12 +65,12 @@ fn recordings(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
     Ok(files)
 }
 
-fn write(args: &FitArgs, fitted: &Fit) -> Result<(), Failure> {
+fn write(folder: &Path, fitted: &Fit) -> Result<(), Failure> {
     for (name, text) in &fitted.files {
-        input::write(&args.out.join(name), text.as_bytes())?;
+        input::write(&folder.join(name), text.as_bytes())?;
     }
     let mut json = serde_json::to_vec_pretty(&fitted.report).map_err(std::io::Error::from)?;
     json.push(b'\n');
-    input::write(&args.out.join("fit.json"), &json)?;
+    input::write(&folder.join("fit.json"), &json)?;
     Ok(())
 }
