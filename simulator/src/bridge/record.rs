@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use pullstop_apiserver::pod::begin;
 use pullstop_cluster::world::api::{Change, ChangeKind, Writer};
@@ -11,7 +12,6 @@ use pullstop_cluster::world::ids::PodId;
 use pullstop_cluster::world::kubelet::EventWritten;
 use pullstop_cluster::world::pod::Pod;
 use pullstop_cluster::world::{World, ZERO};
-use pullstop_core::pod::Phase;
 use pullstop_core::wire::timestamp;
 use serde_json::{Value, json};
 
@@ -54,7 +54,7 @@ struct Recorder<'a> {
 
 /// A pod as it was last written.
 struct Shown {
-    pod: std::sync::Arc<Pod>,
+    pod: Arc<Pod>,
     object: Value,
     /// How many of its Events were written.
     events: usize,
@@ -105,7 +105,7 @@ impl Recorder<'_> {
             ChangeKind::Created => {
                 let object = self.pod_object(pod);
                 self.write("ADDED", &object)?;
-                let pod = std::sync::Arc::clone(pod);
+                let pod = Arc::clone(pod);
                 self.pods.insert(
                     pod.id,
                     Shown {
@@ -124,7 +124,7 @@ impl Recorder<'_> {
         }
     }
 
-    fn show_changed(&mut self, pod: &std::sync::Arc<Pod>, by: Writer) -> io::Result<()> {
+    fn show_changed(&mut self, pod: &Arc<Pod>, by: Writer) -> io::Result<()> {
         let now = timestamp::print_seconds(self.world.cluster.now);
         let Some(mut shown) = self.pods.remove(&pod.id) else {
             return Ok(());
@@ -138,9 +138,9 @@ impl Recorder<'_> {
                 };
                 status::publish(&mut shown.object, pod, None, cluster, &times);
             }
-            Writer::Other => change_by_others(&mut shown, pod, cluster, &now),
+            Writer::Other => change(&mut shown.object, &shown.pod, pod, None, cluster, &now),
         }
-        shown.pod = std::sync::Arc::clone(pod);
+        shown.pod = Arc::clone(pod);
         shown.object["metadata"]["resourceVersion"] = pod.version.to_string().into();
         self.write("MODIFIED", &shown.object)?;
         self.pods.insert(pod.id, shown);
@@ -156,7 +156,7 @@ impl Recorder<'_> {
                 "name": pod.names.name, "namespace": pod.names.namespace, "uid": pod.names.uid,
                 "resourceVersion": pod.version.to_string(), "creationTimestamp": created,
             },
-            "spec": spec(&pod.template, |place| std::sync::Arc::clone(supply.name(pod.images[place]))),
+            "spec": spec(&pod.template, |place| Arc::clone(supply.name(pod.images[place]))),
         });
         if let Some(owner) = pod.owner {
             let state = &self.world.control.owners()[owner.id.index()];
@@ -193,19 +193,6 @@ impl Recorder<'_> {
         let line = json!({"received": received, "type": kind, "object": object});
         serde_json::to_writer(&mut *self.out, &line)?;
         self.out.write_all(b"\n")
-    }
-}
-
-fn change_by_others(
-    shown: &mut Shown,
-    pod: &Pod,
-    cluster: &pullstop_cluster::world::cluster::Cluster,
-    now: &str,
-) {
-    change(&mut shown.object, &shown.pod, pod, None, cluster, now);
-    // The simulation's garbage collector may end a pod that no kubelet knows.
-    if pod.status.phase == Phase::Failed {
-        shown.object["status"]["phase"] = pod.status.phase.as_str().into();
     }
 }
 

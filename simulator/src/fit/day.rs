@@ -101,7 +101,8 @@ impl Draft {
                 let count = expected / each + u32::from(place < expected % each);
                 if count > 0 {
                     let name = format!("shape-{n}-{place}");
-                    self.come(&name, shape, image, count, of);
+                    let share = (2 * place + 1, 2 * each);
+                    self.come(&name, shape, image, (count, share), of);
                     pulling += u64::from(count);
                 }
             }
@@ -109,11 +110,19 @@ impl Draft {
         self.collect_images(pulling, of);
     }
 
-    fn come(&mut self, name: &str, shape: &Shape, image: &str, count: u32, of: &Estimates) {
-        let mean = self.scenario.duration / count;
-        // The first one comes after half of such a time.
-        let at = Duration::from_millis(u64::try_from(mean.as_millis() / 2).unwrap_or(0));
-        let pace = Pace::Random(whole_ms(mean));
+    /// So many come, the first one after a share of the mean time between two: those of other images come before and
+    /// after it.
+    fn come(
+        &mut self,
+        name: &str,
+        shape: &Shape,
+        image: &str,
+        (count, (part, of_parts)): (u32, (u32, u32)),
+        of: &Estimates,
+    ) {
+        let mean = whole_ms(self.scenario.duration / count);
+        let at = whole_ms(mean * part / of_parts);
+        let pace = Pace::Random(mean);
         let mut workload = pod(name, image, at, of);
         workload.arrival = Arrival { at, count, pace };
         if shape.is_job {

@@ -72,6 +72,9 @@ pub(super) struct Shape {
     pub(super) always_pulls: bool,
 }
 
+/// As in scenarios that say nothing.
+const LATENCY_USUAL_MS: u64 = 400;
+
 impl Estimates {
     /// From all that was seen.
     pub(super) fn of(seen: &Seen) -> Self {
@@ -169,9 +172,10 @@ impl Pulls {
         self.bytes.sort_unstable();
     }
 
-    /// What a pull takes that transfers nothing: no longer than the quickest.
+    /// What a pull takes that transfers nothing: no longer than the quickest, and than registries usually take.
     pub(super) fn latency_ms(&self) -> Option<u64> {
-        self.took_ms.first().copied()
+        let quickest = self.took_ms.first().copied();
+        quickest.map(|took| took.min(LATENCY_USUAL_MS))
     }
 
     /// The median of the pulls whose size is known, and which took longer than their latency; in MiB per second.

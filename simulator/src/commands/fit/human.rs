@@ -100,7 +100,7 @@ fn pulls(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     if report.pulls.is_empty() {
         return writeln!(
             out,
-            "  none: their times stand in Events, which are not in the recordings; the scenarios have the usual ones"
+            "  none was recorded: their times stand in Events; the scenarios have the usual ones"
         );
     }
     for registry in &report.pulls {
