@@ -88,7 +88,7 @@ struct Recovered {
     tail_ms: u64,
     never_permille: u64,
     per_hour_permille: u64,
-    /// Healing times, times between failures, pull times.
+    /// Healing times, times between failures, pull times: ten images only stand for the last.
     alike: [bool; 3],
 }
 
@@ -143,13 +143,17 @@ fn what_was_planted_is_recovered() {
     check("never", &|one| one.never_permille, 500, 10, 5);
     // 240 Jobs and 24 pods in 8 hours.
     check("arrivals", &|one| one.per_hour_permille, 33_000, 10, 5);
-    // Of independent times, 19 of 20 would be alike.
+    // Of independent times, 19 of 20 would be alike; those between failures depend on each other.
     let alike = |place: usize| all.iter().filter(|one| one.alike[place]).count();
-    let (healing, between, pulls) = (alike(0), alike(1), alike(2));
-    eprintln!("ALIKE {healing} {between} {pulls}");
     assert!(
-        healing >= 16,
-        "healing times are alike with {healing} of 20 seeds"
+        alike(0) >= 16,
+        "healing times are alike with {} of 20 seeds",
+        alike(0)
+    );
+    assert!(
+        alike(1) >= 10,
+        "times between failures with {} of 20 seeds",
+        alike(1)
     );
 }
 

@@ -24,22 +24,22 @@ impl Distance {
         let (mut a, mut b) = (a.to_vec(), b.to_vec());
         a.sort_unstable();
         b.sort_unstable();
-        let (n, m) = (a.len() as u128, b.len() as u128);
-        if n == 0 || m == 0 {
+        let (size_a, size_b) = (a.len() as u128, b.len() as u128);
+        if size_a == 0 || size_b == 0 {
             return None;
         }
         let (mut i, mut j, mut largest) = (0usize, 0usize, 0u128);
-        while let (Some(x), Some(y)) = (a.get(i), b.get(j)) {
-            let next = *x.min(y);
+        while let (Some(next_a), Some(next_b)) = (a.get(i), b.get(j)) {
+            let next = *next_a.min(next_b);
             i += a[i..].iter().take_while(|time| **time == next).count();
             j += b[j..].iter().take_while(|time| **time == next).count();
-            largest = largest.max((i as u128 * m).abs_diff(j as u128 * n));
+            largest = largest.max((i as u128 * size_b).abs_diff(j as u128 * size_a));
         }
         let permille = |value: u128| u64::try_from(value).unwrap_or(u64::MAX);
         // c * sqrt((n + m) / (n * m)), in thousandths.
-        let critical = (CRITICAL_SQUARED_PPM * (n + m) / (n * m)).isqrt();
+        let critical = (CRITICAL_SQUARED_PPM * (size_a + size_b) / (size_a * size_b)).isqrt();
         Some(Self {
-            permille: permille((largest * 1000).div_ceil(n * m)),
+            permille: permille((largest * 1000).div_ceil(size_a * size_b)),
             critical_permille: permille(critical.min(1000)),
         })
     }
