@@ -204,9 +204,9 @@ fn recordings_may_be_split() {
     let whole = json(&path("tests/traces/recovers-after-push.jsonl"));
     let strip = |text: &str| {
         let mut all: Vec<serde_json::Value> = serde_json::from_str(text).unwrap();
-        all.iter_mut().for_each(|one| {
+        for one in &mut all {
             one["perHourPermille"].take();
-        });
+        }
         all
     };
     assert_eq!(strip(&split), strip(&whole));
