@@ -1,7 +1,7 @@
 //! Files: reading, finding and writing them, with errors that name the place.
 
 use std::collections::BTreeMap;
-use std::io::Read;
+use std::io::{BufRead, Read};
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
@@ -13,14 +13,7 @@ use pullstop_core::policy::{Policy, document};
 /// # Errors
 /// If it cannot be read or is not UTF-8.
 pub fn read(file: &Path) -> Result<String, InputError> {
-    let bytes = read_bytes(file).map_err(|error| {
-        let what = match error.kind() {
-            std::io::ErrorKind::NotFound => "no such file".to_owned(),
-            std::io::ErrorKind::IsADirectory => "this is a folder: name the files in it".to_owned(),
-            _ => format!("cannot read the file: {error}"),
-        };
-        InputError::about(file, what)
-    })?;
+    let bytes = read_bytes(file).map_err(|error| unreadable(file, &error))?;
     String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
         let text = String::from_utf8_lossy(&error.as_bytes()[..valid]).into_owned();
@@ -34,6 +27,36 @@ pub fn read(file: &Path) -> Result<String, InputError> {
             "this is not UTF-8 text: is the file damaged or compressed?",
         )
     })
+}
+
+/// Opens `file`, `-` being standard input, for those who read it piece by piece.
+///
+/// # Errors
+/// If it cannot be opened.
+#[expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "this is the place where files are read"
+)]
+pub(crate) fn open(file: &Path) -> Result<Box<dyn BufRead>, InputError> {
+    if file == Path::new(STDIN) {
+        return Ok(Box::new(std::io::stdin().lock()));
+    }
+    let opened = check(file).and_then(|()| std::fs::File::open(file));
+    match opened {
+        Ok(opened) => Ok(Box::new(std::io::BufReader::new(opened))),
+        Err(error) => Err(unreadable(file, &error)),
+    }
+}
+
+/// Why a file could not be read.
+pub(crate) fn unreadable(file: &Path, error: &std::io::Error) -> InputError {
+    let what = match error.kind() {
+        std::io::ErrorKind::NotFound => "no such file".to_owned(),
+        std::io::ErrorKind::IsADirectory => "this is a folder: name the files in it".to_owned(),
+        _ => format!("cannot read the file: {error}"),
+    };
+    InputError::about(file, what)
 }
 
 /// What is wrong, without the place that `serde_json` appends: it is relative to the line.
@@ -77,13 +100,23 @@ pub fn policy(file: Option<&Path>) -> Result<Policy, Vec<InputError>> {
 /// # Errors
 /// If it cannot be read, or a link in it leads back to where it lies.
 pub fn yaml_files(folder: &Path) -> Result<Vec<PathBuf>, InputError> {
-    let mut seen = BTreeMap::new();
-    yaml_files_in(folder, &mut seen)
+    files_in(folder, &["yaml", "yml"], &mut BTreeMap::new())
+}
+
+/// The recordings in a folder and in those within it: files whose names end in `.jsonl` or `.json`.
+///
+/// # Errors
+/// As [`yaml_files`].
+pub(crate) fn recordings(folder: &Path) -> Result<Vec<PathBuf>, InputError> {
+    let mut files = files_in(folder, &["jsonl", "json"], &mut BTreeMap::new())?;
+    files.sort();
+    Ok(files)
 }
 
 /// Of the folders that were `seen`, those that are still being gone through are marked.
-fn yaml_files_in(
+fn files_in(
     folder: &Path,
+    extensions: &[&str],
     seen: &mut BTreeMap<PathBuf, bool>,
 ) -> Result<Vec<PathBuf>, InputError> {
     let unreadable = |error: std::io::Error| {
@@ -105,10 +138,10 @@ fn yaml_files_in(
     for entry in std::fs::read_dir(folder).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
         if path.is_dir() {
-            files.extend(yaml_files_in(&path, seen)?);
+            files.extend(files_in(&path, extensions, seen)?);
         } else if path
             .extension()
-            .is_some_and(|end| end == "yaml" || end == "yml")
+            .is_some_and(|end| extensions.iter().any(|one| end == *one))
         {
             files.push(path);
         }

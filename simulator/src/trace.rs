@@ -3,6 +3,8 @@
 //! A recording is a sequence of JSON objects, one per watch event, on one line or on many. Nothing of it is dropped
 //! in silence: a damaged event ends the reading, or is counted when told to keep going.
 
+mod stream;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -16,6 +18,8 @@ use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use crate::input::{self, without_place};
+
+pub(crate) use self::stream::follow;
 
 /// One recording.
 #[derive(Debug)]
@@ -151,6 +155,8 @@ pub(crate) struct Reader<'a> {
     /// The lines on which the watch reported an error.
     broken: Vec<u64>,
     names: Names,
+    /// Whether nothing comes behind `text`.
+    is_whole: bool,
 }
 
 /// A watch event as it stands in the file.
@@ -188,6 +194,7 @@ impl<'a> Reader<'a> {
             backwards,
             broken: Vec::new(),
             names: Names::new(),
+            is_whole: true,
         }
     }
 
@@ -346,7 +353,7 @@ impl<'a> Reader<'a> {
         let begun = self.line;
         if piece.trim_end().len() <= at + 1 || error.is_eof() {
             let cut = self.place(piece.trim_end().len());
-            let is_last = self.offset + piece.len() == self.text.len();
+            let is_last = self.is_whole && self.offset + piece.len() == self.text.len();
             let message = if is_last {
                 format!(
                     "the file ends in the middle of the event that begins on line {begun}: \

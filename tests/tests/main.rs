@@ -18,6 +18,7 @@ mod diagnostics;
 mod docs;
 mod enforcer;
 mod fidelity;
+mod fit;
 mod folders;
 mod hostile;
 mod import;

@@ -23,6 +23,7 @@ mod nodes;
 mod owners;
 mod pod;
 mod read;
+pub mod record;
 mod status;
 mod template;
 

@@ -116,7 +116,7 @@ pub(super) fn change(
     }
 }
 
-fn owner_reference(owner: Owner, state: &OwnerState, uid: &Value) -> Value {
+pub(super) fn owner_reference(owner: Owner, state: &OwnerState, uid: &Value) -> Value {
     json!({
         "apiVersion": match owner.kind {
             OwnerKind::Job => "batch/v1",

@@ -3,11 +3,13 @@
 pub mod baseline;
 pub mod classify;
 pub mod compare;
+pub mod fit;
 pub mod fuzz;
 pub mod import;
 pub mod lint;
 pub mod new;
 pub mod options;
+pub mod record;
 pub mod replay;
 pub mod run;
 pub mod schema;
@@ -22,10 +24,12 @@ use clap::{Parser, Subcommand};
 use self::baseline::args::BaselineArgs;
 use self::classify::ClassifyArgs;
 use self::compare::CompareArgs;
+use self::fit::args::FitArgs;
 use self::fuzz::args::FuzzArgs;
 use self::import::args::ImportArgs;
 use self::lint::args::LintArgs;
 use self::new::args::NewArgs;
+use self::record::RecordArgs;
 use self::replay::args::ReplayArgs;
 use self::run::args::RunArgs;
 use self::schema::SchemaArgs;
@@ -75,8 +79,10 @@ pub enum Command {
     Baseline(BaselineArgs),
     Timeline(TimelineArgs),
     Fuzz(FuzzArgs),
+    Record(RecordArgs),
     Replay(ReplayArgs),
     Import(ImportArgs),
+    Fit(FitArgs),
     Classify(ClassifyArgs),
     New(NewArgs),
     Lint(LintArgs),
@@ -98,8 +104,10 @@ impl Args {
             Command::Baseline(args) => baseline::run(args, self.shows_progress, out, err),
             Command::Timeline(args) => timeline::run(args, out, err),
             Command::Fuzz(args) => fuzz::run(args, self.shows_progress, out, err),
+            Command::Record(args) => record::run(args, out, err),
             Command::Replay(args) => replay::run(args, out, err),
             Command::Import(args) => import::run(args, out, err),
+            Command::Fit(args) => fit::run(args, self.shows_progress, out, err),
             Command::Classify(args) => classify::run(args, out),
             Command::New(args) => new::run(args, out),
             Command::Lint(args) => lint::run(args, out, err),

@@ -12,11 +12,9 @@ mod expect;
 mod faults;
 mod nodes;
 mod notes;
-mod objects;
 mod observed;
 mod recording;
 mod supply;
-mod words;
 mod workloads;
 
 use std::io::Write;
@@ -38,6 +36,7 @@ use self::notes::Notes;
 use self::recording::Recording;
 use crate::exit::{Exit, Failure};
 use crate::input;
+use crate::recorded::{self, objects};
 use crate::runs::outcome::Outcome;
 use crate::runs::plan;
 use crate::trace;
@@ -175,7 +174,7 @@ fn scenario(
 
 fn name(traces: &[PathBuf]) -> String {
     let stem = traces.first().and_then(|trace| trace.file_stem());
-    workloads::label(&stem.map_or_else(String::new, |stem| stem.to_string_lossy().into_owned()))
+    recorded::label(&stem.map_or_else(String::new, |stem| stem.to_string_lossy().into_owned()))
 }
 
 fn file_name(trace: &Path) -> String {

@@ -10,7 +10,8 @@ use pullstop_cluster::scenario::{Joins, NodeGroup, Resources};
 use super::notes::Notes;
 use super::observed::ObservedPod;
 use super::recording::Recording;
-use super::workloads::{label, requests};
+use super::workloads::requests;
+use crate::recorded::label;
 
 /// The group of a node that never comes, for pods that were never placed.
 const NOWHERE: &str = "nowhere";

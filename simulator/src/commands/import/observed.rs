@@ -10,8 +10,8 @@ use pullstop_core::pod::{
 };
 use pullstop_core::wire::timestamp;
 
-use super::objects::{ContainerStatus, Pod, Terminated};
-use super::words::Words;
+use crate::recorded::objects::{ContainerStatus, Pod, Terminated};
+use crate::recorded::words::Words;
 
 /// What was seen of a pod. Times are from the start of the recording.
 #[derive(Debug)]

@@ -7,8 +7,8 @@ use pullstop_core::pod::PodSnapshot;
 use pullstop_core::time::Timestamp;
 use pullstop_core::wire::timestamp;
 
-use super::objects::{Event, Job, JobSpec, Object, Pod};
 use super::observed::{self, ObservedPod};
+use crate::recorded::objects::{Event, Job, JobSpec, Object, Pod};
 use crate::trace;
 
 /// A pod that was failing when the recording began is played from its creation, but from no longer before: after less

@@ -15,7 +15,7 @@ use pullstop_core::time::Human;
 
 use super::notes::Notes;
 use super::recording::Recording;
-use super::words::{self, Words};
+use crate::recorded::words::{self, Words};
 
 /// What pulls met.
 #[derive(Debug, Default)]

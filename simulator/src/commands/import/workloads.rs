@@ -11,13 +11,13 @@ use pullstop_cluster::scenario::workload::{
 use pullstop_cluster::scenario::{DURATION_MAX, Resources};
 use pullstop_core::pod::{ContainerKind, RestartPolicy};
 use pullstop_core::time::Human;
-use pullstop_core::yaml::is_label;
 
 use super::expect;
 use super::notes::Notes;
-use super::objects::{JobSpec, PodFailureRule as RecordedRule};
 use super::observed::{ObservedContainer, ObservedPod};
 use super::recording::Recording;
+use crate::recorded::label;
+use crate::recorded::objects::{JobSpec, PodFailureRule as RecordedRule};
 
 /// The workloads, and what each recorded pod is called among them.
 #[derive(Debug, Default)]
@@ -184,28 +184,6 @@ impl Workloads {
 /// A pod that waited longer than this for its node was not let in earlier.
 const BOUND_LATE: Duration = Duration::from_secs(5);
 
-/// The nearest name that scenarios allow.
-pub(super) fn label(text: &str) -> String {
-    if is_label(text) {
-        return text.to_owned();
-    }
-    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    let replaced: String = text
-        .to_ascii_lowercase()
-        .chars()
-        .map(|c| if allowed(c) { c } else { '-' })
-        // Room for what is appended.
-        .take(50)
-        .collect();
-    let trimmed = replaced.trim_matches('-');
-    if trimmed.is_empty() {
-        "unnamed"
-    } else {
-        trimmed
-    }
-    .to_owned()
-}
-
 fn replicas(pods: &[&ObservedPod]) -> u32 {
     let ends = pods
         .iter()
@@ -366,6 +344,8 @@ fn rule(rule: &RecordedRule) -> Option<PodFailureRule> {
 
 #[cfg(test)]
 mod tests {
+    use pullstop_core::yaml::is_label;
+
     use super::*;
 
     #[test]

@@ -16,15 +16,15 @@ const RUNTIMES: [Runtime; 4] = [
 
 /// A recorded failure of a pull, as it stood in a container's status.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Words {
-    pub(super) reason: String,
-    pub(super) message: String,
-    pub(super) image: String,
+pub(crate) struct Words {
+    pub(crate) reason: String,
+    pub(crate) message: String,
+    pub(crate) image: String,
 }
 
 /// The error whose own words are the most like these, among those of the same cause; none for the kubelet's limiter
 /// and for what is no failed pull.
-pub(super) fn error_of(classifier: &Classifier, words: &Words) -> Option<PullError> {
+pub(crate) fn error_of(classifier: &Classifier, words: &Words) -> Option<PullError> {
     let cause = classifier.classify(&words.reason, &words.message).cause;
     let of_cause = |error: &PullError| error.cause() == cause || cause == Cause::Unknown;
     let candidates = PullError::ALL.into_iter().filter(of_cause);
@@ -38,7 +38,7 @@ pub(super) fn error_of(classifier: &Classifier, words: &Words) -> Option<PullErr
 }
 
 /// The runtime whose words are the most like these.
-pub(super) fn runtime_of(all: &[(Words, PullError)]) -> Runtime {
+pub(crate) fn runtime_of(all: &[(Words, PullError)]) -> Runtime {
     let total = |runtime: Runtime| -> u64 {
         let each = all
             .iter()
