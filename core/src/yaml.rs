@@ -38,7 +38,10 @@ impl std::error::Error for DocumentError {}
 ///
 /// # Errors
 /// The first thing that is wrong with its structure.
-#[expect(clippy::missing_panics_doc, reason = "only if the parser calls nothing")]
+#[expect(
+    clippy::missing_panics_doc,
+    reason = "only if the parser calls nothing"
+)]
 pub fn read<T: DeserializeOwned>(
     noun: &str,
     text: &str,

@@ -82,7 +82,9 @@ fn the_readme_is_short() {
 fn example_policies_are_valid() {
     for entry in std::fs::read_dir(root().join("docs/examples")).unwrap() {
         let file = entry.unwrap().path();
-        if is(&file, "yaml") {
+        // Sweeps are read when their examples are run.
+        let is_policy = !file.ends_with("sweep.yaml");
+        if is(&file, "yaml") && is_policy {
             let ran = enforcer(&["policy", "check", file.to_str().unwrap()]);
             assert_eq!(ran.code, 0, "{}", ran.err);
         }

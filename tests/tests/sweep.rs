@@ -10,7 +10,7 @@ use pullstop_cluster::world::RunOptions;
 use pullstop_cluster::world::random::{Purpose, RandomStreams};
 use pullstop_core::policy::{Policy, document};
 use pullstop_core::time::parse_duration;
-use pullstop_tests::{Ran, golden, root, simulator};
+use pullstop_tests::{Ran, enforcer, golden, root, simulator};
 use serde_json::Value;
 
 use crate::scratch;
@@ -24,7 +24,7 @@ fn planted(appears_at: &str) -> String {
         "apiVersion: pullstop.dev/v1alpha1\nkind: Scenario\nmetadata: {{name: planted}}\nspec:\n  duration: 1h\n  images:\n  \
          - {{image: \"r.example/late:v1\", missing: true, appearsAt: {appears_at}}}\n  \
          - {{image: \"r.example/typo:v1\", missing: true}}\n  workloads:\n  \
-         - {{pod: late, image: \"r.example/late:v1\", cpu: 1}}\n  - {{pod: typo, image: \"r.example/typo:v1\", cpu: 1}}\n"
+         - {{pod: late, image: \"r.example/late:v1\", requests: {{cpu: 1}}}}\n  - {{pod: typo, image: \"r.example/typo:v1\", requests: {{cpu: 1}}}}\n"
     )
 }
 
@@ -260,8 +260,6 @@ fn what_is_wrong_is_said() {
         assert_eq!(ran.code, 2, "{}", ran.out);
         ran.err
     };
-    let none = error(&[]);
-    assert!(none.contains("nothing is varied"), "{none}");
     let unknown = error(&["--knob", "rules.definit.attempts=1..3"]);
     assert!(unknown.contains("did you mean `definite`?"), "{unknown}");
     let invalid = error(&["--knob", "rules.definite.attempts=0,1"]);
@@ -276,4 +274,32 @@ fn what_is_wrong_is_said() {
         large.contains("40000 policies") && large.contains("--search"),
         "{large}"
     );
+}
+
+/// The half hour of a user: record a cluster, tune, apply the policy, put it into a gate.
+#[test]
+fn from_a_recording_to_a_gate() {
+    let folder = scratch::folder("half-hour");
+    let path = |name: &str| folder.join(name).display().to_string();
+    let run = |arguments: &[&str]| {
+        let ran = simulator(arguments);
+        assert_eq!(ran.code, 0, "{arguments:?}\n{}{}", ran.out, ran.err);
+        ran
+    };
+    let scenario = root().join("scenarios/credentials/service-account-patched-later.yaml");
+    let scenario = scenario.display().to_string();
+    run(&["record", &scenario, "--out", &path("pods.jsonl")]);
+    let knob = "rules.definite.duration=30s,2m,5m";
+    let knobs = ["--knob", knob, "--seeds", "1..2"];
+    let tune = ["tune", &path("pods.jsonl"), "--out", &path("tuned")];
+    run(&[&tune[..], &knobs[..]].concat());
+    let policy = path("tuned/results/policy.yaml");
+    let checked = enforcer(&["policy", "check", &policy]);
+    assert!(checked.out.starts_with("valid\n"), "{}", checked.out);
+    let (scenarios, gate) = (path("tuned/scenarios"), path("baseline.yaml"));
+    let write = [
+        "baseline", "write", "--policy", &policy, "--seeds", "1..2", &gate, &scenarios,
+    ];
+    run(&write);
+    run(&["baseline", "check", &gate]);
 }

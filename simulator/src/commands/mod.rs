@@ -16,6 +16,7 @@ pub mod schema;
 pub mod serve;
 pub mod sweep;
 pub mod timeline;
+pub mod tune;
 
 use std::io::Write;
 
@@ -36,6 +37,7 @@ use self::schema::SchemaArgs;
 use self::serve::args::ServeArgs;
 use self::sweep::args::{MergeArgs, SweepArgs};
 use self::timeline::args::TimelineArgs;
+use self::tune::TuneArgs;
 use crate::exit::{Exit, Failure};
 
 /// Test image-pull policies on simulated clusters and recorded pods before they fail a real one.
@@ -76,6 +78,7 @@ pub enum Command {
     Compare(CompareArgs),
     Sweep(SweepArgs),
     Merge(MergeArgs),
+    Tune(TuneArgs),
     Baseline(BaselineArgs),
     Timeline(TimelineArgs),
     Fuzz(FuzzArgs),
@@ -101,6 +104,7 @@ impl Args {
             Command::Compare(args) => compare::run(args, self.shows_progress, out, err),
             Command::Sweep(args) => sweep::run(args, self.shows_progress, out, err),
             Command::Merge(args) => sweep::merge::run(args, err),
+            Command::Tune(args) => tune::run(args, self.shows_progress, out, err),
             Command::Baseline(args) => baseline::run(args, self.shows_progress, out, err),
             Command::Timeline(args) => timeline::run(args, out, err),
             Command::Fuzz(args) => fuzz::run(args, self.shows_progress, out, err),

@@ -195,6 +195,7 @@ impl Draft {
     ) {
         let (from, length) = span;
         let Some(error) = kind.error else { return };
+        let until = self.within(from + length);
         let registry = self.registry(&kind.host, of);
         let after = match error {
             PullError::ConnectTimeout => Duration::from_secs(30),
@@ -203,7 +204,7 @@ impl Draft {
         };
         registry.faults.push(RegistryFault {
             from,
-            until: Some(from + length),
+            until,
             what: RegistryFaultKind::Error { error, after },
             percent: 100,
             images: None,
@@ -241,12 +242,17 @@ impl Draft {
         let reference = format!("{}/fit/{name}:v1", kind.host);
         let mut missing = image(&reference, SIZE_USUAL_MIB);
         missing.exists = Exists {
-            from: until.map(|length| at + latency + length),
+            from: until.and_then(|length| self.within(at + latency + length)),
             until: None,
             missing: error,
         };
         self.scenario.images.push(missing);
         self.scenario.workloads.push(pod(name, &reference, at, of));
+    }
+
+    /// What comes after the end of the scenario never comes in it.
+    fn within(&self, at: Duration) -> Option<Duration> {
+        Some(at).filter(|at| *at < self.scenario.duration)
     }
 
     /// The scenario, complete.

@@ -1,12 +1,10 @@
-//! The two-sample Kolmogorov-Smirnov test, in whole numbers.
+//! The distance of a recorded and a simulated sample, in thousandths.
 //!
-//! Smirnov, Table for Estimating the Goodness of Fit of Empirical Distributions, 1948. It takes observations for
-//! independent; pods of one outage are not, so its verdict is a yardstick.
+//! The test takes observations for independent; pods of one outage are not, so its verdict is a yardstick.
 
 use serde::Serialize;
 
-/// The square of the critical value at 5 % is `-ln(0.05 / 2) / 2`, in millionths.
-const CRITICAL_SQUARED_PPM: u128 = 1_844_440;
+use crate::stats::ks;
 
 /// How far two samples are apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -24,23 +22,10 @@ impl Distance {
         let (mut a, mut b) = (a.to_vec(), b.to_vec());
         a.sort_unstable();
         b.sort_unstable();
-        let (size_a, size_b) = (a.len() as u128, b.len() as u128);
-        if size_a == 0 || size_b == 0 {
-            return None;
-        }
-        let (mut i, mut j, mut largest) = (0usize, 0usize, 0u128);
-        while let (Some(next_a), Some(next_b)) = (a.get(i), b.get(j)) {
-            let next = *next_a.min(next_b);
-            i += a[i..].iter().take_while(|time| **time == next).count();
-            j += b[j..].iter().take_while(|time| **time == next).count();
-            largest = largest.max((i as u128 * size_b).abs_diff(j as u128 * size_a));
-        }
-        let permille = |value: u128| u64::try_from(value).unwrap_or(u64::MAX);
-        // c * sqrt((n + m) / (n * m)), in thousandths.
-        let critical = (CRITICAL_SQUARED_PPM * (size_a + size_b) / (size_a * size_b)).isqrt();
+        let found = ks::distance(&a, &b)?;
         Some(Self {
-            permille: permille((largest * 1000).div_ceil(size_a * size_b)),
-            critical_permille: permille(critical.min(1000)),
+            permille: permille(found.distance),
+            critical_permille: permille(found.critical.min(1.0)),
         })
     }
 
@@ -48,6 +33,15 @@ impl Distance {
     pub const fn is_alike(&self) -> bool {
         self.permille <= self.critical_permille
     }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a share of one, in thousandths"
+)]
+fn permille(share: f64) -> u64 {
+    (share * 1000.0).round() as u64
 }
 
 #[cfg(test)]

@@ -198,10 +198,10 @@ impl<'a> Reader<'a> {
         let mut text = String::new();
         for _ in 0..count {
             let read = self.from.read_line(&mut text);
-            read.map_err(|error| {
+            let read = read.map_err(|error| {
                 InputError::about(&self.file, format!("cannot read the results: {error}"))
             })?;
-            if !text.ends_with('\n') {
+            if read == 0 || !text.ends_with('\n') {
                 return Ok(None);
             }
         }

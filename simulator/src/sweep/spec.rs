@@ -35,13 +35,27 @@ pub struct Spec {
     pub search: Option<usize>,
 }
 
+/// What is varied if nobody says: the thresholds of the built-in rules that fail pods.
+///
+/// # Errors
+/// If the built-in file is wrong.
+pub fn standard() -> Result<Spec, Vec<InputError>> {
+    const FILE: &str = "docs/examples/sweep.yaml";
+    let text = include_str!("../../../docs/examples/sweep.yaml");
+    located(Path::new(FILE), parse(Path::new(""), text))
+}
+
 /// Reads the file of a sweep.
 ///
 /// # Errors
 /// All that is wrong with it.
 pub fn read(file: &Path) -> Result<Spec, Vec<InputError>> {
     let text = input::read(file).map_err(|error| vec![error])?;
-    parse(file, &text).map_err(|errors| {
+    located(file, parse(file, &text))
+}
+
+fn located(file: &Path, spec: Result<Spec, Vec<DocumentError>>) -> Result<Spec, Vec<InputError>> {
+    spec.map_err(|errors| {
         let located = |error| InputError::of_document(file, error);
         errors.into_iter().map(located).collect()
     })

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::runs::plan::parse_seeds;
 use crate::report::{self, ReportTo};
+use crate::runs::plan::parse_seeds;
 
 /// Keep what scenarios measure in a file, and fail when it becomes worse.
 ///

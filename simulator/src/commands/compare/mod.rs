@@ -16,9 +16,9 @@ use pullstop_cluster::input_error::{InputError, STDIN};
 use pullstop_cluster::scenario::kind;
 use pullstop_core::policy::document::{CLUSTER_KIND, NAMESPACED_KIND};
 
-use crate::runs::plan::parse_seeds;
 use crate::exit::{Exit, Failure};
 use crate::input;
+use crate::runs::plan::parse_seeds;
 use crate::runs::{is_policy_name, plan};
 
 /// Compare policies over the same scenarios: one with the rules of other projects, or two with each other.

@@ -18,6 +18,7 @@ use crate::sweep::spec;
 #[derive(Debug, Parser)]
 #[command(after_help = "\
 Examples:
+  simulator sweep scenarios
   simulator sweep --knob rules.definite.attempts=2..5 --knob rules.definite.duration=30s,2m,5m scenarios
   simulator sweep docs/examples/sweep.yaml scenarios --seeds 1..20 --out results
   simulator sweep docs/examples/sweep.yaml scenarios --seeds 1..20 --resume results
@@ -27,6 +28,7 @@ pub struct SweepArgs {
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
     /// Field of the policy to vary, and its values: such as rules.definite.attempts=2..6, pullTimeout=15m,30m
+    /// [default: thresholds of the built-in rules]
     #[arg(long = "knob", value_name = "PATH=VALUES", value_parser = Knob::parse)]
     pub knobs: Vec<Knob>,
     /// Policy whose fields are varied [default: the built-in policy]

@@ -37,9 +37,7 @@ pub(super) fn sweep(args: &SweepArgs, err: &mut dyn Write) -> Result<Option<Swee
         Failure::from(InputError::about(place, what))
     };
     if knobs.is_empty() {
-        let what = "nothing is varied: give a file of kind Sweep, or --knob, such as \
-                    --knob rules.definite.attempts=2..5";
-        return Err(wrong(what.to_owned()));
+        knobs = spec::standard()?.knobs;
     }
     let search = args.search.map(|count| count as usize).or(spec.search);
     let size = space::size(&knobs);
