@@ -106,7 +106,7 @@ fn field<'a>(within: &'a mut Value, path: &str) -> Result<&'a mut Value, KnobErr
         return Ok(within);
     }
     let names = names_in(within);
-    let mut named = names.iter().filter_map(|name| {
+    let mut found = names.iter().filter_map(|name| {
         let rest = path.strip_prefix(name.as_str())?;
         let rest = if rest.is_empty() {
             rest
@@ -115,7 +115,7 @@ fn field<'a>(within: &'a mut Value, path: &str) -> Result<&'a mut Value, KnobErr
         };
         Some((name, rest))
     });
-    let Some((name, rest)) = named.next() else {
+    let Some((name, rest)) = found.next() else {
         let first = path.split('.').next().unwrap_or(path);
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         return Err(KnobError(if names.is_empty() {

@@ -78,6 +78,7 @@ impl Sweep {
         let mut totals = Totals::new(self.candidates.len());
         let mut known = 0;
         let mut at_end = false;
+        let mut before = 0;
         let mut survivors: Vec<usize> = (0..self.candidates.len()).collect();
         for rung in self.rungs() {
             let rest = if at_end {
@@ -92,7 +93,7 @@ impl Sweep {
                     results.truncate(known)?;
                     at_end = true;
                 }
-                let before = rung.len() - rest.len();
+                let begun = before + rung.len() - rest.len();
                 self.simulate(
                     rest,
                     &survivors,
@@ -100,11 +101,12 @@ impl Sweep {
                     results,
                     &mut totals,
                     &mut |step_done| {
-                        let (done, of) = (before + step_done, rung.len());
+                        let (done, of) = (begun + step_done, self.tasks.len());
                         step(Step { done, of })
                     },
                 )?;
             }
+            before += rung.len();
             if self.halves {
                 survivors = self.better_half(&survivors, &totals);
             }

@@ -204,10 +204,11 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        let mut measured = Measured::default();
-        measured.counts = [1, 2, 3, 4, 5, 6];
-        measured.waste_millihours = [7, 8, 9];
-        measured.times[0] = Seconds::from([(2, 1), (120, 50)]);
+        let measured = Measured {
+            counts: [1, 2, 3, 4, 5, 6],
+            waste_millihours: [7, 8, 9],
+            times: [Seconds::from([(2, 1), (120, 50)]), Seconds::new()],
+        };
         for name in ["plain", "a, b", "so \"called\""] {
             let line = format!("12{}", columns(name, 3, 7, &measured));
             let row = read(line.trim_end_matches('\n')).unwrap();

@@ -67,7 +67,7 @@ fn parse(file: &Path, text: &str) -> Result<Spec, Vec<DocumentError>> {
     check.one_of("apiVersion", &document.api_version, &[API_VERSION]);
     check.one_of("kind", &document.kind, &[SWEEP_KIND]);
     let raw = &document.spec;
-    let folder = file.parent().unwrap_or(Path::new(""));
+    let folder = file.parent().unwrap_or_else(|| Path::new(""));
     let spec = Spec {
         policy: raw.policy.as_ref().map(|policy| folder.join(policy)),
         seeds: raw.seeds.as_ref().and_then(|seeds| {

@@ -33,7 +33,10 @@ pub(super) fn sweep(args: &SweepArgs, err: &mut dyn Write) -> Result<Option<Swee
     let mut knobs = spec.knobs;
     knobs.extend(args.knobs.iter().cloned());
     let wrong = |what: String| {
-        let place = args.paths.first().map_or(Path::new("-"), PathBuf::as_path);
+        let place = args
+            .paths
+            .first()
+            .map_or_else(|| Path::new("-"), PathBuf::as_path);
         Failure::from(InputError::about(place, what))
     };
     if knobs.is_empty() {
