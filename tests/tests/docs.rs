@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use clap::CommandFactory;
 use pullstop_tests::{Ran, enforcer, root, simulator, takes};
 
 #[test]
@@ -66,6 +67,16 @@ fn the_picture_has_the_times_of_the_simulator() {
     assert_eq!(times.len(), 11, "{times:?}");
     for time in times {
         assert!(told.contains(&time), "nothing happens at {time}");
+    }
+}
+
+#[test]
+fn the_list_of_commands_has_them_all() {
+    let page = std::fs::read_to_string(root().join("docs/commands.md")).unwrap();
+    let program = pullstop_simulator::Args::command();
+    for command in program.get_subcommands() {
+        let row = format!("| `simulator {}` |", command.get_name());
+        assert!(page.contains(&row), "{row}");
     }
 }
 

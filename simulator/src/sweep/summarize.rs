@@ -310,10 +310,11 @@ fn reasons(
         reasons.push("The built-in policy is as good: there is no reason to change it.".to_owned());
     }
     if let Some(knee) = knee {
-        reasons.push(format!(
-            "The curve of the front bends most at policy {}.",
-            knee.name
-        ));
+        let policy = match knee.kind {
+            PointKind::BuiltIn => "the built-in policy".to_owned(),
+            _ => format!("policy {}", knee.name),
+        };
+        reasons.push(format!("The curve of the front bends most at {policy}."));
     }
     reasons
 }
