@@ -33,27 +33,6 @@ impl PolicyRange {
         answers.all(|(cause, answers)| answers.allow(policy.rule_for(*cause)))
             && policy.differs_only_in_rules(&self.like)
     }
-
-    /// For each cause that was asked for and has a rule: from how many attempts to how many the rule may ask for. No end
-    /// if any more would do.
-    pub fn attempts(&self) -> impl Iterator<Item = (Cause, u32, Option<u32>)> {
-        self.of_rules(|range| (range.attempts_min, range.attempts_max))
-    }
-
-    /// The same for durations.
-    pub fn durations(&self) -> impl Iterator<Item = (Cause, Duration, Option<Duration>)> {
-        self.of_rules(|range| (range.duration_min, range.duration_max))
-    }
-
-    fn of_rules<T>(
-        &self,
-        ends: impl Fn(&RuleRange) -> (T, Option<T>),
-    ) -> impl Iterator<Item = (Cause, T, Option<T>)> {
-        self.answers.iter().filter_map(move |(cause, answers)| {
-            let (min, max) = ends(answers.0.as_ref()?);
-            Some((*cause, min, max))
-        })
-    }
 }
 
 /// What the engine asks of its policy in one run, restarts included.

@@ -107,7 +107,8 @@ impl Sweep {
                 )?;
             }
             before += rung.len();
-            if self.halves {
+            // What was run with all seeds is reported.
+            if self.halves && before < self.tasks.len() {
                 survivors = self.better_half(&survivors, &totals);
             }
         }
