@@ -321,17 +321,28 @@ impl fmt::Display for Uid {
         match self {
             Self::Text(text) => f.write_str(text),
             Self::Uuid(bytes) => {
-                for (at, byte) in bytes.iter().enumerate() {
-                    if matches!(at, 4 | 6 | 8 | 10) {
-                        f.write_str("-")?;
-                    }
-                    write!(f, "{byte:02x}")?;
-                }
-                Ok(())
+                f.write_str(str::from_utf8(&print_uuid(bytes)).unwrap_or_default())
             }
         }
     }
 }
+
+/// A UUID in lower case with hyphens. Without the formatter, since simulations print millions.
+fn print_uuid(bytes: &[u8; 16]) -> [u8; 36] {
+    let mut text = [b'-'; 36];
+    let mut at = 0;
+    for byte in bytes {
+        if matches!(at, 8 | 13 | 18 | 23) {
+            at += 1;
+        }
+        text[at] = HEX_DIGITS[usize::from(byte >> 4)];
+        text[at + 1] = HEX_DIGITS[usize::from(byte & 0xF)];
+        at += 2;
+    }
+    text
+}
+
+const HEX_DIGITS: &[u8; 16] = b"0123456789abcdef";
 
 /// The bytes of a UUID written in lower case with hyphens, the only form that prints back to the same text.
 fn parse_uuid(text: &str) -> Option<[u8; 16]> {
@@ -357,7 +368,7 @@ fn hex_digit(digit: u8) -> Option<u8> {
         let mut values = [u8::MAX; 256];
         let mut value = 0;
         while value < 16 {
-            values[b"0123456789abcdef"[value as usize] as usize] = value;
+            values[HEX_DIGITS[value as usize] as usize] = value;
             value += 1;
         }
         values
