@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use pullstop_cluster::pull_errors::{self, PullError, Runtime};
+use pullstop_cluster::pull_errors::{self, Image, PullError, Runtime};
 use pullstop_core::cause::Cause;
 use pullstop_core::classify::Classifier;
 
@@ -53,7 +53,7 @@ pub(crate) fn runtime_of(all: &[(Words, PullError)]) -> Runtime {
 
 /// How many words two messages share, in thousandths of all that they have.
 fn likeness(runtime: Runtime, error: PullError, words: &Words) -> u64 {
-    let ours = pull_errors::pull_error(runtime, error, &words.image, 0);
+    let ours = pull_errors::pull_error(runtime, error, &Image::new(&words.image), 0);
     let set =
         |text: &str| -> BTreeSet<String> { text.split_whitespace().map(str::to_owned).collect() };
     let (ours, theirs) = (set(&ours), set(&words.message));
@@ -72,7 +72,7 @@ mod tests {
         for runtime in RUNTIMES {
             for error in PullError::ALL {
                 let image = "registry.example/team/app:v1".to_owned();
-                let message = pull_errors::pull_error(runtime, error, &image, 7);
+                let message = pull_errors::pull_error(runtime, error, &Image::new(&image), 7);
                 let reason = error.waiting_reason(runtime).to_owned();
                 let words = Words {
                     reason,

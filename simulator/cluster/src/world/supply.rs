@@ -10,7 +10,7 @@ use pullstop_core::time::Timestamp;
 use super::ZERO;
 use super::ids::ImageId;
 use super::random::RandomStream;
-use crate::pull_errors::PullError;
+use crate::pull_errors::{self, PullError};
 use crate::scenario::glob;
 use crate::scenario::supply::{Image, Registry, RegistryFaultKind};
 use crate::scenario::{Scenario, Secret};
@@ -37,6 +37,8 @@ struct Counter {
 #[derive(Debug)]
 struct Known {
     name: Arc<str>,
+    /// As runtimes print it, taken apart once for all pulls that fail.
+    printed: pull_errors::Image,
     parses: bool,
     registry: usize,
     spec: Option<usize>,
@@ -95,6 +97,7 @@ impl Supply {
         let host = parsed.as_ref().map_or("", ImageReference::registry);
         let known = Known {
             name: name.into(),
+            printed: pull_errors::Image::new(name),
             parses: parsed.is_ok(),
             registry: self.registry(host),
             spec: self
@@ -116,6 +119,11 @@ impl Supply {
     /// The image's name.
     pub fn name(&self, image: ImageId) -> &Arc<str> {
         &self.images[image.index()].name
+    }
+
+    /// The image as runtimes print it.
+    pub fn printed(&self, image: ImageId) -> &pull_errors::Image {
+        &self.images[image.index()].printed
     }
 
     /// Whether the name can be parsed.

@@ -5,9 +5,10 @@ use super::image::Image;
 use super::network::{self, Connection};
 use super::{PullError, UNHEARD_OF, kubelet};
 
-/// What the kubelet hears when `error` happens to a pull of `image`, which it knows as `name`.
-pub(super) fn error(error: PullError, name: &str, image: &Image, noise: u64) -> String {
+/// What the kubelet hears when `error` happens to a pull of `image`.
+pub(super) fn error(error: PullError, image: &Image, noise: u64) -> String {
     let words = Words { image, noise };
+    let name = &image.given;
     match error {
         PullError::ManifestNotFound => words.manifest("manifest unknown"),
         PullError::RepositoryNotFound => words.manifest("name unknown: Repository not found."),

@@ -10,10 +10,9 @@ mod image;
 mod kubelet;
 mod network;
 
+pub use image::Image;
 pub use kubelet::{back_off, invalid_name, never_pull};
 use pullstop_core::cause::Cause;
-
-use self::image::Image;
 
 /// What a plugin of tomorrow might say: neither sources nor recordings have it, and so no classifier knows it.
 const UNHEARD_OF: &str = "plugin lazy-layers: state 17 was not foreseen";
@@ -185,13 +184,12 @@ impl PullError {
 /// of Kubernetes 1.27 and newer say it.
 ///
 /// `noise` decides what differs from one attempt to the next, such as ports of connections; any number is good.
-pub fn pull_error(runtime: Runtime, error: PullError, image: &str, noise: u64) -> String {
-    let parts = Image::new(image);
+pub fn pull_error(runtime: Runtime, error: PullError, image: &Image, noise: u64) -> String {
     match runtime {
         Runtime::Containerd16 | Runtime::Containerd17 | Runtime::Containerd2 => {
-            containerd::error(runtime, error, &parts, noise)
+            containerd::error(runtime, error, image, noise)
         }
-        Runtime::Crio => crio::error(error, image, &parts, noise),
+        Runtime::Crio => crio::error(error, image, noise),
     }
 }
 
@@ -247,7 +245,7 @@ mod tests {
             let cause = readable(runtime, error);
             let reason = error.waiting_reason(runtime);
             for (image, noise) in images().iter().flat_map(|i| NOISES.map(|n| (i, n))) {
-                let text = pull_error(runtime, error, image, noise);
+                let text = pull_error(runtime, error, &Image::new(image), noise);
                 let found = classifier.classify(reason, &text).cause;
                 assert_eq!(found, cause, "{runtime:?} {error:?}: {text}");
                 let text = back_off(image, reason, Some(&text));
@@ -269,8 +267,8 @@ mod tests {
     #[test]
     fn only_what_varies_in_reality_varies() {
         for (runtime, error) in pairs() {
-            let texts =
-                [0, 1, 2, 3, 4].map(|noise| pull_error(runtime, error, "r.test/a:b", noise));
+            let image = Image::new("r.test/a:b");
+            let texts = [0, 1, 2, 3, 4].map(|noise| pull_error(runtime, error, &image, noise));
             let varies = texts.iter().any(|text| *text != texts[0]);
             let expected = match error {
                 PullError::Refused
@@ -383,7 +381,7 @@ mod tests {
     #[test]
     fn texts_are_those_of_the_recordings() {
         for (runtime, error, image, recorded) in RECORDED {
-            let ours = pull_error(runtime, error, image, 7);
+            let ours = pull_error(runtime, error, &Image::new(image), 7);
             if error == PullError::PlatformMismatch {
                 assert_eq!(masked(&ours), masked(recorded));
             } else {
@@ -431,7 +429,7 @@ mod tests {
         let text = pull_error(
             Runtime::Crio,
             PullError::SignatureRejected,
-            "quay.io/a/b:v1",
+            &Image::new("quay.io/a/b:v1"),
             0,
         );
         let reason = PullError::SignatureRejected.waiting_reason(Runtime::Crio);

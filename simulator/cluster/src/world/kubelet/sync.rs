@@ -312,8 +312,9 @@ impl Visit<'_> {
         let name = Arc::clone(self.c.supply.name(image));
         let runtime = self.c.nodes.get(self.w.node).runtime;
         let reason = error.waiting_reason(runtime);
-        let message: Arc<str> =
-            pull_errors::pull_error(runtime, error, &name, self.w.rng.bits()).into();
+        let printed = self.c.supply.printed(image);
+        let message = pull_errors::pull_error(runtime, error, printed, self.w.rng.bits());
+        let message: Arc<str> = message.into();
         let why = (self.kubelet.minor >= BACK_OFF_TELLS_WHY_SINCE).then_some(&*message);
         let waiting = pull_errors::back_off(&name, reason, why).into();
         let periods = self.kubelet.back_off;
