@@ -89,7 +89,7 @@ pub mod cause;
 pub mod classify;
 pub mod container;
 pub mod engine;
-mod hash;
+pub mod hash;
 pub mod history;
 pub mod image;
 pub mod names;

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use pullstop_core::engine::Effect;
+use pullstop_core::hash::Fnv1a;
 use pullstop_core::time::Timestamp;
 
 use crate::harness::world::{Step, World, failing, not_failing, steps};
@@ -54,18 +55,18 @@ fn effects(steps: &[Step]) -> Vec<(Timestamp, Effect)> {
     std::mem::take(&mut machine.log)
 }
 
-/// All effects of many inputs, which are the same in every process, as one number (FNV-1a).
+/// All effects of many inputs, which are the same in every process, as one number.
 fn digest() -> String {
     let mut runner = TestRunner::deterministic();
-    let (mut digest, mut verdicts) = (0xcbf2_9ce4_8422_2325_u64, 0);
+    let (mut digest, mut verdicts) = (Fnv1a::EMPTY, 0);
     for _ in 0..1024 {
         let effects = effects(&any_steps().new_tree(&mut runner).unwrap().current());
         let is_verdict = |(_, effect): &&(Timestamp, Effect)| matches!(effect, Effect::Fail(_));
         verdicts += effects.iter().filter(is_verdict).count();
         for byte in format!("{effects:?}").bytes() {
-            digest = (digest ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+            digest.add(byte.into());
         }
     }
     assert!(verdicts > 100, "only {verdicts} verdicts to compare");
-    format!("{digest:016x}")
+    format!("{:016x}", digest.value())
 }

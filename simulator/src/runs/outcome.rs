@@ -8,6 +8,7 @@ use pullstop_cluster::world::World;
 use pullstop_cluster::world::checks::Broken;
 use pullstop_cluster::world::enforcer::coverage::Coverage;
 use pullstop_cluster::world::ids::PodId;
+use pullstop_core::hash::Fnv1a;
 use pullstop_core::time::Timestamp;
 
 use super::figures::figures;
@@ -85,10 +86,10 @@ impl Outcome {
     }
 }
 
-/// A hash of the history: FNV-1a over everything that happened to pods.
+/// A hash of the history: of everything that happened to pods.
 pub fn fingerprint(world: &World) -> u64 {
-    let mut hash = 0xCBF2_9CE4_8422_2325_u64;
-    let mut add = |number: u64| hash = (hash ^ number).wrapping_mul(0x0000_0100_0000_01B3);
+    let mut hash = Fnv1a::EMPTY;
+    let mut add = |number: u64| hash.add(number);
     add(world.events);
     add(world.enforcer.tally.writes);
     for pod in &world.cluster.truth.pods {
@@ -102,5 +103,5 @@ pub fn fingerprint(world: &World) -> u64 {
             add(time(attempt.ended.map(|(at, _)| at)));
         }
     }
-    hash
+    hash.value()
 }

@@ -1,9 +1,13 @@
 //! The parts of an image name that runtimes print.
 
+use pullstop_core::hash::Fnv1a;
 use pullstop_core::image::ImageReference;
 
 /// An image name as runtimes see it: with a registry, and with a tag or a digest.
-pub(super) struct Image {
+#[derive(Clone, Debug)]
+pub struct Image {
+    /// As the kubelet knows it.
+    pub(super) given: String,
     /// Registry, repository, and the digest or else the tag: `docker.io/library/nginx:1.27`.
     pub(super) reference: String,
     /// As `reference`, without what Docker Hub lets one leave out: `nginx:1.27`.
@@ -20,7 +24,8 @@ pub(super) struct Image {
 
 impl Image {
     /// Takes `name` apart. Of a name that is none, which the kubelet lets nobody pull, all is the repository.
-    pub(super) fn new(name: &str) -> Self {
+    pub fn new(name: &str) -> Self {
+        let given = name.to_owned();
         let parsed = ImageReference::parse(name).ok();
         let (registry, repository) = match &parsed {
             Some(image) => (image.registry(), image.repository().into_owned()),
@@ -38,6 +43,7 @@ impl Image {
         };
         let reference = format!("{name}{separator}{object}");
         Self {
+            given,
             familiar: familiar(&reference).to_owned(),
             host: host(&name).to_owned(),
             reference,
@@ -51,7 +57,8 @@ impl Image {
     pub(super) fn digest_of(&self, part: &str) -> String {
         let words = (0..4u8).map(|word| {
             let bytes = [word].into_iter().chain(part.bytes());
-            format!("{:016x}", hash(bytes.chain(self.reference.bytes())))
+            let hash = Fnv1a::of(bytes.chain(self.reference.bytes()));
+            format!("{:016x}", hash.value())
         });
         format!("sha256:{}", words.collect::<String>())
     }
@@ -77,13 +84,6 @@ fn host(name: &str) -> &str {
         None | Some(DOCKER_HUB) => DOCKER_HUB_HOST,
         Some(registry) => registry,
     }
-}
-
-/// FNV-1a (Fowler, Noll, Vo), the same on every machine; as good as any where only looks count.
-pub(super) fn hash(bytes: impl IntoIterator<Item = u8>) -> u64 {
-    bytes.into_iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
 }
 
 #[cfg(test)]

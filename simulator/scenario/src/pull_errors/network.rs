@@ -2,7 +2,9 @@
 
 use std::net::IpAddr;
 
-use super::image::{Image, hash};
+use pullstop_core::hash::Fnv1a;
+
+use super::image::Image;
 
 /// Not issued by anybody the node knows; since Go 1.20.
 pub(super) const UNKNOWN_AUTHORITY: &str =
@@ -94,7 +96,7 @@ const PORTS: u64 = 28_232;
 
 /// One of the registry's addresses; which they are depends on its name.
 fn address(name: &str, noise: u64) -> String {
-    let [third, fourth, ..] = hash(name.bytes()).to_le_bytes();
+    let [third, fourth, ..] = Fnv1a::of(name.bytes()).value().to_le_bytes();
     let fourth = u64::from(fourth) % (250 - ADDRESSES) + 1 + noise % ADDRESSES;
     format!("10.20.{third}.{fourth}")
 }
