@@ -1,7 +1,9 @@
-//! Shared code of all readers of YAML: places, clear errors, and suggestions for mistyped names.
+//! Shared code of all readers and writers of YAML: places, clear errors, and suggestions for mistyped names.
 //!
 //! A document is read into raw types whose values are [`Spanned`], and checked by hand from there: so all that is
 //! wrong with its values is said at once, each with its place.
+
+mod write;
 
 use std::fmt;
 use std::time::Duration;
@@ -10,6 +12,7 @@ use erased_serde::Deserializer;
 use serde::de::{DeserializeOwned, Error};
 use serde_saphyr::{Location, Spanned};
 
+pub use self::write::{duration, list, quoted};
 use crate::suggest;
 use crate::time::parse_duration;
 

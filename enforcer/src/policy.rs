@@ -1,7 +1,5 @@
 //! `enforcer policy`: checks policy files, and prints the built-in policy.
 
-mod print;
-
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -33,8 +31,18 @@ pub enum Command {
 pub(crate) fn run(command: &Command, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
     match command {
         Command::Check { files } => check(files, out, err),
-        Command::Print => print::built_in(out).map(|()| crate::exit::SUCCESS),
+        Command::Print => print(out).map(|()| crate::exit::SUCCESS),
     }
+}
+
+/// Prints the built-in policy, with every field.
+fn print(out: &mut dyn Write) -> io::Result<()> {
+    let policy = document::to_explained_yaml(&Policy::default(), "default");
+    write!(
+        out,
+        "# The built-in policy. A field that a policy leaves out has the value shown here; a list replaces the list shown here.\n\
+         # docs/policy.md describes all fields.\n{policy}"
+    )
 }
 
 fn check(files: &[PathBuf], out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {

@@ -5,6 +5,7 @@
 
 mod check;
 mod schema;
+mod write;
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use serde_saphyr::Spanned;
 
 use self::check::countable_causes;
 use self::schema::{Anything, CauseName, OverrideName};
+pub use self::write::{to_explained_yaml, to_inline_yaml, to_yaml};
 use super::{Action, Fallback, Mode, Policy, Rule};
 use crate::cause::{Cause, Permanence};
 use crate::classify::{OWN_BYTES_MAX, Pattern, Patterns, TooManyPatterns};

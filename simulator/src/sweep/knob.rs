@@ -6,8 +6,6 @@ use pullstop_core::policy::{Policy, document};
 use pullstop_core::suggest;
 use serde_json::Value;
 
-use super::policy_file;
-
 /// More values than this are a mistyped range.
 const VALUES_MAX: u64 = 1000;
 
@@ -73,7 +71,7 @@ impl Template {
     /// # Errors
     /// If its document cannot be read again.
     pub fn new(policy: &Policy) -> Result<Self, KnobError> {
-        let text = policy_file::to_yaml(policy, "swept", &[]);
+        let text = document::to_yaml(policy, "swept");
         let document = serde_saphyr::from_str(&text);
         let document = document.map_err(|error| KnobError(error.to_string()))?;
         Ok(Self { document })

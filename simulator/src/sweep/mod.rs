@@ -7,7 +7,6 @@
 pub mod front;
 pub mod knob;
 pub mod page;
-pub mod policy_file;
 pub mod results;
 pub mod rows;
 pub mod score;

@@ -3,16 +3,12 @@
 //! Only what differs from the defaults is written. The cluster's policy and the expectations are not: the caller
 //! knows better what to expect. Of the policies of namespaces, mode and rules are.
 
-mod policy;
-
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use pullstop_core::names::{MODE_ANNOTATION, PATIENCE_ANNOTATION};
 use pullstop_core::pod::{ContainerKind, Overrides, RestartPolicy};
-use pullstop_core::policy::Mode;
-use pullstop_core::text::printable_yaml;
-use pullstop_core::time::Human;
+use pullstop_core::policy::{Mode, Policy, document};
+use pullstop_core::yaml::{duration, quoted};
 
 use super::fault::{Fault, FaultKind};
 use super::supply::{Image, Registry, RegistryFault, RegistryFaultKind, Secret};
@@ -30,24 +26,19 @@ pub fn to_yaml(scenario: &Scenario) -> String {
         "metadata: {{name: {}}}\nspec:",
         quoted(&scenario.name)
     );
-    let _ = writeln!(text, "  duration: {}", time(scenario.duration));
+    let _ = writeln!(text, "  duration: {}", duration(scenario.duration));
     let _ = writeln!(text, "  seed: {}", scenario.seed);
-    let _ = writeln!(text, "  patience: {}", time(scenario.patience));
+    let _ = writeln!(text, "  patience: {}", duration(scenario.patience));
     if scenario.enforcer != Enforcer::default() {
         let links = scenario.enforcer;
         let mut fields = Fields::default();
         fields
-            .add("watchDelay", time(links.watch_delay))
-            .add("writeLatency", time(links.write_latency));
+            .add("watchDelay", duration(links.watch_delay))
+            .add("writeLatency", duration(links.write_latency));
         let _ = writeln!(text, "  enforcer: {}", fields.flow());
     }
     let policies: Vec<_> = scenario.policies.namespaces.iter().collect();
-    list(
-        &mut text,
-        "namespacePolicies",
-        &policies,
-        policy::namespace_policy,
-    );
+    list(&mut text, "namespacePolicies", &policies, namespace_policy);
     let _ = writeln!(
         text,
         "  cluster:\n    kubernetes: \"1.{}\"\n    nodes:",
@@ -88,8 +79,8 @@ fn nodes(group: &NodeGroup) -> String {
         .add("pods", has.pods);
     fields.add("capacity", capacity.flow());
     match group.joins {
-        Joins::At(at) => fields.add_unless("joinsAt", time(at), at.is_zero()),
-        Joins::Scaled { boots_in } => fields.add("bootsIn", time(boots_in)),
+        Joins::At(at) => fields.add_unless("joinsAt", duration(at), at.is_zero()),
+        Joins::Scaled { boots_in } => fields.add("bootsIn", duration(boots_in)),
     };
     fields.add("runtime", name_of(&group.runtime));
     let KubeletConfig {
@@ -115,9 +106,18 @@ fn nodes(group: &NodeGroup) -> String {
     );
     fields.add_unless(
         "identityAfter",
-        time(group.identity_after),
+        duration(group.identity_after),
         group.identity_after.is_zero(),
     );
+    fields.flow()
+}
+
+/// Mode and rules, in which policies of random worlds differ.
+fn namespace_policy((namespace, policy): &(&String, &Policy)) -> String {
+    let mut fields = Fields::default();
+    fields
+        .add("namespace", quoted(namespace))
+        .add("inline", document::to_inline_yaml(policy));
     fields.flow()
 }
 
@@ -125,12 +125,12 @@ fn registry(registry: &Registry) -> String {
     let mut fields = Fields::default();
     fields
         .add("host", quoted(&registry.host))
-        .add("latency", time(registry.latency));
+        .add("latency", duration(registry.latency));
     fields.add("bandwidth", format!("{}Mi", registry.bandwidth_mib_per_s));
     if let Some(limit) = registry.rate_limit {
         fields.add(
             "rateLimit",
-            format!("{{pulls: {}, per: {}}}", limit.pulls, time(limit.per)),
+            format!("{{pulls: {}, per: {}}}", limit.pulls, duration(limit.per)),
         );
     }
     let faults: Vec<String> = registry.faults.iter().map(registry_fault).collect();
@@ -145,12 +145,12 @@ fn registry(registry: &Registry) -> String {
 fn registry_fault(fault: &RegistryFault) -> String {
     let mut fields = Fields::default();
     fields
-        .add("from", time(fault.from))
-        .add_some("until", fault.until.map(time));
+        .add("from", duration(fault.from))
+        .add_some("until", fault.until.map(duration));
     match fault.what {
         RegistryFaultKind::Error { error, after } => fields
             .add("error", name_of(&error))
-            .add("after", time(after)),
+            .add("after", duration(after)),
         RegistryFaultKind::Slow { factor } => fields.add("slow", factor),
     };
     fields.add_unless("percent", fault.percent, fault.percent == 100);
@@ -170,9 +170,9 @@ fn image(image: &Image) -> String {
     }
     fields.add_some(
         "appearsAt",
-        exists.from.filter(|from| !from.is_zero()).map(time),
+        exists.from.filter(|from| !from.is_zero()).map(duration),
     );
-    fields.add_some("disappearsAt", exists.until.map(time));
+    fields.add_some("disappearsAt", exists.until.map(duration));
     fields.add_some("secret", image.secret.as_deref().map(quoted));
     fields.add_some("defect", image.defect.map(|error| name_of(&error)));
     fields.add_unless("nodeIdentity", true, !image.node_identity);
@@ -183,10 +183,10 @@ fn secret(secret: &Secret) -> String {
     let mut fields = Fields::default();
     fields.add("name", quoted(&secret.name)).add_unless(
         "appearsAt",
-        time(secret.from),
+        duration(secret.from),
         secret.from.is_zero(),
     );
-    fields.add_some("disappearsAt", secret.until.map(time));
+    fields.add_some("disappearsAt", secret.until.map(duration));
     fields.flow()
 }
 
@@ -233,11 +233,11 @@ fn workload(workload: &Workload) -> String {
                 rules.is_empty(),
             );
             fields.add("podReplacementPolicy", format!("{:?}", job.replacement));
-            fields.add_some("ttlAfterFinished", job.ttl_after_finished.map(time));
-            fields.add_some("jobActiveDeadline", job.active_deadline.map(time));
+            fields.add_some("ttlAfterFinished", job.ttl_after_finished.map(duration));
+            fields.add_some("jobActiveDeadline", job.active_deadline.map(duration));
             fields.add_some("queue", job.queue.as_deref().map(quoted));
             fields.add_unless("priority", job.priority, job.queue.is_none());
-            fields.add_some("suspendedUntil", job.suspended_until.map(time))
+            fields.add_some("suspendedUntil", job.suspended_until.map(duration))
         }
     };
     fields.add("namespace", quoted(&workload.namespace));
@@ -248,12 +248,12 @@ fn workload(workload: &Workload) -> String {
 
 fn arrival(workload: &Workload, fields: &mut Fields) {
     let arrival = workload.arrival;
-    fields.add_unless("at", time(arrival.at), arrival.at.is_zero());
+    fields.add_unless("at", duration(arrival.at), arrival.at.is_zero());
     if arrival.count > 1 {
         fields.add("count", arrival.count);
         match arrival.pace {
-            Pace::Every(pause) => fields.add("every", time(pause)),
-            Pace::Random(mean) => fields.add("randomly", time(mean)),
+            Pace::Every(pause) => fields.add("every", duration(pause)),
+            Pace::Random(mean) => fields.add("randomly", duration(mean)),
         };
     }
 }
@@ -284,9 +284,9 @@ fn template(workload: &Workload, fields: &mut Fields) {
         format!("[{}]", secrets.join(", ")),
         secrets.is_empty(),
     );
-    fields.add_some("gatedUntil", template.gated_until.map(time));
+    fields.add_some("gatedUntil", template.gated_until.map(duration));
     fields.add_some("nodes", template.node_group.as_deref().map(quoted));
-    fields.add_some("activeDeadline", template.active_deadline.map(time));
+    fields.add_some("activeDeadline", template.active_deadline.map(duration));
     fields.add_some("annotations", annotations(template.overrides));
     let (init, main): (Vec<&Container>, Vec<&Container>) = template
         .containers
@@ -311,7 +311,7 @@ fn annotations(overrides: Overrides) -> Option<String> {
     let mut fields = Fields::default();
     fields
         .add_some(MODE_ANNOTATION, mode.map(quoted))
-        .add_some(PATIENCE_ANNOTATION, overrides.patience.map(time));
+        .add_some(PATIENCE_ANNOTATION, overrides.patience.map(duration));
     (overrides != Overrides::default()).then(|| fields.flow())
 }
 
@@ -327,7 +327,7 @@ fn container(container: &Container) -> String {
         PullPolicy::Never => "Never",
     };
     fields.add("imagePullPolicy", policy);
-    fields.add_some("runs", container.runs.map(time));
+    fields.add_some("runs", container.runs.map(duration));
     fields.add_unless("exitCode", container.exit_code, container.exit_code == 0);
     fields.add_some("cannotStart", container.cannot_start.as_deref().map(quoted));
     fields.flow()
@@ -351,12 +351,12 @@ fn fault(fault: &Fault) -> String {
     let kind = match &fault.what {
         FaultKind::KubeletRestart { nodes, down_for } => {
             add("nodes", &quoted(nodes));
-            add("downFor", &time(*down_for));
+            add("downFor", &duration(*down_for));
             "kubeletRestart"
         }
         FaultKind::SandboxFault { nodes, lasts } => {
             add("nodes", &quoted(nodes));
-            add("for", &time(*lasts));
+            add("for", &duration(*lasts));
             "sandboxFault"
         }
         FaultKind::ImageGarbage { nodes, images } => {
@@ -389,16 +389,16 @@ fn fault(fault: &Fault) -> String {
             "failPods"
         }
         FaultKind::WatchGap { lasts } => {
-            add("for", &time(*lasts));
+            add("for", &duration(*lasts));
             "watchGap"
         }
         FaultKind::EnforcerRestart { down_for } => {
-            add("downFor", &time(*down_for));
+            add("downFor", &duration(*down_for));
             "enforcerRestart"
         }
         FaultKind::ApiSlow { lasts, by } => {
-            add("for", &time(*lasts));
-            add("by", &time(*by));
+            add("for", &duration(*lasts));
+            add("by", &duration(*by));
             "apiSlow"
         }
         FaultKind::WriteFault {
@@ -406,17 +406,17 @@ fn fault(fault: &Fault) -> String {
             how,
             percent,
         } => {
-            add("for", &time(*lasts));
+            add("for", &duration(*lasts));
             add("how", &format!("{how:?}"));
             add("percent", percent);
             "writeFault"
         }
         FaultKind::DuplicateEvents { lasts } => {
-            add("for", &time(*lasts));
+            add("for", &duration(*lasts));
             "duplicateEvents"
         }
     };
-    format!("{{at: {}, {kind}: {}}}", time(fault.at), fields.flow())
+    format!("{{at: {}, {kind}: {}}}", duration(fault.at), fields.flow())
 }
 
 /// The members of a mapping.
@@ -450,32 +450,6 @@ impl Fields {
 
     fn flow(&self) -> String {
         format!("{{{}}}", self.text)
-    }
-}
-
-/// The text as a value, in quotes where it needs them.
-pub fn quoted(text: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
-    let is_safe = text.starts_with(|c: char| c.is_ascii_alphabetic()) && text.chars().all(is_plain);
-    let is_word = matches!(
-        text.to_ascii_lowercase().as_str(),
-        "true" | "false" | "null" | "yes" | "no" | "on" | "off" | "y" | "n"
-    );
-    if is_safe && !is_word {
-        text.to_owned()
-    } else {
-        // YAML takes JSON's strings as they are.
-        printable_yaml(&serde_json::Value::from(text).to_string()).into_owned()
-    }
-}
-
-/// A duration as documents write it.
-pub fn time(time: Duration) -> String {
-    // `2.4s` is for people only.
-    if time.subsec_millis() == 0 {
-        Human(time).to_string()
-    } else {
-        format!("{}ms", time.as_millis())
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use pullstop_cluster::scenario::write::quoted;
+use pullstop_core::yaml::quoted;
 
 use super::observed::ObservedPod;
 use super::recording::Recording;

@@ -10,6 +10,7 @@ use std::io::Write;
 use std::path::Path;
 
 use pullstop_cluster::input_error::InputError;
+use pullstop_core::policy::document;
 
 use self::args::{SweepArgs, SweepOutput};
 use crate::exit::{Exit, Failure};
@@ -19,7 +20,7 @@ use crate::runs::pool::Progress;
 use crate::sweep::results::Results;
 use crate::sweep::summarize::summarize;
 use crate::sweep::summary::Summary;
-use crate::sweep::{Step, Sweep, policy_file, rows};
+use crate::sweep::{Step, Sweep, rows};
 
 /// Runs the command.
 ///
@@ -127,7 +128,8 @@ fn policy_text(sweep: &Sweep, summary: &Summary, number: usize) -> String {
     ];
     comment.extend(summary.reasons.iter().cloned());
     comment.push("A policy is enforced only with `mode: Enforce`.".to_owned());
-    policy_file::to_yaml(&candidate.policy, "recommended", &comment)
+    let comment: String = comment.iter().map(|line| format!("# {line}\n")).collect();
+    comment + &document::to_yaml(&candidate.policy, "recommended")
 }
 
 fn write_reports(

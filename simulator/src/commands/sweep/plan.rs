@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use pullstop_cluster::input_error::InputError;
 use pullstop_cluster::scenario::kind::{self, SWEEP_KIND};
 use pullstop_cluster::scenario::metric::{Condition, Count, Figure, Waste};
+use pullstop_core::policy::document;
 use serde::{Deserialize, Serialize};
 
 use super::args::SweepArgs;
@@ -14,7 +15,7 @@ use crate::input;
 use crate::runs::plan::{self, Task};
 use crate::runs::remark;
 use crate::sweep::spec::{self, Spec};
-use crate::sweep::{Sweep, policy_file, space};
+use crate::sweep::{Sweep, space};
 
 /// What to run; `None` if no scenario matches.
 pub(super) fn sweep(args: &SweepArgs, err: &mut dyn Write) -> Result<Option<Sweep>, Failure> {
@@ -146,7 +147,7 @@ pub(super) fn describe(sweep: &Sweep, shard: Option<(usize, usize)>) -> String {
     let knobs = sweep.knobs.iter();
     let description = Description {
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        policy: policy_file::to_yaml(&sweep.base, "base", &[]),
+        policy: document::to_yaml(&sweep.base, "base"),
         knobs: knobs
             .map(|knob| (knob.path.clone(), knob.values.clone()))
             .collect(),
