@@ -1,5 +1,6 @@
 //! Shares work out to threads, and takes the results in the order of the work.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -33,7 +34,7 @@ pub(crate) fn in_order<T: Send, B>(
             scope.spawn(|| run(sender));
         }
         drop(sender);
-        let broken = take_in_order(count, &receiver, &mut take);
+        let broken = take_in_order(&receiver, &mut take);
         is_over.store(true, Ordering::Relaxed);
         drop(receiver);
         broken
@@ -41,16 +42,14 @@ pub(crate) fn in_order<T: Send, B>(
 }
 
 fn take_in_order<T, B>(
-    count: usize,
     receiver: &mpsc::Receiver<(usize, T)>,
     take: &mut impl FnMut(usize, T) -> ControlFlow<B>,
 ) -> Option<B> {
-    let mut early: Vec<Option<T>> = Vec::new();
-    early.resize_with(count, || None);
+    let mut early: BTreeMap<usize, T> = BTreeMap::new();
     let mut taken = 0;
     for (place, result) in receiver {
-        early[place] = Some(result);
-        while let Some(result) = early.get_mut(taken).and_then(Option::take) {
+        early.insert(place, result);
+        while let Some(result) = early.remove(&taken) {
             if let ControlFlow::Break(with) = take(taken, result) {
                 return Some(with);
             }

@@ -6,10 +6,8 @@ pub mod hunt;
 pub mod shrink;
 
 use std::io::Write;
-use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc;
 use std::time::Duration;
 
 use pullstop_cluster::scenario::{Scenario, write};
@@ -20,6 +18,7 @@ use self::args::FuzzArgs;
 use self::hunt::{Hunt, Seen};
 use crate::exit::{Exit, Failure};
 use crate::input;
+use crate::runs::parallel::in_order;
 use crate::runs::plan;
 use crate::runs::pool::Progress;
 
@@ -135,51 +134,37 @@ fn search(
         None => WORLDS,
     });
     let last = args.first_seed.saturating_add(worlds.max(1)) - 1;
+    let count = usize::try_from(last - args.first_seed).map_or(usize::MAX, |n| n.saturating_add(1));
     let clock = Clock::start(args.time);
-    let next = AtomicU64::new(args.first_seed);
-    let stop = AtomicBool::new(false);
-    let (sender, receiver) = mpsc::channel();
-    let work = |sender: mpsc::Sender<(u64, Seen, Option<Broken>)>| {
-        while !stop.load(Ordering::Relaxed) && !clock.is_over() {
-            let number = next.fetch_add(1, Ordering::Relaxed);
-            if number > last {
-                break;
-            }
+    let seed = |place: usize| args.first_seed + place as u64;
+    let check = |place: usize| {
+        (!clock.is_over()).then(|| {
             let mut seen = Seen::default();
-            let broken = hunt.check(&draw::scenario(number), &mut seen);
-            stop.fetch_or(broken.is_some(), Ordering::Relaxed);
-            // Nobody listens any more if progress could not be shown.
-            let _ = sender.send((number, seen, broken));
+            let broken = hunt.check(&draw::scenario(seed(place)), &mut seen);
+            (seen, broken)
+        })
+    };
+    let mut total = Seen::default();
+    let mut take = |place, checked: Option<(Seen, Option<Broken>)>| {
+        let Some((seen, broken)) = checked else {
+            return ControlFlow::Break(Ok(None));
+        };
+        total.add(seen);
+        if let Err(error) = progress.show(format_args!("{} worlds", total.worlds)) {
+            return ControlFlow::Break(Err(error));
+        }
+        match broken {
+            Some(broken) => ControlFlow::Break(Ok(Some((seed(place), broken)))),
+            None => ControlFlow::Continue(()),
         }
     };
-    let jobs = args
-        .jobs
-        .or_else(|| std::thread::available_parallelism().ok());
-    let (seen, found) = std::thread::scope(|scope| {
-        for _ in 0..jobs.map_or(1, NonZeroUsize::get) {
-            let sender = sender.clone();
-            scope.spawn(|| work(sender));
-        }
-        drop(sender);
-        collect(&receiver, progress)
-    })?;
-    Ok((seen, found.map(|(seed, broken)| shrunk(hunt, seed, broken))))
-}
-
-/// Totals, and the first broken world among those that ran at the same time.
-fn collect(
-    receiver: &mpsc::Receiver<(u64, Seen, Option<Broken>)>,
-    progress: &mut Progress<'_>,
-) -> std::io::Result<(Seen, Option<(u64, Broken)>)> {
-    let (mut total, mut found) = (Seen::default(), Vec::new());
-    for (seed, seen, broken) in receiver {
-        total.add(seen);
-        found.extend(broken.map(|broken| (seed, broken)));
-        progress.show(format_args!("{} worlds", total.worlds))?;
-    }
+    let found = in_order(count, args.jobs, check, &mut take);
+    let found = found.unwrap_or(Ok(None))?;
     progress.clear()?;
-    let first = found.into_iter().min_by_key(|(seed, _)| *seed);
-    Ok((total, first))
+    Ok((
+        total,
+        found.map(|(seed, broken)| shrunk(hunt, seed, broken)),
+    ))
 }
 
 /// The smallest world that breaks as that of `seed` does.
