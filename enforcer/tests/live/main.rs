@@ -11,6 +11,7 @@ mod clocks;
 mod cluster;
 mod fairness;
 mod faults;
+mod kill;
 mod names;
 mod pages;
 mod process;

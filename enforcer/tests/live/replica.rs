@@ -65,8 +65,8 @@ impl Enforcer {
 pub(crate) struct Replica {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) line: Line,
+    pub(crate) task: JoinHandle<()>,
     stop: watch::Sender<bool>,
-    task: JoinHandle<()>,
 }
 
 impl Replica {
@@ -74,13 +74,6 @@ impl Replica {
     pub(crate) async fn stop(self) {
         self.stop.send_replace(true);
         self.task.await.unwrap();
-    }
-
-    /// Ends it at once: nothing of it is heard of any more.
-    #[allow(dead_code, reason = "the end-to-end tests kill processes instead")]
-    pub(crate) fn kill(self) {
-        self.line.hang();
-        self.task.abort();
     }
 
     /// The value of one metric, with its labels; empty if it was never counted.
