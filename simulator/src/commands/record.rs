@@ -55,6 +55,12 @@ pub fn run(args: &RecordArgs, out: &mut dyn Write, err: &mut dyn Write) -> Resul
             let mut text = Vec::new();
             record::record(world, &mut text)?;
             input::write(file, &text)?;
+            let events = text.iter().filter(|byte| **byte == b'\n').count();
+            let name = file.display();
+            writeln!(
+                err,
+                "{events} watch events are in {name}: next, try `simulator fit {name}`"
+            )?;
         }
     }
     Ok(Exit::Success)

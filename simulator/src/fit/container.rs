@@ -11,6 +11,7 @@ use pullstop_core::pod::{
 };
 use pullstop_core::time::Timestamp;
 
+use super::episodes::is_of_registry;
 use super::seen::{Seen, Spell, host_of};
 use crate::recorded::words::{self, Words};
 
@@ -133,6 +134,7 @@ impl Sight {
             return;
         }
         self.has_image = false;
+        self.hear_answer(cause, at, context.seen);
         let spell = self.spell.get_or_insert_with(|| Spell {
             cause,
             error: None,
@@ -157,6 +159,18 @@ impl Sight {
             spell.cause = cause;
             spell.error = words::error_of(context.classifier, &words);
             context.seen.learn_runtime(words, spell.error);
+        }
+    }
+
+    /// A registry that says what is wrong with an image works again: what was wrong with the registry is over.
+    fn hear_answer(&mut self, cause: Cause, at: Timestamp, seen: &mut Seen) {
+        let is_over = |spell: &mut Spell| {
+            let was_known = spell.error.is_some() && spell.cause != Cause::Unknown;
+            was_known && is_of_registry(spell.cause) && !is_of_registry(cause)
+        };
+        if let Some(mut spell) = self.spell.take_if(is_over) {
+            (spell.ended, spell.is_healed) = (at, true);
+            seen.spells.push(spell);
         }
     }
 

@@ -48,7 +48,7 @@ pub(super) struct Spell {
     /// The first failed pull, and the last.
     pub(super) first: Timestamp,
     pub(super) last: Timestamp,
-    /// When the container had its image, or was seen last.
+    /// When the container had its image, its registry said that something else was wrong, or it was seen last.
     pub(super) ended: Timestamp,
     pub(super) is_healed: bool,
     /// Failed pulls.
