@@ -121,7 +121,8 @@ pub fn in_words(value: Option<u64>, unit: Unit) -> String {
             pullstop_core::time::Human(Duration::from_millis(ms)).to_string()
         }
         (Some(millihours), Unit::Millihours) => {
-            format!("{}.{}", millihours / 1000, millihours % 1000 / 100)
+            let tenths = millihours.saturating_add(50) / 100;
+            format!("{}.{}", tenths / 10, tenths % 10)
         }
     }
 }

@@ -112,10 +112,11 @@ fn in_words(change: &Change) -> String {
         return format!("{after} as before, but more in some scenario");
     }
     let sign = if a > b { '+' } else { '−' };
-    let by = metric.shown(Some(a.abs_diff(b)));
-    let percent = match u128::from(a.abs_diff(b)) * 100 {
-        by if b > 0 => format!(", {sign}{} %", by / u128::from(b)),
-        _ => String::new(),
+    let by_much = a.abs_diff(b);
+    let by = metric.shown(Some(by_much));
+    let percent = match u128::from(b) {
+        0 => String::new(),
+        b => format!(", {sign}{} %", (u128::from(by_much) * 100 + b / 2) / b),
     };
     let tolerance = metric.shown(Some(change.tolerance));
     // Fewer in all, and worse all the same: that of an exact measure.

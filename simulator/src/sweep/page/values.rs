@@ -42,16 +42,14 @@ pub(super) fn relative(from: Option<u64>, to: Option<u64>) -> String {
 
 /// Millionths as percent: `0.31 %`.
 pub(super) fn percent(ppm: u64) -> String {
-    let (whole, part) = (ppm / 10_000, format!("{:04}", ppm % 10_000));
     // Two digits tell rates apart, wherever they begin.
-    let digits = if whole > 0 {
-        1
-    } else {
-        part.len() - part.trim_start_matches('0').len() + 2
+    let (digits, unit) = match ppm {
+        0..100 => (4, 1),
+        100..1000 => (3, 10),
+        1000..10_000 => (2, 100),
+        _ => (1, 1000),
     };
-    let part = part[..digits.min(4)].trim_end_matches('0');
-    let point = if part.is_empty() { "" } else { "." };
-    format!("{whole}{point}{part} %")
+    format!("{} %", decimal(ppm, unit, digits, 10_000))
 }
 
 fn time(ms: u64) -> String {
@@ -71,11 +69,21 @@ fn hours(millihours: u64) -> String {
         10_000..100_000 => (1, 100),
         _ => (0, 1000),
     };
-    let rounded = millihours.saturating_add(unit / 2) / unit * unit;
-    let part = format!("{:03}", rounded % 1000);
-    let part = part[..digits].trim_end_matches('0');
+    decimal(millihours, unit, digits, 1000)
+}
+
+/// `number` parts of one, of which one has `parts`: rounded to whole `unit`s, which is so many digits behind the point.
+fn decimal(number: u64, unit: u64, digits: usize, parts: u64) -> String {
+    let rounded = number.saturating_add(unit / 2) / unit;
+    let per_one = parts / unit;
+    let part = format!("{:0digits$}", rounded % per_one);
+    let part = if digits == 0 {
+        ""
+    } else {
+        part.trim_end_matches('0')
+    };
     let point = if part.is_empty() { "" } else { "." };
-    format!("{}{point}{part}", grouped(rounded / 1000))
+    format!("{}{point}{part}", grouped(rounded / per_one))
 }
 
 /// A number with commas between thousands.
@@ -144,7 +152,10 @@ mod tests {
             (31, "0.0031 %"),
             (3_100, "0.31 %"),
             (3_123, "0.31 %"),
-            (45_670, "4.5 %"),
+            (3_150, "0.32 %"),
+            (9_960, "1 %"),
+            (45_670, "4.6 %"),
+            (999_960, "100 %"),
             (1_000_000, "100 %"),
         ] {
             assert_eq!(percent(ppm), expected, "{ppm}");
