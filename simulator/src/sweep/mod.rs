@@ -4,6 +4,7 @@
 //! knobs ─ space ─▶ candidates ─ unit, for each scenario and seed ─▶ rows ─ totals ─▶ front ─ summary ─▶ reports
 //! ```
 
+mod course;
 pub mod front;
 pub mod knob;
 pub mod page;
@@ -24,6 +25,7 @@ use pullstop_cluster::input_error::InputError;
 use pullstop_cluster::scenario::metric::{Condition, Figure};
 use pullstop_core::policy::Policy;
 
+use self::course::Course;
 use self::knob::Knob;
 use self::results::Results;
 use self::space::Candidate;
@@ -74,142 +76,51 @@ impl Sweep {
         jobs: Option<NonZeroUsize>,
         step: &mut dyn FnMut(Step) -> Result<(), InputError>,
     ) -> Result<Totals, InputError> {
-        let mut totals = Totals::new(self.candidates.len());
-        let mut known = 0;
-        let mut at_end = false;
-        let mut before = 0;
-        let mut survivors: Vec<usize> = (0..self.candidates.len()).collect();
-        for rung in self.rungs() {
-            let rest = if at_end {
-                rung
-            } else {
-                let read = self.read(rung, &survivors, known, results, &mut totals)?;
-                known += read.bytes;
-                &rung[read.units..]
-            };
-            if !rest.is_empty() {
-                if !at_end {
-                    results.truncate(known)?;
-                    at_end = true;
-                }
-                let begun = before + rung.len() - rest.len();
-                self.simulate(
-                    rest,
-                    &survivors,
-                    jobs,
-                    results,
-                    &mut totals,
-                    &mut |step_done| {
-                        let (done, of) = (begun + step_done, self.tasks.len());
-                        step(Step { done, of })
-                    },
-                )?;
-            }
-            before += rung.len();
-            // What was run with all seeds is reported.
-            if self.halves && before < self.tasks.len() {
-                survivors = self.better_half(&survivors, &totals);
-            }
+        let mut course = Course::new(self);
+        let known = read(results, &mut course)?;
+        results.truncate(known)?;
+        while !course.next_units().is_empty() {
+            self.simulate(&mut course, jobs, results, step)?;
         }
-        totals.survivors = survivors;
-        if !at_end {
-            results.truncate(known)?;
-        }
-        Ok(totals)
+        Ok(course.into_totals())
     }
 
-    /// What is run before policies are dropped: everything at once, or one seed, then two, then four and so on
-    /// (successive halving; Jamieson & Talwalkar, 2016).
-    fn rungs(&self) -> Vec<&[Task]> {
-        if !self.halves {
-            return vec![&self.tasks];
-        }
-        let mut rungs = Vec::new();
-        let (mut rest, mut seeds) = (&self.tasks[..], 1);
-        while !rest.is_empty() {
-            let (rung, others) = rest.split_at(rest.len().min(seeds * self.scenarios.len()));
-            rungs.push(rung);
-            (rest, seeds) = (others, seeds * 2);
-        }
-        rungs
-    }
-
-    /// The units of a rung that the results have already, from byte `from` on behind the header.
-    fn read(
-        &self,
-        rung: &[Task],
-        survivors: &[usize],
-        from: usize,
-        results: &Results,
-        totals: &mut Totals,
-    ) -> Result<Known, InputError> {
-        let mut reader = results.reader()?;
-        let mut known = Known {
-            units: 0,
-            bytes: if from == 0 { reader.read } else { 0 },
-        };
-        reader.skip(from.saturating_sub(reader.read))?;
-        for task in rung {
-            let Some(unit) = reader.lines(unit::FIXED_ROWS + survivors.len())? else {
-                break;
-            };
-            if !totals.add_unit(
-                &unit,
-                &self.scenarios[task.scenario].scenario.name,
-                task.seed,
-            ) {
-                break;
-            }
-            known.units += 1;
-            known.bytes += unit.len();
-        }
-        Ok(known)
-    }
-
+    /// Runs the next units, up to where policies are dropped.
     fn simulate(
         &self,
-        tasks: &[Task],
-        survivors: &[usize],
+        course: &mut Course<'_>,
         jobs: Option<NonZeroUsize>,
         results: &mut Results,
-        totals: &mut Totals,
-        step: &mut dyn FnMut(usize) -> Result<(), InputError>,
+        step: &mut dyn FnMut(Step) -> Result<(), InputError>,
     ) -> Result<(), InputError> {
+        let (units, policies) = (course.next_units(), course.survivors().to_vec());
         let run = |place: usize| {
-            let Task { scenario, seed } = tasks[place];
-            unit::run(&self.scenarios[scenario], seed, &self.candidates, survivors)
+            let Task { scenario, seed } = units[place];
+            unit::run(&self.scenarios[scenario], seed, &self.candidates, &policies)
         };
-        let mut take = |place: usize, unit: Result<String, InputError>| {
-            let unit = unit?;
-            results.append(&unit)?;
-            let Task { scenario, seed } = tasks[place];
-            totals.add_unit(&unit, &self.scenarios[scenario].scenario.name, seed);
-            step(place + 1)
+        let mut take = |rows: Result<String, InputError>| {
+            let rows = rows?;
+            results.append(&rows)?;
+            assert!(course.add(&rows), "rows are those of their unit");
+            step(course.step())
         };
-        let broken = in_order(tasks.len(), jobs, run, |place, unit| {
-            match take(place, unit) {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(error) => ControlFlow::Break(error),
-            }
+        let broken = in_order(units.len(), jobs, run, |_, rows| match take(rows) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => ControlFlow::Break(error),
         });
         broken.map_or(Ok(()), Err)
     }
-
-    /// The better half, in the order of their numbers: by what they violate, then by what is traded.
-    fn better_half(&self, survivors: &[usize], totals: &Totals) -> Vec<usize> {
-        let mut ranked = survivors.to_vec();
-        ranked.sort_by_key(|number| {
-            let measured = totals.of_candidate(*number);
-            (front::rank(measured, &self.constraints, self.axes), *number)
-        });
-        ranked.truncate(survivors.len().div_ceil(2));
-        ranked.sort_unstable();
-        ranked
-    }
 }
 
-/// What the results have of a rung.
-struct Known {
-    units: usize,
-    bytes: usize,
+/// Takes the units that the results have already. Returns their bytes, with the header's.
+fn read(results: &Results, course: &mut Course<'_>) -> Result<usize, InputError> {
+    let mut reader = results.reader()?;
+    let mut known = reader.read;
+    while !course.next_units().is_empty()
+        && let Some(rows) = reader.lines(unit::FIXED_ROWS + course.survivors().len())?
+        && course.add(&rows)
+    {
+        known = reader.read;
+    }
+    Ok(known)
 }

@@ -9,7 +9,7 @@
 )]
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use pullstop_cluster::input_error::InputError;
@@ -175,19 +175,6 @@ impl<'a> Reader<'a> {
                 Err(InputError::about(&self.file, what))
             }
         }
-    }
-
-    /// Leaves out so many bytes.
-    ///
-    /// # Errors
-    /// If they cannot be read.
-    pub fn skip(&mut self, bytes: usize) -> Result<(), InputError> {
-        let skipped = io::copy(&mut (&mut self.from).take(bytes as u64), &mut io::sink());
-        let skipped = skipped.map_err(|error| {
-            InputError::about(&self.file, format!("cannot read the results: {error}"))
-        })?;
-        self.read += usize::try_from(skipped).unwrap_or(usize::MAX);
-        Ok(())
     }
 
     /// The next so many lines with their ends; `None` if there are fewer.

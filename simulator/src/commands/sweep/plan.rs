@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use pullstop_cluster::input_error::InputError;
 use pullstop_cluster::scenario::kind::{self, SWEEP_KIND};
 use pullstop_cluster::scenario::metric::{Condition, Count, Figure, Waste};
+use pullstop_core::hash::Fnv1a;
 use pullstop_core::policy::document;
 use serde::{Deserialize, Serialize};
 
@@ -192,13 +193,10 @@ impl Description {
     }
 }
 
-/// A hash of the scenarios: FNV-1a.
+/// A hash of the scenarios.
 fn fingerprint(sweep: &Sweep) -> String {
-    let mut hash = 0xCBF2_9CE4_8422_2325_u64;
-    for loaded in &sweep.scenarios {
-        for byte in format!("{:?}", loaded.scenario).bytes() {
-            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3);
-        }
-    }
-    format!("{hash:016x}")
+    let scenarios = sweep.scenarios.iter();
+    let texts = scenarios.map(|loaded| format!("{:?}", loaded.scenario));
+    let hash = Fnv1a::of(texts.flat_map(String::into_bytes));
+    format!("{:016x}", hash.value())
 }
