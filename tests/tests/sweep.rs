@@ -1,6 +1,7 @@
 //! `simulator sweep`: finds what was planted, and comes to the same bytes however it is run.
 
 use std::fs;
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
 
@@ -38,36 +39,46 @@ fn knob(path: &str, values: &[&str]) -> String {
     format!("{path}={}", values.join(","))
 }
 
+const SEEDS: RangeInclusive<u64> = 1..=20;
+
 #[test]
 fn the_planted_optimum_is_found() {
-    let durations = knob("rules.definite.duration", &DURATIONS);
     for appears_at in ["50s", "4m", "8m", "13m"] {
-        let file = scratch::file("planted.yaml", planted(appears_at));
-        let expected = shortest_that_waits(&planted(appears_at));
+        let text = planted(appears_at);
+        let file = scratch::file("planted.yaml", text.clone());
+        let scenario = read(&text);
+        let waits: Vec<Duration> = SEEDS.map(|seed| healed_after(&scenario, seed)).collect();
+        // With each seed alone, and with all of them: there the search has something to drop.
+        for (seed, waits) in SEEDS.zip(&waits) {
+            let found = optimum(&file, &["--seeds", &format!("{seed}..{seed}")]);
+            assert_eq!(found, shortest_beyond(*waits), "{appears_at}, seed {seed}");
+        }
+        let longest = *waits.iter().max().unwrap();
         for search in [&[][..], &["--search", "8"]] {
-            let mut arguments = vec!["--knob", &durations, "--knob", "rules.definite.attempts=1"];
-            arguments.extend_from_slice(search);
-            arguments.extend(["--seeds", "1..3", "--output", "json", &file]);
-            let ran = sweep(&arguments);
-            assert_eq!(ran.code, 0, "{}", ran.err);
-            let summary: Value = serde_json::from_str(&ran.out).unwrap();
-            let index = |value: &Value| usize::try_from(value.as_u64().unwrap()).unwrap();
-            let point = &summary["points"][index(&summary["recommended"])];
-            let value = index(&point["values"][0]);
-            assert_eq!(DURATIONS[value], expected, "{appears_at}");
-            assert_eq!(point["isFeasible"], true);
+            let found = optimum(&file, &[&["--seeds", "1..20"], search].concat());
+            assert_eq!(found, shortest_beyond(longest), "{appears_at} {search:?}");
         }
     }
 }
 
-/// By the truth: the shortest of the durations that is over after the pod has its image, with every seed. The times are
-/// such that no pull begins just before one of them is over: it would hold the verdict.
-fn shortest_that_waits(text: &str) -> &'static str {
-    let scenario = read(text);
-    let waits = (1..=3)
-        .map(|seed| healed_after(&scenario, seed))
-        .max()
-        .unwrap();
+/// The recommended duration.
+fn optimum(file: &str, arguments: &[&str]) -> &'static str {
+    let durations = knob("rules.definite.duration", &DURATIONS);
+    let mut all = vec!["--knob", &durations, "--knob", "rules.definite.attempts=1"];
+    all.extend_from_slice(arguments);
+    all.extend(["--output", "json", file]);
+    let ran = sweep(&all);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let summary: Value = serde_json::from_str(&ran.out).unwrap();
+    let index = |value: &Value| usize::try_from(value.as_u64().unwrap()).unwrap();
+    let point = &summary["points"][index(&summary["recommended"])];
+    assert_eq!(point["isFeasible"], true);
+    DURATIONS[index(&point["values"][0])]
+}
+
+/// The shortest of the durations that is over after the pod has its image. The times are such that no pull begins just
+/// before one of them is over: it would hold the verdict.
+fn shortest_beyond(waits: Duration) -> &'static str {
     let is_enough = |duration: &&str| parse_duration(duration).unwrap() > waits;
     DURATIONS.into_iter().find(is_enough).unwrap()
 }
@@ -85,6 +96,58 @@ fn healed_after(scenario: &Scenario, seed: u64) -> Duration {
 
 fn read(text: &str) -> Scenario {
     scenario::parse("planted.yaml", text, &mut |_| Ok(Policy::default())).unwrap()
+}
+
+/// What the recommended policy of a sweep over the planted world comes to, and within which values of its thresholds.
+fn recommended(attempts: &str, duration: &str) -> (Value, [Value; 2]) {
+    let file = scratch::file("planted.yaml", planted("8m"));
+    let ran = sweep(&[
+        "--knob",
+        &format!("rules.definite.attempts={attempts}"),
+        "--knob",
+        &format!("rules.definite.duration={duration}"),
+        "--output",
+        "json",
+        &file,
+    ]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let summary: Value = serde_json::from_str(&ran.out).unwrap();
+    let place = usize::try_from(summary["recommended"].as_u64().unwrap()).unwrap();
+    let point = summary["points"][place]["objectives"].clone();
+    (point, [0, 1].map(|knob| summary["sameRuns"][knob].clone()))
+}
+
+/// Each policy is simulated in a sweep of its own: in one sweep they would share a run.
+#[test]
+fn the_ends_of_a_range_give_the_same_results_and_one_beyond_does_not() {
+    let mut beyond = 0;
+    for (attempts, duration, last) in [
+        ("5", "1m", "attempts"),
+        ("4", "10s", "attempts"),
+        ("3", "4m", "duration"),
+    ] {
+        let (own, [attempts_range, duration_range]) = recommended(attempts, duration);
+        for (end, step) in [("from", -1), ("to", 1)] {
+            let same = attempts_range[end].as_str().unwrap();
+            assert_eq!(recommended(same, duration).0, own, "{same} attempts");
+            let other = same.parse::<i64>().unwrap() + step;
+            // One attempt less makes no difference where the duration is over last.
+            if other > 0 && last == "attempts" {
+                let other = other.to_string();
+                assert_ne!(recommended(&other, duration).0, own, "{other} attempts");
+                beyond += 1;
+            }
+            let same = duration_range[end].as_str().unwrap();
+            assert_eq!(recommended(attempts, same).0, own, "{same}");
+            let seconds = parse_duration(same).unwrap().as_secs();
+            if let Some(other) = seconds.checked_add_signed(step) {
+                let other = format!("{other}s");
+                assert_ne!(recommended(attempts, &other).0, own, "{other}");
+                beyond += 1;
+            }
+        }
+    }
+    assert_eq!(beyond, 8);
 }
 
 /// A sweep with something to do.
@@ -247,6 +310,29 @@ fn the_table_is_as_people_read_it() {
             .to_string(),
     ]);
     golden("tests/golden/sweep.txt", &ran.out);
+}
+
+/// They are not what is traded, and matter all the same to those who own GPUs or wait for them.
+#[test]
+fn the_reasons_name_gpus_and_queues_where_they_differ_from_the_built_in_policy() {
+    let scenario = root().join("scenarios/stuck-pod-holds-gpus.yaml");
+    let reasons = |duration: &str| {
+        let knob = format!("rules.definite.duration={duration}");
+        let scenario = scenario.display().to_string();
+        let ran = sweep(&["--knob", &knob, "--output", "json", &scenario]);
+        let summary: Value = serde_json::from_str(&ran.out).unwrap();
+        summary["reasons"].to_string()
+    };
+    let longer = reasons("1h");
+    for part in [
+        "In wasted GPU-hours it comes to ",
+        "; for each pod that could not run, that is ",
+        "In queue wait, 95th percentile, it comes to ",
+    ] {
+        assert!(longer.contains(part), "{longer}");
+    }
+    let same = reasons("2m");
+    assert!(!same.contains("GPU") && !same.contains("queue"), "{same}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use pullstop_simulator::sweep::page;
 use pullstop_simulator::sweep::summary::{
-    Detail, Knob, Objective, Point, PointKind, Slice, Summary, Unit,
+    Detail, Knob, Objective, Point, PointKind, SameRuns, Slice, Summary, Unit,
 };
 use pullstop_tests::golden;
 
@@ -41,7 +41,7 @@ fn the_page_says_what_was_found() {
         &[
             "<b>Recommended: policy 2.</b> Against the built-in policy: time to fail, median <b>1m42s</b> instead of \
              3m10s (−46 %); wasted GPU-hours <b>8.13 h</b> instead of 12 h (−32 %).",
-            "<li><code>rules.definite.attempts: <b>3</b></code></li>",
+            "<li><code>rules.definite.attempts: <b>3</b></code> <small>same runs from 3 to 4</small></li>",
             "<tr><th>wasted GPU-hours</th><td class=\"number\">8.13 h<small>+6.93 h</small></td><td \
              class=\"number\">12 h<small>+10.8 h</small></td><td class=\"number\">1.2 h</td></tr>",
             "Of the 1,200 verdicts of the recommended policy, 0 hit a pod that would have run: a rate of 0 %, with a 95 % interval from 0 % to \
@@ -191,6 +191,10 @@ fn small() -> Summary {
         ],
         front: vec![1, 2],
         recommended: Some(2),
+        same_runs: vec![Some(SameRuns {
+            from: "3".to_owned(),
+            to: Some("4".to_owned()),
+        })],
         reasons: vec!["It is the knee of the front: `attempts: 2` wastes more.".to_owned()],
         steps_seconds: vec![2, 28, 357],
         details: details

@@ -33,6 +33,61 @@ impl PolicyRange {
         answers.all(|(cause, answers)| answers.allow(policy.rule_for(*cause)))
             && policy.differs_only_in_rules(&self.like)
     }
+
+    /// The thresholds that this rule of the run's policy may have, the others staying in their ranges.
+    pub fn thresholds(&self, rule: &Rule) -> ThresholdRange {
+        let asked = self.answers.iter();
+        let asked = asked.filter(|(cause, _)| rule.causes.contains(**cause));
+        let ranges = asked.filter_map(|(_, answers)| answers.0.as_ref());
+        ranges.fold(ThresholdRange::ANY, |all, range| all.and(range.thresholds))
+    }
+}
+
+/// Thresholds of a rule, both ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ThresholdRange {
+    /// The fewest attempts.
+    pub attempts_min: u32,
+    /// The most attempts; `None` if any number is enough.
+    pub attempts_max: Option<u32>,
+    /// The shortest duration.
+    pub duration_min: Duration,
+    /// The longest duration; `None` if there is no limit.
+    pub duration_max: Option<Duration>,
+}
+
+impl ThresholdRange {
+    /// All thresholds that there are.
+    pub const ANY: Self = Self {
+        attempts_min: 1,
+        attempts_max: None,
+        duration_min: Duration::ZERO,
+        duration_max: None,
+    };
+
+    /// The thresholds that are in both ranges.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            attempts_min: self.attempts_min.max(other.attempts_min),
+            attempts_max: least(self.attempts_max, other.attempts_max),
+            duration_min: self.duration_min.max(other.duration_min),
+            duration_max: least(self.duration_max, other.duration_max),
+        }
+    }
+
+    fn contains(&self, rule: &Rule) -> bool {
+        let attempts = rule.attempts.get();
+        self.attempts_min <= attempts
+            && self.attempts_max.is_none_or(|max| attempts <= max)
+            && self.duration_min <= rule.duration
+            && self.duration_max.is_none_or(|max| rule.duration <= max)
+    }
+}
+
+/// The lower of two limits, where `None` is no limit.
+fn least<T: Ord>(first: Option<T>, second: Option<T>) -> Option<T> {
+    first.into_iter().chain(second).min()
 }
 
 /// What the engine asks of its policy in one run, restarts included.
@@ -66,10 +121,7 @@ struct Answers(Option<RuleRange>);
 struct RuleRange {
     causes: CauseSet,
     action: Action,
-    attempts_min: u32,
-    attempts_max: Option<u32>,
-    duration_min: Duration,
-    duration_max: Option<Duration>,
+    thresholds: ThresholdRange,
 }
 
 impl Answers {
@@ -88,31 +140,28 @@ impl RuleRange {
         Self {
             causes: rule.causes,
             action: rule.action,
-            attempts_min: 1,
-            attempts_max: None,
-            duration_min: Duration::ZERO,
-            duration_max: None,
+            thresholds: ThresholdRange::ANY,
         }
     }
 
     fn contains(&self, rule: &Rule) -> bool {
-        let attempts = rule.attempts.get();
-        self.causes == rule.causes
-            && self.action == rule.action
-            && self.attempts_min <= attempts
-            && self.attempts_max.is_none_or(|max| attempts <= max)
-            && self.duration_min <= rule.duration
-            && self.duration_max.is_none_or(|max| rule.duration <= max)
+        self.causes == rule.causes && self.action == rule.action && self.thresholds.contains(rule)
     }
 
     /// Narrows the range to what answers as `rule` did in this case.
     fn narrow(&mut self, case: &Case<'_>, rule: &Rule, judgement: Judgement) {
         let failures = case.container.failures(rule.causes);
         if failures < rule.attempts.get() {
-            self.attempts_min = self.attempts_min.max(failures + 1);
+            self.restrict(ThresholdRange {
+                attempts_min: failures + 1,
+                ..ThresholdRange::ANY
+            });
             return;
         }
-        self.attempts_max = Some(self.attempts_max.map_or(failures, |max| max.min(failures)));
+        self.restrict(ThresholdRange {
+            attempts_max: Some(failures),
+            ..ThresholdRange::ANY
+        });
         match judgement {
             Judgement::Wait { .. } => self.at_least(rule.duration, case),
             Judgement::Due(_) => {
@@ -136,15 +185,25 @@ impl RuleRange {
     }
 
     fn at_most(&mut self, duration: Duration) {
-        self.duration_max = Some(self.duration_max.map_or(duration, |max| max.min(duration)));
+        self.restrict(ThresholdRange {
+            duration_max: Some(duration),
+            ..ThresholdRange::ANY
+        });
     }
 
     /// A shorter duration makes no difference to a pod that asks for as much patience anyway.
     fn at_least(&mut self, duration: Duration, case: &Case<'_>) {
         let patience = case.patience.unwrap_or_default();
         if patience.min(case.policy.overrides.patience_max) < duration {
-            self.duration_min = self.duration_min.max(duration);
+            self.restrict(ThresholdRange {
+                duration_min: duration,
+                ..ThresholdRange::ANY
+            });
         }
+    }
+
+    fn restrict(&mut self, to: ThresholdRange) {
+        self.thresholds = self.thresholds.and(to);
     }
 }
 

@@ -125,11 +125,21 @@ fn recommended(found: &Found<'_>, point: &Point, html: &mut String) -> fmt::Resu
         write!(html, " Against the built-in policy: {}.", sides.join("; "))?;
     }
     html.push_str("</p>\n<ul class=\"knobs\">\n");
-    for (path, chosen) in tables::knob_values(found.summary, point) {
+    let same_runs = &found.summary.same_runs;
+    for (place, (path, chosen)) in tables::knob_values(found.summary, point).enumerate() {
         let (path, chosen) = (escaped(path), escaped(chosen));
-        writeln!(html, "<li><code>{path}: <b>{chosen}</b></code></li>")?;
+        let same = same_runs.get(place).and_then(Option::as_ref);
+        let same = same.map_or_else(String::new, |same| {
+            format!(" <small>{}</small>", escaped(&same.to_string()))
+        });
+        writeln!(html, "<li><code>{path}: <b>{chosen}</b></code>{same}</li>")?;
     }
     html.push_str("</ul>\n");
+    if !same_runs.is_empty() {
+        html.push_str(
+            "<p><small>Small: between which values no run differs, in all scenarios and with all seeds.</small></p>\n",
+        );
+    }
     Ok(())
 }
 

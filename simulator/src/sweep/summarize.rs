@@ -8,9 +8,10 @@ use pullstop_cluster::world::enforcer::baselines::Baseline;
 use pullstop_core::policy::Policy;
 
 use super::front::{self, Rank};
+use super::reasons::reasons;
 use super::results::Results;
 use super::rows::{self, Measured};
-use super::score::{self, FIGURES, get, in_words};
+use super::score::{self, FIGURES, get};
 use super::summary::{Detail, Knob, Point, PointKind, Slice, Summary};
 use super::totals::Totals;
 use super::unit::{BUILT_IN, FIXED_ROWS};
@@ -73,10 +74,17 @@ pub fn summarize(
         constraint: constraint(sweep),
         axes: (axis(sweep.axes.0), axis(sweep.axes.1)),
         knobs: knobs(sweep, &points),
-        reasons: reasons(sweep, totals, recommended, knee.map(|index| &points[index])),
+        reasons: match recommended {
+            None => vec!["No policy was swept.".to_owned()],
+            Some(number) => {
+                let knee = knee.map(|index| &points[index]);
+                reasons(sweep, totals, number, &constraint(sweep), knee)
+            }
+        },
         points,
         front,
         recommended: recommended_point,
+        same_runs: Vec::new(),
         steps_seconds: steps(),
         details: details(results, totals, &detailed)?,
     };
@@ -147,7 +155,7 @@ fn false_rate_ppm(false_failures: u64, verdicts: u64) -> Option<(u64, u64, u64)>
     let interval = wilson(false_failures, verdicts)?;
     let ppm = |share: f64| (share * 1_000_000.0).round() as u64;
     Some((
-        (false_failures * 1_000_000).checked_div(verdicts)?,
+        (false_failures * 1_000_000 + verdicts / 2).checked_div(verdicts)?,
         ppm(interval.low),
         ppm(interval.high),
     ))
@@ -252,80 +260,6 @@ fn steps() -> Vec<u64> {
     let later = (1..).map(|step| last + step * STEP_S);
     let later = later.take_while(|second| *second <= STEPS_UNTIL_S);
     STEPS_S.into_iter().chain(later).collect()
-}
-
-fn reasons(
-    sweep: &Sweep,
-    totals: &Totals,
-    recommended: Option<usize>,
-    knee: Option<&Point>,
-) -> Vec<String> {
-    let Some(number) = recommended else {
-        return vec!["No policy was swept.".to_owned()];
-    };
-    let measured = totals.of_candidate(number);
-    let best = rank(sweep, measured);
-    let constraint = constraint(sweep);
-    let meets =
-        |number: &&usize| front::violations(totals.of_candidate(**number), &sweep.constraints) == 0;
-    let feasible = totals.survivors.iter().filter(meets).count();
-    let mut reasons = Vec::new();
-    if feasible > 0 {
-        reasons.push(format!(
-            "{feasible} of {} policies meet `{constraint}`.",
-            totals.survivors.len()
-        ));
-    } else {
-        reasons.push(format!(
-            "No policy meets `{constraint}`. Policy {number} comes closest, with {} false failures: thresholds alone \
-             cannot avoid them.",
-            measured.count(Count::FalseFailures)
-        ));
-    }
-    let (figure, title) = named(sweep.axes.1);
-    let shown = |measured: &Measured| in_words(get(measured, figure), score::unit_of(figure));
-    let limit = totals
-        .of_baselines()
-        .find(|(baseline, ..)| *baseline == Baseline::Oracle);
-    let limit = limit.map_or_else(String::new, |(_, _, limit)| {
-        format!("; the limit, which knows the truth, has {}", shown(limit))
-    });
-    reasons.push(format!(
-        "Of these, policy {number} is best in {title}: {}. The built-in policy has {}, with {} false failures{limit}.",
-        shown(measured),
-        shown(totals.of_built_in()),
-        totals.of_built_in().count(Count::FalseFailures),
-    ));
-    let equals = totals.survivors.iter();
-    let equals = equals
-        .filter(|other| rank(sweep, totals.of_candidate(**other)) == best)
-        .count();
-    if equals > 1 {
-        reasons.push(format!(
-            "{equals} policies come to the same; of these it is the most patient, since a false failure is the worst \
-             mistake."
-        ));
-    }
-    if rank(sweep, totals.of_built_in()) <= best {
-        reasons.push("The built-in policy is as good: there is no reason to change it.".to_owned());
-    }
-    if let Some(knee) = knee {
-        let policy = match knee.kind {
-            PointKind::BuiltIn => "the built-in policy".to_owned(),
-            _ => format!("policy {}", knee.name),
-        };
-        reasons.push(format!("The curve of the front bends most at {policy}."));
-    }
-    reasons
-}
-
-fn named(figure: Figure) -> (Figure, String) {
-    let mut known = FIGURES.iter();
-    let title = known.find(|(known, _)| *known == figure);
-    (
-        figure,
-        title.map_or_else(|| figure.to_string(), |(_, title)| (*title).to_owned()),
-    )
 }
 
 /// The points whose scenarios are shown.

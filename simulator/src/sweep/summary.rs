@@ -1,5 +1,7 @@
 //! The result of a sweep, as its reports show it: every policy as a point, and what led to the recommended one.
 
+use std::fmt;
+
 use serde::Serialize;
 
 /// The result of a sweep. Serialized, it is the JSON report and the data of the HTML page.
@@ -32,6 +34,8 @@ pub struct Summary {
     pub front: Vec<usize>,
     /// The recommended point, if one meets the constraint.
     pub recommended: Option<usize>,
+    /// For each knob the values that give the same runs as the recommended point; `None` where that is not known.
+    pub same_runs: Vec<Option<SameRuns>>,
     /// Why this one, in sentences.
     pub reasons: Vec<String>,
     /// When a kubelet's pulls can show anything new, in seconds after the first failure.
@@ -89,6 +93,26 @@ pub struct Slice {
     pub medians: Vec<Option<u64>>,
     /// The best of each objective among them.
     pub best: Vec<Option<u64>>,
+}
+
+/// The values of a knob that give the same runs, while those of the other knobs stay or change within theirs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SameRuns {
+    /// The least of them.
+    pub from: String,
+    /// The greatest; none if any greater value gives the same.
+    pub to: Option<String>,
+}
+
+impl fmt::Display for SameRuns {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.to {
+            Some(to) => write!(f, "same runs from {} to {to}", self.from),
+            None if matches!(self.from.as_str(), "1" | "0s") => f.write_str("no run asks for it"),
+            None => write!(f, "same runs from {} on", self.from),
+        }
+    }
 }
 
 /// A policy or a baseline.

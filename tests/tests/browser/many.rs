@@ -1,7 +1,7 @@
 //! Made-up results of sweeps, as large as wanted: plausible in what trades against what, and the same every time.
 
 use pullstop_simulator::sweep::summary::{
-    Detail, Knob, Objective, Point, PointKind, Slice, Summary, Unit,
+    Detail, Knob, Objective, Point, PointKind, SameRuns, Slice, Summary, Unit,
 };
 
 const KNOBS: [(&str, &[&str]); 6] = [
@@ -101,6 +101,16 @@ pub(crate) fn summary(policies: usize) -> Summary {
         details: details(&points, &front, recommended),
         front,
         recommended,
+        same_runs: KNOBS
+            .iter()
+            .map(|(_, values)| {
+                let greatest = values.last().map(|value| (*value).to_owned());
+                Some(SameRuns {
+                    from: values[0].to_owned(),
+                    to: greatest,
+                })
+            })
+            .collect(),
         reasons: [
             "It is the knee of the front: from here on, each minute costs more GPU-hours than it saves.",
             "The next point to the left, `rules.definite.attempts: 2`, wastes 12 GPU-hours more and is 4 s quicker.",

@@ -39,8 +39,21 @@ pub(super) fn write(sweep: &Sweep, summary: &Summary, out: &mut dyn Write) -> io
     let Some(recommended) = summary.recommended.map(|index| &summary.points[index]) else {
         return Ok(());
     };
-    for (knob, value) in summary.knobs.iter().zip(&recommended.values) {
-        writeln!(out, "  {} = {}", knob.path, knob.values[*value])?;
+    settings(summary, recommended, out)
+}
+
+/// What the recommended policy sets, and between which values that makes no difference.
+fn settings(summary: &Summary, recommended: &Point, out: &mut dyn Write) -> io::Result<()> {
+    let knobs = summary.knobs.iter().zip(&recommended.values);
+    let settings = knobs.map(|(knob, value)| format!("{} = {}", knob.path, knob.values[*value]));
+    let settings: Vec<String> = settings.collect();
+    let width = settings.iter().map(|text| text.chars().count()).max();
+    let width = width.unwrap_or(0);
+    for (place, setting) in settings.iter().enumerate() {
+        match summary.same_runs.get(place) {
+            Some(Some(same)) => writeln!(out, "  {setting:width$}   {same}")?,
+            _ => writeln!(out, "  {setting}")?,
+        }
     }
     Ok(())
 }

@@ -20,7 +20,7 @@ use crate::runs::pool::Progress;
 use crate::sweep::results::Results;
 use crate::sweep::summarize::summarize;
 use crate::sweep::summary::Summary;
-use crate::sweep::{Step, Sweep, rows};
+use crate::sweep::{Step, Sweep, rows, same_runs};
 
 /// Runs the command.
 ///
@@ -55,7 +55,10 @@ pub fn run(
         return Ok(Exit::Success);
     }
     let command = command(args);
-    let (summary, recommended) = summarize(&sweep, &totals, &results, command)?;
+    let (mut summary, recommended) = summarize(&sweep, &totals, &results, command)?;
+    if let Some(number) = recommended {
+        summary.same_runs = same_runs::of(&sweep, number, args.jobs)?;
+    }
     let policy = recommended.map(|number| policy_text(&sweep, &summary, number));
     if let Some(folder) = args.out.as_ref().or(args.resume.as_ref()) {
         write_reports(folder, &sweep, &summary, policy.as_deref())?;
