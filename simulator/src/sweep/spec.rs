@@ -6,6 +6,7 @@ use pullstop_cluster::input_error::InputError;
 use pullstop_cluster::scenario::kind::SWEEP_KIND;
 use pullstop_cluster::scenario::metric::{Condition, Figure};
 use pullstop_core::yaml::{self, Check, DocumentError};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_saphyr::Spanned;
@@ -17,6 +18,16 @@ use crate::runs::plan::parse_seeds;
 
 /// `apiVersion` of sweeps.
 pub const API_VERSION: &str = "pullstop.dev/v1alpha1";
+
+/// Fewer policies than two leave nothing to choose.
+pub const SEARCH_MIN: usize = 2;
+/// More policies take longer than anybody waits.
+pub const SEARCH_MAX: usize = 100_000;
+
+/// The JSON Schema of sweeps, for editors.
+pub fn schema() -> Value {
+    schemars::schema_for!(RawSweep).to_value()
+}
 
 /// What a file says of a sweep. What it leaves out is for the command line to say.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -85,7 +96,14 @@ fn parse(file: &Path, text: &str) -> Result<Spec, Vec<DocumentError>> {
             let axes = axis(x).and_then(|x| Ok((x, axis(y)?)));
             axes.map_err(|error| check.error(trade, error)).ok()
         }),
-        search: raw.search,
+        search: raw.search.as_ref().and_then(|search| {
+            let is_good = (SEARCH_MIN..=SEARCH_MAX).contains(&search.value);
+            if !is_good {
+                let what = format!("search: write a number from {SEARCH_MIN} to {SEARCH_MAX}");
+                check.error(search, what);
+            }
+            is_good.then_some(search.value)
+        }),
     };
     check.finish(spec)
 }
@@ -116,38 +134,73 @@ fn constraints(texts: &[Spanned<String>], check: &mut Check) -> Vec<Condition> {
     texts.iter().filter_map(parse).collect()
 }
 
-#[derive(Debug, Deserialize)]
+/// Fields of a policy to vary, and how to choose among the policies that come of it.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "Sweep")]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct RawSweep {
+    /// Always `pullstop.dev/v1alpha1`.
+    #[schemars(with = "String", extend("const" = API_VERSION))]
     api_version: Spanned<String>,
+    /// Always `Sweep`.
+    #[schemars(with = "String", extend("const" = SWEEP_KIND))]
     kind: Spanned<String>,
+    /// How it is called.
     #[expect(dead_code, reason = "for people")]
     metadata: Metadata,
+    /// The sweep.
     spec: RawSpec,
 }
 
-#[derive(Debug, Deserialize)]
+/// How a sweep is called.
+#[derive(Debug, Deserialize, JsonSchema)]
 struct Metadata {
+    /// The name, for people.
     #[expect(dead_code, reason = "for people")]
     name: String,
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// The sweep. What it leaves out is for the command line to say.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[schemars(rename = "SweepSpec")]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 struct RawSpec {
+    /// File with the policy whose fields are varied, relative to this file; the built-in policy by default.
     policy: Option<PathBuf>,
+    /// First and last seed of every scenario, such as `1..20`; each scenario's own seed by default.
+    #[schemars(with = "Option<String>", extend("pattern" = "^[0-9]+[.][.][0-9]+$"))]
     seeds: Option<Spanned<String>>,
+    /// What is varied; the thresholds of the built-in rules by default.
     knobs: Vec<RawKnob>,
+    /// What must hold before anything is traded, such as `falseFailures == 0`, which is the default.
+    #[schemars(with = "Vec<String>")]
     constraints: Vec<Spanned<String>>,
+    /// The two figures that are traded, x and y of the picture; `falseFailures` and `wastedCpuHours` by default.
+    #[schemars(schema_with = "trade_schema")]
     trade: Option<Spanned<[String; 2]>>,
-    search: Option<usize>,
+    /// Instead of the whole grid, so many policies by chance, of which the worse half is dropped again and again.
+    #[schemars(with = "Option<u32>", range(min = SEARCH_MIN, max = SEARCH_MAX))]
+    search: Option<Spanned<usize>>,
 }
 
-#[derive(Debug, Deserialize)]
+/// A field of the policy, and the values to try.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "Knob")]
 #[serde(deny_unknown_fields)]
 struct RawKnob {
+    /// Where the field is in the policy's `spec`, such as `rules.definite.attempts`. A rule goes by its name.
+    #[schemars(with = "String")]
     path: Spanned<String>,
+    /// The values, as a policy has them.
+    #[schemars(length(min = 1))]
     values: Vec<Value>,
+}
+
+fn trade_schema(_: &mut SchemaGenerator) -> Schema {
+    let names = FIGURES.map(|(figure, _)| figure.to_string());
+    json_schema!({
+        "type": "array", "items": { "type": "string", "enum": names }, "minItems": 2, "maxItems": 2,
+    })
 }
 
 impl RawKnob {
@@ -192,10 +245,10 @@ mod tests {
     fn what_is_wrong_is_said_with_its_place() {
         let errors = parsed(
             "  seeds: 20..1\n  constraints: [falseFailure == 0]\n  trade: [missed, jobsFailed]\n  knobs:\n  \
-             - {path: a, values: []}\n",
+             - {path: a, values: []}\n  search: 1\n",
         );
         let errors = errors.unwrap_err();
-        assert_eq!(errors.len(), 4, "{errors:?}");
+        assert_eq!(errors.len(), 5, "{errors:?}");
         assert!(errors[0].starts_with("5:10: "), "{errors:?}");
         assert!(
             errors[1].contains("did you mean `falseFailures`"),

@@ -47,7 +47,7 @@ pub struct SweepArgs {
     #[arg(long, value_name = "X,Y", value_parser = parse_trade)]
     pub trade: Option<(Figure, Figure)>,
     /// Instead of the whole grid try N policies by chance, and drop the worse half after 1, 2, 4 … seeds
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=100_000))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(spec::SEARCH_MIN as i64..=spec::SEARCH_MAX as i64))]
     pub search: Option<u32>,
     /// Number of parallel runs [default: the number of processors]
     #[arg(long, value_name = "N")]
