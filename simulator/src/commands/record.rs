@@ -55,7 +55,7 @@ pub fn run(args: &RecordArgs, out: &mut dyn Write, err: &mut dyn Write) -> Resul
             let mut text = Vec::new();
             record::record(world, &mut text)?;
             input::write(file, &text)?;
-            let events = text.iter().filter(|byte| **byte == b'\n').count();
+            let events = text.split(|byte| *byte == b'\n').count() - 1;
             let name = file.display();
             writeln!(
                 err,

@@ -136,11 +136,11 @@ fn search(
     let last = args.first_seed.saturating_add(worlds.max(1)) - 1;
     let count = usize::try_from(last - args.first_seed).map_or(usize::MAX, |n| n.saturating_add(1));
     let clock = Clock::start(args.time);
-    let seed = |place: usize| args.first_seed + place as u64;
+    let number = |place: usize| args.first_seed + place as u64;
     let check = |place: usize| {
         (!clock.is_over()).then(|| {
             let mut seen = Seen::default();
-            let broken = hunt.check(&draw::scenario(seed(place)), &mut seen);
+            let broken = hunt.check(&draw::scenario(number(place)), &mut seen);
             (seen, broken)
         })
     };
@@ -154,7 +154,7 @@ fn search(
             return ControlFlow::Break(Err(error));
         }
         match broken {
-            Some(broken) => ControlFlow::Break(Ok(Some((seed(place), broken)))),
+            Some(broken) => ControlFlow::Break(Ok(Some((number(place), broken)))),
             None => ControlFlow::Continue(()),
         }
     };

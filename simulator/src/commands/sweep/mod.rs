@@ -131,7 +131,7 @@ fn policy_text(sweep: &Sweep, summary: &Summary, number: usize) -> String {
     ];
     comment.extend(summary.reasons.iter().cloned());
     comment.push("A policy is enforced only with `mode: Enforce`.".to_owned());
-    let comment: String = comment.iter().map(|line| format!("# {line}\n")).collect();
+    let comment = format!("# {}\n", comment.join("\n# "));
     comment + &document::to_yaml(&candidate.policy, "recommended")
 }
 
