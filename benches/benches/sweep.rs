@@ -22,7 +22,7 @@ fn sweep(knobs: &[&str]) -> Args {
     words.extend(["--jobs".to_owned(), "1".to_owned()]);
     // One policy is the built-in one, with a field set to what it is anyway.
     let knobs = if knobs.is_empty() {
-        &["rules.definite.attempts=2"]
+        &["rules.definite.attempts=3"]
     } else {
         knobs
     };
